@@ -1,0 +1,195 @@
+/** The vocabulary of a task. Plain values only: every other room builds on these types. */
+
+export const STATUSES = ['queued', 'running', 'retrying', 'needs_review', 'success', 'aborted', 'error'] as const;
+export type Status = (typeof STATUSES)[number];
+
+export const PHASES = ['preparing', 'agent', 'committing', 'pushing', 'opening_pr', 'checks'] as const;
+export type Phase = (typeof PHASES)[number];
+
+export type PermissionMode = 'ask' | 'edits' | 'all';
+export const PERMISSION_MODES: readonly PermissionMode[] = ['ask', 'edits', 'all'];
+
+/** How to run an agent, resolved once at creation and stored with the task. */
+export interface AgentSpec {
+  /** Name in the table of known agents, or `custom`. */
+  name: string;
+  type: 'acp' | 'stream-json' | 'command';
+  /** Program and arguments before permission flags. For `command` one element: the shell text. */
+  argv: string[];
+  /** Which stream-json vocabulary the program prints; null for the other types. */
+  dialect: 'amp' | 'claude' | 'codex' | null;
+}
+
+/** How commits are checked, resolved once at creation. */
+export type ChecksSpec =
+  | { provider: 'local'; command: string; source: string }
+  | { provider: 'github' }
+  | { provider: 'none' };
+
+export interface TaskLimits {
+  /** Turns granted by the start and by each `continue`. */
+  attempts: number;
+  /** Slot-held time, ms. */
+  timeMs: number;
+  /** USD; null is no limit. */
+  costUsd: number | null;
+  /** Agent silence, ms, before it counts as stalled. */
+  silentMs: number;
+  /** The same while a tool call is in progress, ms. */
+  silentToolMs: number;
+  /** One run of the checks, ms. */
+  checksMs: number;
+}
+
+export interface Task {
+  id: string;
+  title: string;
+  /** Main worktree (or bare clone) the task works on: absolute path. */
+  repo: string;
+  /** Remote name, or null where the repository has none. */
+  remote: string | null;
+  /** Base branch; null when the task started from a detached HEAD. */
+  base: string | null;
+  /** Commit the task starts from; set when preparing. Before that, the local base at creation. */
+  base_sha: string | null;
+  branch: string;
+  worktree: string | null;
+  /** The worktree is complete: set up, files copied. A half-made one is remade. */
+  worktree_ready: boolean;
+  /** Paths copied from the checkout, relative to the worktree: never committed. */
+  copied_files: string[];
+  /** Snapshot commit of the user's uncommitted changes (`--include-changes`). */
+  snapshot_sha: string | null;
+  setup_command: string | null;
+  copy_patterns: string[];
+  /** The agent's own session or thread id. */
+  thread_id: string | null;
+  agent: string;
+  agent_spec: AgentSpec;
+  permissions: PermissionMode;
+  checks: ChecksSpec;
+  limits: TaskLimits;
+  /** The first prompt; never changes. */
+  request: string;
+  /** The latest prompt. */
+  prompt: string;
+  status: Status;
+  /** Set while running or retrying. */
+  phase: Phase | null;
+  reason: string | null;
+  /** What exactly went wrong, for people: one or a few lines. */
+  reason_detail: string | null;
+  /** Agent turns begun. */
+  attempts: number;
+  /** Turns allowed in all; grows with each `continue`. */
+  max_attempts: number;
+  /** The current turn's prompt has been sent to the agent: ISO time, or null. */
+  sent_at: string | null;
+  /** Failed turns within the current attempt. */
+  turn_failures: number;
+  /** Times the current attempt was interrupted by the death of its carrier. */
+  turn_interruptions: number;
+  /** The agent was denied a permission in the current attempt. */
+  denied: boolean;
+  head_sha: string | null;
+  pushed_sha: string | null;
+  /** Last commit whose checks finished. */
+  checked_sha: string | null;
+  ci_run_id: string | null;
+  ci_url: string | null;
+  pr_number: number | null;
+  pr_url: string | null;
+  merged_at: string | null;
+  /** The agent's last words, or the result, one paragraph. */
+  summary: string | null;
+  /** USD, the session's last cumulative figure; null is unknown. */
+  cost_usd: number | null;
+  /** Things a reviewer should look at: workflow edits, deleted tests. */
+  flags: string[];
+  /** Slot-held time so far, ms; reset by `continue`. */
+  held_ms: number;
+  created_by: string;
+  created_at: string;
+  updated_at: string;
+  /** Bumped by the store with every visible change of any task. */
+  rev: number;
+  abort_requested_at: string | null;
+  /** Holder of the claim (a row of `hosts`), its fencing token and lease end, ISO. */
+  owner: string | null;
+  token: number;
+  lease_expires_at: string | null;
+  slot: boolean;
+}
+
+/** One agent turn. */
+export interface Attempt {
+  task_id: string;
+  number: number;
+  prompt: string;
+  started_at: string;
+  ended_at: string | null;
+  outcome: 'completed' | 'failed' | 'cancelled' | 'stalled' | 'interrupted' | null;
+  summary: string | null;
+  error: string | null;
+  head_sha: string | null;
+  cost_usd: number | null;
+  input_tokens: number | null;
+  output_tokens: number | null;
+}
+
+export type CheckState =
+  | 'queued'
+  | 'running'
+  | 'success'
+  | 'failure'
+  | 'timed_out'
+  | 'cancelled'
+  | 'stale'
+  | 'action_required'
+  | 'startup_failure'
+  | 'skipped'
+  | 'neutral';
+
+/** One check of one commit. */
+export interface Check {
+  task_id: string;
+  attempt: number;
+  sha: string;
+  name: string;
+  provider: 'local' | 'github' | 'hook';
+  state: CheckState;
+  started_at: string | null;
+  ended_at: string | null;
+  url: string | null;
+  /** The failing lines that the agent is shown; null unless red. */
+  excerpt: string | null;
+  log_path: string | null;
+}
+
+export interface Message {
+  id: number;
+  task_id: string;
+  text: string;
+  created_at: string;
+  /** The attempt that carried it to the agent; null while undelivered. */
+  delivered_in: number | null;
+}
+
+export interface TaskEvent {
+  id: number;
+  task_id: string;
+  at: string;
+  status: Status;
+  phase: Phase | null;
+  reason: string | null;
+  attempt: number;
+  /** A remark for people ("offline: started from the local main"); null for plain state changes. */
+  note: string | null;
+}
+
+export const isActive = (status: Status): boolean =>
+  status === 'queued' || status === 'running' || status === 'retrying';
+
+/** The phases in which a task occupies one of the workspace's slots (local checks hold one too). */
+export const holdsSlot = (phase: Phase, checks: ChecksSpec): boolean =>
+  phase !== 'opening_pr' && (phase !== 'checks' || checks.provider === 'local');
