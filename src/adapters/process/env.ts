@@ -1,0 +1,38 @@
+/** What children get to see of the host's environment. */
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** The variable by which a process is found whatever it detaches from: markers joined by commas. */
+export const OWNER_VARIABLE = 'AMPA_OWNER';
+
+const EDITOR_PREFIXES = ['VSCODE_', 'ELECTRON_'];
+
+/**
+ * The host's environment without the named secrets and without what only the editor's own
+ * processes may see: IPC addresses, Electron switches, the debugger's NODE_OPTIONS and an
+ * askpass program that would call back into the editor. Names are compared as the platform does.
+ */
+export function childEnv(hostEnv: Env, secretNames: readonly string[], extra: Env = {}): Record<string, string> {
+  const same = (name: string): string => (process.platform === 'win32' ? name.toUpperCase() : name);
+  const dropped = new Set(secretNames.map(same));
+  const inEditor = ['ELECTRON_RUN_AS_NODE', 'VSCODE_PID', 'VSCODE_INSPECTOR_OPTIONS'].some((name) => hostEnv[name]);
+  if (inEditor) dropped.add('NODE_OPTIONS');
+  if (hostEnv.VSCODE_GIT_ASKPASS_NODE || hostEnv.VSCODE_GIT_ASKPASS_MAIN) {
+    dropped.add('GIT_ASKPASS');
+    dropped.add('SSH_ASKPASS');
+  }
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(hostEnv)) {
+    if (value === undefined || dropped.has(same(name))) continue;
+    if (EDITOR_PREFIXES.some((prefix) => same(name).startsWith(prefix))) continue;
+    env[name] = value;
+  }
+  for (const [name, value] of Object.entries(extra)) if (value !== undefined) env[name] = value;
+  return env;
+}
+
+/** Adds markers to `AMPA_OWNER`; an outer owner's are kept, so that it finds what is nested too. */
+export function withOwner(env: Readonly<Record<string, string>>, ...markers: readonly string[]): Record<string, string> {
+  const outer = env[OWNER_VARIABLE];
+  return { ...env, [OWNER_VARIABLE]: [...(outer ? [outer] : []), ...markers].join(',') };
+}

@@ -1,0 +1,247 @@
+/** The processes of one task: recorded before they act, ended together. */
+import type { ChildProcess } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ProcessKind, ProcessResult, ProcessSpec, RunningProcess, TaskProcesses } from '../../tasks/ports.ts';
+import { endProcesses } from './end.ts';
+import type { EndOptions } from './end.ts';
+import { withOwner } from './env.ts';
+import { processSpace } from './identity.ts';
+import { spawnGated } from './spawn.ts';
+import { listProcesses, readProcess } from './table.ts';
+import type { ProcessRef } from './table.ts';
+
+export interface LedgerEntry extends ProcessRef {
+  kind: ProcessKind;
+  bootId: string;
+  pidNamespace: string;
+}
+
+/** Where pids are kept so that a takeover finds them. */
+export interface ProcessLedger {
+  /** Resolves when the record is durable; only then may the process act. */
+  record(entry: LedgerEntry): Promise<void>;
+  forget(pid: number): Promise<void>;
+}
+
+export interface TaskProcessesOptions extends EndOptions {
+  /** The marker of this task, without commas: all its processes carry it, whichever carrier started them. */
+  owner: string;
+  /** What children see, AMPA's secrets already removed (`childEnv`). */
+  baseEnv: Readonly<Record<string, string>>;
+  ledger: ProcessLedger;
+  /** Milliseconds that a grandchild may keep the pipes open after the program has ended; 2 s. */
+  pipeGraceMs?: number;
+}
+
+type Stream = 'stdout' | 'stderr';
+
+/** Hands out a pipe chunk by chunk, reading no further while the consumer's promise is pending. */
+function pump(stream: Readable, name: Stream, onOutput: ProcessSpec['onOutput'], onFailure: (error: unknown) => void) {
+  const state = { lastData: 0, busy: false };
+  stream.on('data', (chunk: Uint8Array) => {
+    state.lastData = Date.now();
+    if (!onOutput) return;
+    try {
+      const pending = onOutput(chunk, name);
+      if (!pending) return;
+      state.busy = true;
+      stream.pause();
+      pending.then(
+        () => {
+          state.busy = false;
+          state.lastData = Date.now();
+          stream.resume();
+        },
+        (error: unknown) => {
+          state.busy = false;
+          onFailure(error);
+          stream.resume();
+        },
+      );
+    } catch (error) {
+      onFailure(error);
+    }
+  });
+  stream.on('error', onFailure);
+  return state;
+}
+
+/**
+ * Waits until nothing more is to be read from pipes whose writers have ended or been left behind:
+ * for a slow consumer as long as it takes, unless there is a hurry.
+ */
+async function drained(
+  states: readonly { lastData: number; busy: boolean }[],
+  closed: () => boolean,
+  hurry: () => boolean,
+): Promise<void> {
+  const begun = Date.now();
+  while (!closed()) {
+    const busy = states.some((state) => state.busy) && !hurry();
+    const quietFor = Date.now() - Math.max(...states.map((state) => state.lastData));
+    if (!busy && (quietFor > 100 || Date.now() - begun > 2000)) return;
+    await sleep(20);
+  }
+}
+
+const CLOSED_STDIN = new Set(['EPIPE', 'ECONNRESET', 'EOF', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END']);
+
+/** Implements the port. `owner` marks every process; see `endAll`. */
+export function createTaskProcesses(options: TaskProcessesOptions): TaskProcesses {
+  const { owner, baseEnv, ledger } = options;
+  if (!owner || owner.includes(',')) throw new Error(`not a marker: ${JSON.stringify(owner)}`);
+  const end = { graceMs: options.graceMs ?? 5000, killMs: options.killMs ?? 30_000 };
+  const pipeGraceMs = options.pipeGraceMs ?? 2000;
+  /** Recorded and not known to be gone, with those that a program left in its group when it ended. */
+  const tracked = new Map<number, { ref: ProcessRef; left: ProcessRef[] }>();
+  const prefix = `${owner}/${process.pid}-${Date.now().toString(36)}`;
+  let count = 0;
+  let ending = 0;
+
+  const launch = async (spec: ProcessSpec, openStdin: boolean): Promise<RunningProcess> => {
+    const marker = `${prefix}-${++count}`;
+    const gated = await spawnGated(spec, withOwner({ ...baseEnv, ...spec.env }, owner, marker), openStdin);
+    const { child, pid } = gated;
+    const exited = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
+      child.once('exit', (code, signal) => resolve({ code, signal }));
+    });
+    const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    let isClosed = false;
+    void closed.then(() => (isClosed = true));
+
+    const entry: { ref: ProcessRef; left: ProcessRef[] } = { ref: { pid, startTime: '' }, left: [] };
+    try {
+      const [space, row] = await Promise.all([processSpace(), readProcess(pid)]);
+      if (row) entry.ref = { pid, startTime: row.startTime };
+      tracked.set(pid, entry);
+      await ledger.record({ ...entry.ref, ...space, kind: spec.kind });
+    } catch (error) {
+      gated.close();
+      child.kill('SIGKILL');
+      tracked.delete(pid);
+      throw error;
+    }
+
+    let timedOut = false;
+    let aborted = false;
+    let failure: { error: unknown } | null = null;
+    let ended: Promise<void> | null = null;
+    let giveUp: (error: unknown) => void = () => {};
+    const unkillable = new Promise<never>((_, reject) => (giveUp = reject));
+    const endTree = (): Promise<void> => {
+      if (!ended) {
+        ended = endProcesses({ refs: [entry.ref, ...entry.left], groups: [pid], markers: [marker] }, end);
+        ended.catch(giveUp);
+      }
+      return ended;
+    };
+    const stop = (): void => {
+      gated.close();
+      void endTree();
+    };
+    const fail = (error: unknown): void => {
+      failure ??= { error };
+      stop();
+    };
+
+    child.stdin?.on('error', (error: NodeJS.ErrnoException) => {
+      if (!CLOSED_STDIN.has(error.code ?? '')) fail(error);
+    });
+    const states = [pump(child.stdout!, 'stdout', spec.onOutput, fail), pump(child.stderr!, 'stderr', spec.onOutput, fail)];
+
+    const onAbort = (): void => {
+      aborted = true;
+      stop();
+    };
+    const timer = spec.timeoutMs === undefined ? undefined : setTimeout(() => ((timedOut = true), stop()), spec.timeoutMs);
+
+    const finish = async (): Promise<ProcessResult> => {
+      const exit = await Promise.race([exited, unkillable]);
+      clearTimeout(timer);
+      spec.signal?.removeEventListener('abort', onAbort);
+      entry.left = await groupOf(pid);
+      if (!isClosed) {
+        const waiting = new AbortController();
+        const grace = sleep(pipeGraceMs, undefined, { signal: waiting.signal }).catch(() => {});
+        await Promise.race([closed, grace]);
+        waiting.abort();
+        if (!isClosed) {
+          await endProcesses({ refs: entry.left, groups: [pid], markers: [] }, end);
+          await drained(states, () => isClosed, () => ended !== null);
+          destroyPipes(child);
+          await closed;
+        }
+      }
+      await ended;
+      if (entry.left.length === 0 || (await groupOf(pid)).length === 0) {
+        if (tracked.get(pid) === entry) tracked.delete(pid);
+        await ledger.forget(pid);
+      }
+      if (failure) throw failure.error;
+      return { ...exit, timedOut, aborted };
+    };
+    const done = finish();
+    // Whoever started the process may await `done` later than it rejects.
+    done.catch(() => {});
+
+    if (spec.signal?.aborted || ending > 0) onAbort();
+    else {
+      spec.signal?.addEventListener('abort', onAbort, { once: true });
+      gated.open();
+      if (spec.stdin !== undefined) child.stdin?.write(spec.stdin);
+    }
+    return {
+      pid,
+      stdin: { write: (data) => void child.stdin?.write(data), end: () => void child.stdin?.end() },
+      done,
+      end: async () => {
+        gated.close();
+        await endTree();
+        await done.catch(() => {});
+      },
+    };
+  };
+
+  return {
+    start: (spec) => launch(spec, true),
+    run: async (spec) => {
+      const running = await launch(spec, spec.stdin !== undefined);
+      running.stdin.end();
+      return running.done;
+    },
+    endAll: async () => {
+      ending++;
+      try {
+        const entries = [...tracked.values()];
+        const refs = entries.flatMap((entry) => [entry.ref, ...entry.left]);
+        await endProcesses({ refs, groups: entries.map((entry) => entry.ref.pid), markers: [owner] }, end);
+        for (const entry of entries) {
+          tracked.delete(entry.ref.pid);
+          await ledger.forget(entry.ref.pid);
+        }
+      } finally {
+        ending--;
+      }
+    },
+  };
+}
+
+/** Living members of the group that `pid` led; asked only at once after it ended, before its number can be reused. */
+async function groupOf(pid: number): Promise<ProcessRef[]> {
+  if (process.platform === 'win32') return [];
+  try {
+    process.kill(-pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return [];
+  }
+  const rows = await listProcesses();
+  return rows.filter((row) => row.pgid === pid && !row.zombie).map(({ pid: member, startTime }) => ({ pid: member, startTime }));
+}
+
+function destroyPipes(child: ChildProcess): void {
+  child.stdin?.destroy();
+  child.stdout?.destroy();
+  child.stderr?.destroy();
+  child.stdio[3]?.destroy();
+}
