@@ -1,0 +1,62 @@
+/** What `npm test` consists of, and in which order it may run. */
+import path from 'node:path';
+
+export interface Stage {
+  name: string;
+  /** Program and arguments. */
+  argv: string[];
+  /** Stages that must have passed before. */
+  needs: string[];
+  /** Of the machine's two slots: 2 runs alone, 0 waits for the network and takes none. */
+  cost: 0 | 1 | 2;
+  /** The stage runs tests and must leave results. */
+  tests: boolean;
+  /** It is left out when no file matches this glob. */
+  files?: string;
+}
+
+export const root = path.resolve(import.meta.dirname, '..');
+export const resultsDir = path.join(root, 'test-results');
+export const resultsFile = (stage: string): string => path.join(resultsDir, `${stage}.json`);
+
+const mocha = (dir: string, ...flags: string[]): string[] => [
+  'mocha',
+  '--forbid-only',
+  ...['--reporter', './test/reporter.ts'],
+  ...flags,
+  `test/${dir}/**/*.test.ts`,
+];
+
+const suite = (name: string, needs: string[], cost: 1 | 2, ...flags: string[]): Stage => ({
+  name,
+  argv: mocha(name, ...flags),
+  needs,
+  cost,
+  tests: true,
+  files: `test/${name}/**/*.test.ts`,
+});
+
+const check = (name: string, argv: string[], needs: string[] = [], cost: 0 | 1 | 2 = 1): Stage => ({
+  name,
+  argv,
+  needs,
+  cost,
+  tests: false,
+});
+
+export const STAGES: readonly Stage[] = [
+  check('setup', ['node', 'test/host/setup.ts'], [], 0),
+  check('types', ['node', 'scripts/types.ts']),
+  check('lint', ['oxlint', '--type-aware', '--deny-warnings']),
+  check('format', ['oxfmt', '--check']),
+  check('dead', ['knip', '--no-progress']),
+  check('build', ['node', 'esbuild.mjs']),
+  suite('unit', [], 1),
+  check('package', ['node', 'scripts/package.ts', '--no-build'], ['build']),
+  suite('bundle', ['package', 'setup'], 1),
+  // Real processes against real clocks: with the machine to themselves, in two workers.
+  suite('integration', [], 2, '--parallel', '--jobs', '2'),
+  { ...suite('host', ['build', 'setup'], 1), argv: ['node', 'test/host/run.ts', 'source'], files: undefined },
+  { ...suite('vsix', ['package', 'setup'], 1), argv: ['node', 'test/host/run.ts', 'vsix'], files: undefined },
+  suite('e2e', ['build', 'setup'], 1, '--timeout', '120000'),
+];
