@@ -2,7 +2,7 @@
  * What the task loop needs from outside, declared next to where it is used. Adapters implement
  * these; tests of the policies need none of them.
  */
-import type { AgentSpec, Attempt, Check, Message, PermissionMode, Task, TaskEvent } from './task.ts';
+import type { AgentSpec, Attempt, Check, Message, PermissionMode, Task } from './task.ts';
 import type { Reason } from './reasons.ts';
 import type { TransitionEvent } from './transition.ts';
 
@@ -88,7 +88,10 @@ export interface PermissionRequest {
 
 export interface AgentTurn {
   cwd: string;
+  /** Sent to a resumed session. */
   prompt: string;
+  /** Sent instead where a new session begins: it knows nothing of the task yet. */
+  freshPrompt: string;
   /** Resume this session; null begins one. */
   session: string | null;
   permissions: PermissionMode;
@@ -174,6 +177,8 @@ export interface TaskGit {
   head(task: Task): Promise<string>;
   /** Files that differ between the base and `head`, and whether any do. */
   changedFiles(task: Task, head: string): Promise<ChangedFile[]>;
+  /** What a reviewer should look at: changed workflows or check scripts, deleted tests. Pure. */
+  flags(changed: readonly ChangedFile[], task: Task): string[];
 }
 
 // ---------------------------------------------------------------- checks
@@ -184,19 +189,20 @@ export interface LocalCheckResult {
   code: number | null;
   /** Where its whole output is. */
   logPath: string;
+  /** The lines around the first errors and the end (excerpt.ts). */
+  excerpt: string;
 }
 
 export interface LocalChecks {
-  run(task: Task, command: string, sha: string, processes: TaskProcesses, signal: AbortSignal): Promise<LocalCheckResult>;
-  /** The end of a log, at most `bytes`, as text. */
-  readTail(logPath: string, bytes: number): Promise<string>;
+  run(task: Task, command: string, processes: TaskProcesses, signal: AbortSignal): Promise<LocalCheckResult>;
 }
 
 // ---------------------------------------------------------------- logs
 
 /** The log of one attempt; at most 256 MB are kept, head and tail. */
 export interface AttemptLog {
-  write(text: string): void;
+  /** Resolves at once unless the disk is behind: then the writer waits. */
+  write(text: string): void | Promise<void>;
   /** One line of AMPA's own, marked as such. */
   note(text: string): void;
   /** A step of the conversation, for the task page. */
@@ -211,9 +217,9 @@ export interface ConversationEntry {
 }
 
 export interface TaskLogs {
-  open(task: Task, attempt: number): Promise<AttemptLog>;
+  open(taskId: string, attempt: number): Promise<AttemptLog>;
   /** A file outside the worktree that holds the prompt, for agents that read one. */
-  writePrompt(task: Task, attempt: number, prompt: string): Promise<string>;
+  writePrompt(taskId: string, attempt: number, prompt: string): Promise<string>;
 }
 
 // ---------------------------------------------------------------- store
@@ -229,35 +235,59 @@ export interface Claim {
 export type TaskPatch = Partial<
   Pick<
     Task,
-    | 'title' | 'base_sha' | 'worktree' | 'worktree_ready' | 'copied_files' | 'thread_id' | 'prompt' | 'reason_detail' | 'attempts'
+    | 'title' | 'base_sha' | 'resume_phase' | 'worktree' | 'worktree_ready' | 'copied_files' | 'thread_id' | 'prompt' | 'reason_detail' | 'attempts'
     | 'max_attempts' | 'sent_at' | 'turn_failures' | 'turn_interruptions' | 'denied' | 'head_sha' | 'pushed_sha' | 'checked_sha'
     | 'ci_run_id' | 'ci_url' | 'pr_number' | 'pr_url' | 'summary' | 'cost_usd' | 'flags' | 'held_ms'
   >
 >;
 
+/** What a carrier may do to its task. Every write rejects with `lost_claim` when the token no longer holds. */
 export interface TaskStore {
   get(id: string): Promise<Task | undefined>;
   /**
-   * Applies an event and a patch in one transaction, with its row in `events`. Rejects with
-   * `lost_claim` when the token no longer holds, `illegal_transition` when the event is not legal.
+   * Applies an event and a patch in one statement, with its row in `events`; rejects with
+   * `illegal_transition` when the event is not legal.
    *
    * An event that would end the task while messages wait does not: the task goes on to another
-   * turn (`retrying`), the messages become its prompt, and the granted attempts are renewed.
+   * turn (`retrying`), and the granted attempts are renewed.
    */
   apply(claim: Claim, event: TransitionEvent, patch?: TaskPatch, note?: string): Promise<Task>;
   patch(claim: Claim, patch: TaskPatch): Promise<Task>;
   note(claim: Claim, text: string): Promise<void>;
-  /** Extends the lease by 15 s and adds to the slot-held time. False: the claim is lost. */
-  renew(claim: Claim, heldMs: number): Promise<boolean>;
-  /** Takes or gives back the slot. False: none is free. */
+  /** Extends the lease by 15 s and adds to the slot-held time. Undefined: the claim is lost. */
+  renew(claim: Claim, heldMs: number): Promise<Task | undefined>;
+  /** Takes one of the workspace's slots; false: none is free. */
   takeSlot(claim: Claim, limit: number): Promise<boolean>;
   releaseSlot(claim: Claim): Promise<void>;
   /** Begins a turn: number, prompt, row in `attempts`, delivered messages, in one transaction. */
-  beginAttempt(claim: Claim, attempt: { number: number; prompt: string; delivered: number[] }, patch: TaskPatch): Promise<Task>;
-  endAttempt(claim: Claim, number: number, end: Pick<Attempt, 'outcome' | 'summary' | 'error' | 'head_sha'> & Partial<Pick<Attempt, 'cost_usd' | 'input_tokens' | 'output_tokens'>>): Promise<void>;
+  beginAttempt(claim: Claim, attempt: { number: number; prompt: string; delivered: number[] }): Promise<Task>;
+  endAttempt(claim: Claim, number: number, end: AttemptEnd): Promise<void>;
   saveCheck(claim: Claim, check: Check): Promise<void>;
-  checksOf(taskId: string, sha?: string): Promise<Check[]>;
   attemptsOf(taskId: string): Promise<Attempt[]>;
+  checksOf(taskId: string): Promise<Check[]>;
   messagesOf(taskId: string): Promise<Message[]>;
-  eventsOf(taskId: string): Promise<TaskEvent[]>;
+  /** Asks a person; the row is answered by whichever host gets there first. */
+  openPrompt(claim: Claim, prompt: PermissionRequest): Promise<string>;
+  /** The state of a prompt: answered, still open, or withdrawn. */
+  promptState(id: string): Promise<PromptState>;
+  withdrawPrompt(id: string): Promise<void>;
+  /** Whether a live host can show a question to a person. */
+  canAsk(): Promise<boolean>;
+}
+
+export type PromptState = { state: 'waiting' | 'withdrawn' | 'lost' } | { state: 'resumed'; response: string; answeredBy: string };
+
+export type AttemptEnd = Pick<Attempt, 'outcome' | 'summary' | 'error' | 'head_sha'> & Partial<Pick<Attempt, 'cost_usd' | 'input_tokens' | 'output_tokens'>>;
+
+/** What the worker loop of a host does with tasks it does not carry itself. */
+export interface WorkQueue {
+  /** Claims the oldest queued task if a slot is free. */
+  claimNext(owner: string, slots: number): Promise<Claim | undefined>;
+  /** Claims one queued task if a slot is free. */
+  claimQueued(id: string, owner: string, slots: number): Promise<Claim | undefined>;
+  /** Claims an active task away from the holder of `token`. */
+  takeOver(id: string, token: number, owner: string): Promise<Claim | undefined>;
+  /** Tasks that are running or retrying. */
+  running(): Promise<Task[]>;
+  hasQueued(): Promise<boolean>;
 }

@@ -9,6 +9,8 @@ interface ReasonText {
   sentence: string;
   next: NextStep;
   hint: string;
+  /** A `continue` without words takes up the phase that stopped; otherwise it asks the agent again. */
+  resumes?: true;
 }
 
 /** The closed set of reasons (tasks): each with its status, one sentence and a next step. */
@@ -17,26 +19,26 @@ export const REASONS = {
   agent_auth: { status: 'error', sentence: 'The agent is not signed in.', next: 'sign_in', hint: 'Sign in, then continue the task.' },
   repo_invalid: { status: 'error', sentence: 'The folder is not a git repository that a branch can start from.', next: 'doctor', hint: 'Make a first commit, or start the task in another folder.' },
   base_missing: { status: 'error', sentence: 'The base branch does not exist.', next: 'start', hint: 'Start again with --base and a branch that exists.' },
-  setup_failed: { status: 'error', sentence: 'The setup command failed in the new worktree.', next: 'show_log', hint: 'Mend ampa.setup or the project, then continue.' },
-  remote_unreachable: { status: 'error', sentence: 'The remote could not be reached.', next: 'continue', hint: 'Check the network, then continue; nothing is lost.' },
-  push_auth: { status: 'error', sentence: 'The remote refused our credentials.', next: 'doctor', hint: 'Check that `git push` works in a terminal, then continue.' },
-  disk_full: { status: 'error', sentence: 'The disk is full.', next: 'continue', hint: 'Free some space (`ampa clean` helps), then continue.' },
-  internal: { status: 'error', sentence: 'AMPA itself failed.', next: 'show_log', hint: 'The log has the report; continue tries again.' },
-  user: { status: 'aborted', sentence: 'Stopped by a person.', next: 'continue', hint: 'Continue takes it up where it stopped.' },
+  setup_failed: { status: 'error', sentence: 'The setup command failed in the new worktree.', next: 'show_log', hint: 'Mend ampa.setup or the project, then continue.', resumes: true },
+  remote_unreachable: { status: 'error', sentence: 'The remote could not be reached.', next: 'continue', hint: 'Check the network, then continue; nothing is lost.', resumes: true },
+  push_auth: { status: 'error', sentence: 'The remote refused our credentials.', next: 'doctor', hint: 'Check that `git push` works in a terminal, then continue.', resumes: true },
+  disk_full: { status: 'error', sentence: 'The disk is full.', next: 'continue', hint: 'Free some space (`ampa clean` helps), then continue.', resumes: true },
+  internal: { status: 'error', sentence: 'AMPA itself failed.', next: 'show_log', hint: 'The log has the report; continue tries again.', resumes: true },
+  user: { status: 'aborted', sentence: 'Stopped by a person.', next: 'continue', hint: 'Continue takes it up where it stopped.', resumes: true },
   max_attempts: { status: 'needs_review', sentence: 'The checks are still red after the last attempt.', next: 'continue', hint: 'Continue with a hint grants more attempts.' },
   no_changes: { status: 'needs_review', sentence: 'The agent finished without changing anything.', next: 'continue', hint: 'Read its answer in the log; continue with a clearer request.' },
   permission_denied: { status: 'needs_review', sentence: 'The agent was not allowed to do what it wanted and changed nothing.', next: 'continue', hint: 'Continue, and allow it or choose a wider permission mode.' },
   agent_failed: { status: 'needs_review', sentence: 'The agent failed.', next: 'show_log', hint: 'The log has its last words; continue tries again.' },
   agent_stalled: { status: 'needs_review', sentence: 'The agent went silent and was stopped.', next: 'continue', hint: 'Continue takes it up in the same worktree.' },
-  commit_failed: { status: 'needs_review', sentence: 'The work could not be committed.', next: 'show_log', hint: 'Mend what the detail names in the worktree, then continue.' },
-  push_rejected: { status: 'needs_review', sentence: 'The remote branch has other commits that could not be combined with ours.', next: 'show_diff', hint: 'Resolve it in the worktree, then continue.' },
+  commit_failed: { status: 'needs_review', sentence: 'The work could not be committed.', next: 'show_log', hint: 'Mend what the detail names in the worktree, then continue.', resumes: true },
+  push_rejected: { status: 'needs_review', sentence: 'The remote branch has other commits that could not be combined with ours.', next: 'show_diff', hint: 'Resolve it in the worktree, then continue.', resumes: true },
   merge_conflict: { status: 'needs_review', sentence: 'The branch conflicts with its base.', next: 'continue', hint: 'Continue hands the conflict to the agent.' },
-  pr_failed: { status: 'needs_review', sentence: 'The pull request could not be opened.', next: 'doctor', hint: 'Check the GitHub identity, then continue.' },
-  checks_missing: { status: 'needs_review', sentence: 'There is no check that could say whether the work is good.', next: 'show_diff', hint: 'Name one with --checks or ampa.checks, or review the diff yourself.' },
-  checks_blocked: { status: 'needs_review', sentence: 'The checks could not run, and the agent cannot mend that.', next: 'show_log', hint: 'Look at the check, then continue.' },
-  checks_timeout: { status: 'needs_review', sentence: 'The checks did not finish in time.', next: 'continue', hint: 'Continue waits again; ampa.checksTimeoutMinutes sets the limit.' },
-  checks_unknown: { status: 'needs_review', sentence: 'The state of the checks could not be read.', next: 'continue', hint: 'Continue asks again.' },
-  budget_time: { status: 'needs_review', sentence: 'The time budget is used up.', next: 'continue', hint: 'Continue grants the same time again.' },
+  pr_failed: { status: 'needs_review', sentence: 'The pull request could not be opened.', next: 'doctor', hint: 'Check the GitHub identity, then continue.', resumes: true },
+  checks_missing: { status: 'needs_review', sentence: 'There is no check that could say whether the work is good.', next: 'show_diff', hint: 'Name one with --checks or ampa.checks, or review the diff yourself.', resumes: true },
+  checks_blocked: { status: 'needs_review', sentence: 'The checks could not run, and the agent cannot mend that.', next: 'show_log', hint: 'Look at the check, then continue.', resumes: true },
+  checks_timeout: { status: 'needs_review', sentence: 'The checks did not finish in time.', next: 'continue', hint: 'Continue waits again; ampa.checksTimeoutMinutes sets the limit.', resumes: true },
+  checks_unknown: { status: 'needs_review', sentence: 'The state of the checks could not be read.', next: 'continue', hint: 'Continue asks again.', resumes: true },
+  budget_time: { status: 'needs_review', sentence: 'The time budget is used up.', next: 'continue', hint: 'Continue grants the same time again.', resumes: true },
   budget_cost: { status: 'needs_review', sentence: 'The cost budget is used up.', next: 'continue', hint: 'Raise ampa.maxCostUsd, then continue.' },
   prompt_lost: { status: 'needs_review', sentence: 'A question of the agent was lost.', next: 'continue', hint: 'Continue asks the agent to go on.' },
   prompt_expired: { status: 'needs_review', sentence: 'Nobody answered the agent\'s question in time.', next: 'continue', hint: 'Continue with the answer.' },
@@ -45,6 +47,9 @@ export const REASONS = {
 export type Reason = keyof typeof REASONS;
 
 export const isReason = (text: string): text is Reason => Object.hasOwn(REASONS, text);
+
+/** Whether a `continue` without words goes back to the phase that stopped. */
+export const resumesPhase = (reason: Reason): boolean => 'resumes' in REASONS[reason];
 
 export const statusOf = (reason: Reason): Status => REASONS[reason].status;
 

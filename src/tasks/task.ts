@@ -77,6 +77,8 @@ export interface Task {
   /** Set while running or retrying. */
   phase: Phase | null;
   reason: string | null;
+  /** Where a `continue` without words takes the work up again; null is the agent. */
+  resume_phase: Phase | null;
   /** What exactly went wrong, for people: one or a few lines. */
   reason_detail: string | null;
   /** Agent turns begun. */
@@ -114,10 +116,10 @@ export interface Task {
   /** Bumped by the store with every visible change of any task. */
   rev: number;
   abort_requested_at: string | null;
-  /** Holder of the claim (a row of `hosts`), its fencing token and lease end, ISO. */
+  /** Holder of the claim (a row of `hosts`), its fencing token and the end of its lease, ms since the epoch. */
   owner: string | null;
   token: number;
-  lease_expires_at: string | null;
+  lease_expires_at: number | null;
   slot: boolean;
 }
 

@@ -1,0 +1,99 @@
+import type BetterSqlite3 from 'better-sqlite3';
+import {
+  CompiledQuery,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  type QueryResult,
+} from 'kysely';
+import { AmpaError } from '../../errors.ts';
+
+/** How long a locked database is retried before it is an error, ms. */
+const BUSY_LIMIT_MS = 10_000;
+
+/**
+ * Kysely over one better-sqlite3 connection, differing from the stock dialect in three ways:
+ * transactions begin IMMEDIATE (a deferred one that reads before it writes fails under contention,
+ * whatever the busy timeout); a locked database is retried asynchronously with jitter, so the host's
+ * event loop never waits for another process; and statements are prepared once.
+ */
+export function sqliteDialect(connection: BetterSqlite3.Database): Dialect {
+  return {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => createDriver(connection),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  };
+}
+
+function createDriver(db: BetterSqlite3.Database): Driver {
+  const statements = new Map<string, BetterSqlite3.Statement>();
+  const connection: DatabaseConnection = {
+    async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+      let statement = statements.get(query.sql);
+      if (!statement) statements.set(query.sql, (statement = db.prepare(query.sql)));
+      const prepared = statement;
+      return retryBusy(() => {
+        if (prepared.reader) return { rows: prepared.all(query.parameters) as R[] };
+        const { changes, lastInsertRowid } = prepared.run(query.parameters);
+        return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
+      });
+    },
+    streamQuery() {
+      throw new Error('streaming queries are not used');
+    },
+  };
+
+  // One connection, so whoever holds it holds the transaction: the others queue here.
+  let busy = false;
+  const waiting: (() => void)[] = [];
+  const statement = (text: string) => async () => {
+    await connection.executeQuery(CompiledQuery.raw(text));
+  };
+  return {
+    async init() {},
+    async acquireConnection() {
+      if (busy) await new Promise<void>((resolve) => waiting.push(resolve));
+      busy = true;
+      return connection;
+    },
+    async releaseConnection() {
+      const next = waiting.shift();
+      if (next) next();
+      else busy = false;
+    },
+    beginTransaction: statement('begin immediate'),
+    commitTransaction: statement('commit'),
+    rollbackTransaction: async () => {
+      // SQLite has already rolled back by itself after some errors (disk full, I/O).
+      if (db.inTransaction) await connection.executeQuery(CompiledQuery.raw('rollback'));
+    },
+    async destroy() {
+      statements.clear();
+      db.close();
+    },
+  };
+}
+
+async function retryBusy<R>(run: () => R): Promise<R> {
+  const deadline = performance.now() + BUSY_LIMIT_MS;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return run();
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      if (performance.now() > deadline) {
+        throw new AmpaError('store_busy', 'the task database stayed locked for 10 s', 'Look for a process that hangs: `ampa doctor`.', error);
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(100, 2 ** attempt)));
+    }
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED');
+}

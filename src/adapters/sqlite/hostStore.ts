@@ -1,0 +1,48 @@
+import type { Kysely } from 'kysely';
+import { sql } from 'kysely';
+import type { HostRow, ProcessRow, Schema } from './schema.ts';
+
+/** Hosts and their beats, and the processes that tasks have started. */
+export interface HostStore {
+  register(host: HostRow): Promise<void>;
+  beat(id: string, at: number): Promise<void>;
+  unregister(id: string): Promise<void>;
+  hosts(): Promise<HostRow[]>;
+  host(id: string): Promise<HostRow | undefined>;
+  recordProcess(row: ProcessRow): Promise<void>;
+  forgetProcess(taskId: string, pid: number): Promise<void>;
+  processesOf(taskId: string): Promise<ProcessRow[]>;
+  forgetProcesses(taskId: string): Promise<void>;
+}
+
+export function createHostStore(db: Kysely<Schema>): HostStore {
+  return {
+    async register(host) {
+      await db.insertInto('hosts').values(host).onConflict((oc) => oc.column('id').doUpdateSet(host)).execute();
+      // Rows of hosts long gone, unless a task still names them: their identity decides about its takeover.
+      await db
+        .deleteFrom('hosts')
+        .where('beat_at', '<', host.beat_at - 24 * 3600_000)
+        .where(({ not, exists, selectFrom }) => not(exists(selectFrom('tasks').select('tasks.id').whereRef('tasks.owner', '=', 'hosts.id'))))
+        .execute();
+    },
+    async beat(id, at) {
+      await db.updateTable('hosts').set({ beat_at: at }).where('id', '=', id).execute();
+    },
+    async unregister(id) {
+      await db.deleteFrom('hosts').where('id', '=', id).execute();
+    },
+    hosts: () => db.selectFrom('hosts').selectAll().orderBy('started_at').execute(),
+    host: (id) => db.selectFrom('hosts').selectAll().where('id', '=', id).executeTakeFirst(),
+    async recordProcess(row) {
+      await db.insertInto('processes').values(row).onConflict((oc) => oc.columns(['task_id', 'pid']).doUpdateSet(row)).execute();
+    },
+    async forgetProcess(taskId, pid) {
+      await db.deleteFrom('processes').where('task_id', '=', taskId).where('pid', '=', pid).execute();
+    },
+    processesOf: (taskId) => db.selectFrom('processes').selectAll().where('task_id', '=', taskId).orderBy(sql`rowid`).execute(),
+    async forgetProcesses(taskId) {
+      await db.deleteFrom('processes').where('task_id', '=', taskId).execute();
+    },
+  };
+}

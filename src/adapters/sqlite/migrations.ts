@@ -1,0 +1,95 @@
+/**
+ * Numbered migrations; the number of the last one applied is `PRAGMA user_version`. A landed
+ * migration is never edited: the next change is the next entry.
+ *
+ * `rev` orders all visible changes: triggers bump it, so no writer can forget, and a host that saw
+ * revision n reads what changed by `rev > n`. The same goes for `events`: a phase cannot change
+ * without its row there, in the same statement.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  create table hosts (
+    id text primary key, kind text not null, pid integer not null, start_time text not null, boot_id text not null,
+    pid_namespace text not null, machine text not null, asks integer not null, started_at text not null, beat_at integer not null
+  );
+  create table tasks (
+    id text primary key, rev integer not null default 0, title text not null, repo text not null, remote text, base text, base_sha text,
+    branch text not null, worktree text, worktree_ready integer not null, copied_files text not null, snapshot_sha text,
+    setup_command text, copy_patterns text not null, thread_id text, agent text not null, agent_spec text not null,
+    permissions text not null, checks text not null, limits text not null, request text not null, prompt text not null,
+    status text not null, phase text, reason text, resume_phase text, reason_detail text, attempts integer not null, max_attempts integer not null,
+    sent_at text, turn_failures integer not null, turn_interruptions integer not null, denied integer not null,
+    head_sha text, pushed_sha text, checked_sha text, ci_run_id text, ci_url text, pr_number integer, pr_url text, merged_at text,
+    summary text, cost_usd real, flags text not null, held_ms integer not null, created_by text not null,
+    created_at text not null, updated_at text not null, abort_requested_at text, note text,
+    owner text, token integer not null, lease_expires_at integer, slot integer not null
+  );
+  create unique index tasks_rev on tasks (rev);
+  create index tasks_queue on tasks (id) where status = 'queued';
+  create index tasks_active on tasks (status) where status in ('queued', 'running', 'retrying');
+  create index tasks_slots on tasks (slot) where slot = 1;
+  create table attempts (
+    task_id text not null references tasks (id), number integer not null, prompt text not null, started_at text not null, ended_at text,
+    outcome text, summary text, error text, head_sha text, cost_usd real, input_tokens integer, output_tokens integer,
+    primary key (task_id, number)
+  );
+  create table checks (
+    task_id text not null references tasks (id), attempt integer not null, sha text not null, name text not null, provider text not null,
+    state text not null, started_at text, ended_at text, url text, excerpt text, log_path text,
+    primary key (task_id, attempt, sha, name)
+  );
+  create table messages (
+    id integer primary key, task_id text not null references tasks (id), text text not null, created_at text not null, delivered_in integer
+  );
+  create index messages_open on messages (task_id) where delivered_in is null;
+  create table events (
+    id integer primary key, task_id text not null references tasks (id), at text not null, status text not null, phase text,
+    reason text, attempt integer not null, note text
+  );
+  create index events_task on events (task_id);
+  create table processes (
+    task_id text not null references tasks (id), pid integer not null, start_time text not null, boot_id text not null,
+    pid_namespace text not null, kind text not null, token integer not null, primary key (task_id, pid)
+  );
+  create table prompts (
+    id text primary key, task_id text not null references tasks (id), kind text not null, summary text not null, detail text not null,
+    choices text not null, state text not null, response text, answered_by text, created_at text not null, answered_at text
+  );
+  create index prompts_open on prompts (task_id) where state = 'waiting';
+
+  create trigger tasks_insert after insert on tasks begin
+    update tasks set rev = (select max(rev) from tasks) + 1 where id = new.id;
+    insert into events (task_id, at, status, phase, reason, attempt, note)
+      values (new.id, new.created_at, new.status, new.phase, new.reason, new.attempts, new.note);
+  end;
+  create trigger tasks_event after update of status, phase, note on tasks
+  when old.status is not new.status or old.phase is not new.phase or new.note is not null begin
+    insert into events (task_id, at, status, phase, reason, attempt, note)
+      values (new.id, new.updated_at, new.status, new.phase, new.reason, new.attempts, new.note);
+  end;
+  create trigger tasks_rev after update of updated_at on tasks begin
+    update tasks set rev = (select max(rev) from tasks) + 1 where id = new.id;
+  end;
+  create trigger attempts_rev after insert on attempts begin
+    update tasks set rev = (select max(rev) from tasks) + 1 where id = new.task_id;
+  end;
+  create trigger attempts_rev_update after update on attempts begin
+    update tasks set rev = (select max(rev) from tasks) + 1 where id = new.task_id;
+  end;
+  create trigger checks_rev after insert on checks begin
+    update tasks set rev = (select max(rev) from tasks) + 1 where id = new.task_id;
+  end;
+  create trigger checks_rev_update after update on checks begin
+    update tasks set rev = (select max(rev) from tasks) + 1 where id = new.task_id;
+  end;
+  create trigger messages_rev after insert on messages begin
+    update tasks set rev = (select max(rev) from tasks) + 1 where id = new.task_id;
+  end;
+  create trigger prompts_rev after insert on prompts begin
+    update tasks set rev = (select max(rev) from tasks) + 1 where id = new.task_id;
+  end;
+  create trigger prompts_rev_update after update on prompts begin
+    update tasks set rev = (select max(rev) from tasks) + 1 where id = new.task_id;
+  end;
+  `,
+];

@@ -1,0 +1,176 @@
+import { sql, type Insertable, type Kysely } from 'kysely';
+import { AmpaError, notFound } from '../../errors.ts';
+import type { Continued, OpenPrompt, TaskBoard } from '../../tasks/board.ts';
+import { isActive, type Task } from '../../tasks/task.ts';
+import { transition, type TransitionEvent } from '../../tasks/transition.ts';
+import { decodeTask, encodeTask, type Schema, type TaskRow } from './schema.ts';
+import { RESUME_PHASE } from './taskStore.ts';
+
+/** The agent has not yet seen the failure that used up the attempts: it comes along with the person's words. */
+function nextPrompt(task: Task, text: string | null): string {
+  if (task.attempts === 0) return text === null ? task.prompt : `${task.prompt}\n\n${text}`;
+  if (task.reason === 'max_attempts') return text === null ? task.prompt : `${text}\n\n${task.prompt}`;
+  return text ?? 'Go on with the task.';
+}
+
+/** The people's side of the store. `now` is ms since the epoch. */
+export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoard {
+  const iso = (): string => new Date(now()).toISOString();
+
+  /** Reads, decides by `transition`, writes: one immediate transaction, so nobody decides in between. */
+  const decide = (id: string, event: TransitionEvent, set: (task: Task) => Record<string, unknown>): Promise<Task> =>
+    db.transaction().execute(async (tx) => {
+      const row = await tx.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
+      if (!row) throw notFound('task', id, '`ampa ls --all` lists them.');
+      const task = decodeTask(row);
+      const verdict = transition(task, event);
+      if (!verdict.ok) throw verdict.error;
+      const updated = await tx
+        .updateTable('tasks')
+        .set({ ...verdict.to, note: null, updated_at: iso(), ...set(task) })
+        .where('id', '=', id)
+        .returningAll()
+        .executeTakeFirstOrThrow();
+      return decodeTask(updated);
+    });
+
+  const decodePrompt = (row: { id: string; task_id: string; kind: string; summary: string; detail: string; choices: string; created_at: string }): OpenPrompt => ({
+    id: row.id, task_id: row.task_id, kind: row.kind, summary: row.summary, detail: row.detail,
+    choices: JSON.parse(row.choices) as string[], created_at: row.created_at,
+  });
+  const openPrompts = () => db.selectFrom('prompts').selectAll().where('state', '=', 'waiting').orderBy('id');
+
+  return {
+    async insert(task) {
+      const { rev: _assigned, ...row } = encodeTask(task);
+      const inserted = await db.insertInto('tasks').values(row as unknown as Insertable<TaskRow>).returning('id').executeTakeFirstOrThrow();
+      return decodeTask(await db.selectFrom('tasks').selectAll().where('id', '=', inserted.id).executeTakeFirstOrThrow());
+    },
+    async list({ statuses, createdBy, limit }) {
+      let matching = db.selectFrom('tasks');
+      if (statuses) matching = matching.where('status', 'in', statuses);
+      if (createdBy !== undefined) matching = matching.where('created_by', '=', createdBy);
+      let rows = matching.selectAll().orderBy('id', 'desc');
+      if (limit !== undefined) rows = rows.limit(limit);
+      const [tasks, { total }] = [await rows.execute(), await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()];
+      return { tasks: tasks.map(decodeTask), total: Number(total) };
+    },
+    async changedSince(rev) {
+      const rows = await db.selectFrom('tasks').selectAll().where('rev', '>', rev).orderBy('rev').execute();
+      return { tasks: rows.map(decodeTask), rev: rows.at(-1)?.rev ?? rev };
+    },
+    async find(text) {
+      const id = text.toUpperCase();
+      if (!/^[0-9A-Z]{1,26}$/.test(id)) throw notFound('task', text, 'An id is 26 letters and digits; `ampa ls --all` lists them.');
+      const rows = await db
+        .selectFrom('tasks')
+        .selectAll()
+        .where((eb) => eb.or([eb('id', 'like', `${id}%`), eb('id', 'like', `%${id}`)]))
+        .orderBy('id')
+        .limit(6)
+        .execute();
+      if (rows.length > 1) {
+        const names = rows.slice(0, 5).map((row) => row.id).join(', ');
+        throw new AmpaError('ambiguous', `${JSON.stringify(text)} could be ${names}${rows.length > 5 ? ', …' : ''}`, 'Give more of the id.');
+      }
+      if (!rows[0]) throw notFound('task', text, '`ampa ls --all` lists them.');
+      return decodeTask(rows[0]);
+    },
+    async detail(id) {
+      const task = await db.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
+      if (!task) throw notFound('task', id, '`ampa ls --all` lists them.');
+      return {
+        task: decodeTask(task),
+        attempts: await db.selectFrom('attempts').selectAll().where('task_id', '=', id).orderBy('number').execute(),
+        checks: await db.selectFrom('checks').selectAll().where('task_id', '=', id).orderBy('attempt').orderBy('started_at').execute(),
+        messages: await db.selectFrom('messages').selectAll().where('task_id', '=', id).orderBy('id').execute(),
+        events: await db.selectFrom('events').selectAll().where('task_id', '=', id).orderBy('id').execute(),
+        prompts: (await openPrompts().where('task_id', '=', id).execute()).map(decodePrompt),
+      };
+    },
+    continueTask: (id, text): Promise<Continued> =>
+      db.transaction().execute(async (tx) => {
+        const row = await tx.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
+        if (!row) throw notFound('task', id, '`ampa ls --all` lists them.');
+        const task = decodeTask(row);
+        const update = async (set: Record<string, unknown>): Promise<Task> =>
+          decodeTask(await tx.updateTable('tasks').set({ ...set, updated_at: iso() }).where('id', '=', id).returningAll().executeTakeFirstOrThrow());
+
+        if (isActive(task.status)) {
+          if (text === null) throw new AmpaError('illegal_transition', 'cannot continue an active task without a message', 'Say what it should do: -m TEXT.');
+          if (task.status === 'queued') return { task: await update({ prompt: `${task.prompt}\n\n${text}`, resume_phase: null }), as: 'appended' };
+          await tx.insertInto('messages').values({ task_id: id, text, created_at: iso(), delivered_in: null }).execute();
+          return { task: await update({}), as: 'message' };
+        }
+        const verdict = transition(task, { type: 'continue' });
+        if (!verdict.ok) throw verdict.error;
+        return {
+          as: 'requeued',
+          task: await update({
+            ...verdict.to,
+            ...encodeTask({
+              reason_detail: null,
+              held_ms: 0,
+              turn_failures: 0,
+              turn_interruptions: 0,
+              denied: false,
+              sent_at: null,
+              abort_requested_at: null,
+              max_attempts: task.attempts + task.limits.attempts,
+              prompt: nextPrompt(task, text),
+              resume_phase: text === null ? task.resume_phase : null,
+            }),
+            note: text === null ? 'Continued.' : null,
+          }),
+        };
+      }),
+    requestAbort: (id) =>
+      db.transaction().execute(async (tx) => {
+        const row = await tx.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
+        if (!row) throw notFound('task', id, '`ampa ls --all` lists them.');
+        const verdict = transition(decodeTask(row), { type: 'abort' });
+        if (!verdict.ok) throw verdict.error;
+        const updated = await tx
+          .updateTable('tasks')
+          .set({ abort_requested_at: iso(), updated_at: iso() })
+          .where('id', '=', id)
+          .returningAll()
+          .executeTakeFirstOrThrow();
+        return decodeTask(updated);
+      }),
+    async abortUnowned(id, token) {
+      const row = await db
+        .updateTable('tasks')
+        .set({
+          status: 'aborted', phase: null, reason: 'user', reason_detail: null, note: null, updated_at: iso(), abort_requested_at: null,
+          resume_phase: RESUME_PHASE, owner: null, lease_expires_at: null, slot: 0, token: sql<number>`token + 1`,
+        })
+        .where('id', '=', id)
+        .where('token', '=', token)
+        .where('merged_at', 'is', null)
+        .returning('id')
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+    recordMerge: (id, at) => decide(id, { type: 'merge', at }, () => ({})),
+    async forgetWorktree(id) {
+      await db.updateTable('tasks').set({ worktree: null, worktree_ready: 0, updated_at: iso() }).where('id', '=', id).execute();
+    },
+    async openPrompts() {
+      return (await openPrompts().execute()).map(decodePrompt);
+    },
+    async answerPrompt(id, response, by) {
+      const row = await db
+        .updateTable('prompts')
+        .set({ state: 'resumed', response, answered_by: by, answered_at: iso() })
+        .where('id', '=', id)
+        .where('state', '=', 'waiting')
+        .returning('id')
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+    async losePrompts(taskId) {
+      await db.updateTable('prompts').set({ state: 'lost' }).where('task_id', '=', taskId).where('state', '=', 'waiting').execute();
+    },
+  };
+}

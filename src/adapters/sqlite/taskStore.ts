@@ -1,0 +1,300 @@
+import { sql, type Kysely, type Transaction } from 'kysely';
+import { AmpaError } from '../../errors.ts';
+import type { AttemptEnd, Claim, TaskPatch, TaskStore, WorkQueue } from '../../tasks/ports.ts';
+import { resumesPhase } from '../../tasks/reasons.ts';
+import { STATUSES, type Status, type Task } from '../../tasks/task.ts';
+import { transition, type Lifecycle, type TransitionEvent } from '../../tasks/transition.ts';
+import { prepareQuery } from './prepared.ts';
+import { decodeTask, encodeTask, type Schema } from './schema.ts';
+
+export const LEASE_MS = 15_000;
+
+/** The phase that a `continue` without words goes back to; the agent's own phases begin with the agent. */
+export const RESUME_PHASE = sql<null>`case when phase in ('preparing', 'agent') then null else phase end`;
+
+type Queries = Kysely<Schema> | Transaction<Schema>;
+
+const lostClaim = (id: string): AmpaError =>
+  new AmpaError('lost_claim', `task ${id} is now carried by another process`, 'This one stops; nothing is lost.');
+
+/** The statuses an event may start from and where it leads, read off `transition`, which stays the only rule. */
+function effectOf(event: TransitionEvent): { from: Status[]; to: Lifecycle } {
+  const from: Status[] = [];
+  let to: Lifecycle | undefined;
+  for (const status of STATUSES) {
+    const result = transition({ status, phase: null, reason: null, merged_at: null }, event);
+    if (!result.ok) continue;
+    from.push(status);
+    to = result.to;
+  }
+  if (!to) throw new Error(`no status allows ${event.type}`);
+  return { from, to };
+}
+
+const ended = (to: Lifecycle): boolean => to.status !== 'queued' && to.status !== 'running' && to.status !== 'retrying';
+
+/** Ends that an undelivered message turns into another turn: not those where no turn is possible. */
+const messagesPrevent = (to: Lifecycle): boolean => to.status === 'success' || to.status === 'needs_review';
+
+/** The carriers' side of the store, and the queue of the worker loops. `now` is ms since the epoch. */
+export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: () => string): TaskStore & WorkQueue {
+  const iso = (): string => new Date(now()).toISOString();
+
+  const claimQuery = (which: 'next' | 'one') =>
+    prepareQuery<Record<string, unknown>>(db, (v) =>
+      db
+        .updateTable('tasks')
+        .set({
+          status: 'running',
+          phase: 'preparing',
+          owner: v<string>('owner'),
+          token: sql<number>`token + 1`,
+          lease_expires_at: v<number>('lease'),
+          slot: 1,
+          note: null,
+          updated_at: v<string>('at'),
+        })
+        .where('id', '=', (eb) =>
+          which === 'one'
+            ? eb.val(v<string>('id'))
+            : eb.selectFrom('tasks').select('id').where('status', '=', 'queued').orderBy('id').limit(1),
+        )
+        .where('status', '=', 'queued')
+        .where(sql<number>`(select count(*) from tasks where slot = 1)`, '<', v<number>('slots'))
+        .returning(['id', 'owner', 'token']),
+    );
+  const claimNext = claimQuery('next');
+  const claimOne = claimQuery('one');
+  const asClaim = (row: Record<string, unknown> | undefined): Claim | undefined =>
+    row && { taskId: String(row['id']), owner: String(row['owner']), token: Number(row['token']) };
+
+  const renewQuery = prepareQuery<Record<string, unknown>>(db, (v) =>
+    db
+      .updateTable('tasks')
+      .set({ lease_expires_at: v<number>('lease'), held_ms: sql<number>`held_ms + ${v<number>('held')}` })
+      .where('id', '=', v<string>('id'))
+      .where('token', '=', v<number>('token'))
+      .where('owner', '=', v<string>('owner'))
+      .returningAll(),
+  );
+
+  /** One compiled statement for each kind of event and set of patched columns. */
+  const applyQueries = new Map<string, ReturnType<typeof prepareQuery<Record<string, unknown>>>>();
+  function applyQuery(event: TransitionEvent, columns: string[], from: Status[], guardMessages: boolean) {
+    const resumes = event.type === 'stop' && resumesPhase(event.reason);
+    const key = `${event.type} ${guardMessages} ${resumes} ${columns.join()}`;
+    let query = applyQueries.get(key);
+    if (!query) {
+      query = prepareQuery<Record<string, unknown>>(db, (v) => {
+        let update = db
+          .updateTable('tasks')
+          .set({
+            ...Object.fromEntries(columns.map((column) => [column, v(column)])),
+            ...(resumes ? { resume_phase: RESUME_PHASE } : {}),
+          })
+          .where('id', '=', v<string>('id'))
+          .where('token', '=', v<number>('claimToken'))
+          .where('owner', '=', v<string>('claimOwner'))
+          .where('status', 'in', from);
+        if (guardMessages) {
+          update = update.where(({ not, exists, selectFrom }) =>
+            not(exists(selectFrom('messages').select('messages.id').whereRef('task_id', '=', 'tasks.id').where('delivered_in', 'is', null))),
+          );
+        }
+        return update.returningAll();
+      });
+      applyQueries.set(key, query);
+    }
+    return query;
+  }
+
+  /** Runs a conditional update of the claimed row; rejects with `lost_claim` where it matches none. */
+  async function updateClaimed(queries: Queries, claim: Claim, set: Record<string, unknown>): Promise<Task> {
+    const row = await queries
+      .updateTable('tasks')
+      .set(set)
+      .where('id', '=', claim.taskId)
+      .where('token', '=', claim.token)
+      .where('owner', '=', claim.owner)
+      .returningAll()
+      .executeTakeFirst();
+    if (!row) throw lostClaim(claim.taskId);
+    return decodeTask(row);
+  }
+
+  /** Runs `work` in one transaction whose every write is void unless the claim holds. */
+  const guarded = <R>(claim: Claim, work: (tx: Transaction<Schema>) => Promise<R>): Promise<R> =>
+    db.transaction().execute(async (tx) => {
+      const held = await tx
+        .selectFrom('tasks')
+        .select('id')
+        .where('id', '=', claim.taskId)
+        .where('token', '=', claim.token)
+        .where('owner', '=', claim.owner)
+        .executeTakeFirst();
+      if (!held) throw lostClaim(claim.taskId);
+      return work(tx);
+    });
+
+  async function get(id: string): Promise<Task | undefined> {
+    const row = await db.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
+    return row && decodeTask(row);
+  }
+
+  async function apply(claim: Claim, event: TransitionEvent, patch: TaskPatch = {}, note: string | null = null): Promise<Task> {
+    const { from, to } = effectOf(event);
+    const set: Record<string, unknown> = {
+      status: to.status,
+      phase: to.phase,
+      reason: to.reason,
+      reason_detail: event.type === 'stop' ? (event.detail ?? null) : null,
+      note,
+      updated_at: iso(),
+      ...encodeTask(patch),
+    };
+    if (ended(to)) Object.assign(set, { owner: null, lease_expires_at: null, slot: 0, abort_requested_at: null });
+    const guard = messagesPrevent(to);
+    const query = applyQuery(event, Object.keys(set), from, guard);
+    const { rows } = await query({ ...set, id: claim.taskId, claimToken: claim.token, claimOwner: claim.owner });
+    if (rows[0]) return decodeTask(rows[0]);
+
+    const task = await get(claim.taskId);
+    if (!task || task.token !== claim.token || task.owner !== claim.owner) throw lostClaim(claim.taskId);
+    const verdict = transition(task, event);
+    if (!verdict.ok) throw verdict.error;
+    if (!guard) throw new Error(`task ${claim.taskId}: ${event.type} matched no row although it is legal`);
+    return apply(
+      claim,
+      { type: 'retry' },
+      { prompt: '', ...patch, max_attempts: Math.max(task.max_attempts, task.attempts + task.limits.attempts), held_ms: 0 },
+      'A message arrived: one more turn.',
+    );
+  }
+
+  return {
+    get,
+    apply,
+    async claimNext(owner, slots) {
+      return asClaim((await claimNext({ owner, slots, lease: now() + LEASE_MS, at: iso() })).rows[0]);
+    },
+    async claimQueued(id, owner, slots) {
+      return asClaim((await claimOne({ id, owner, slots, lease: now() + LEASE_MS, at: iso() })).rows[0]);
+    },
+    async takeOver(id, token, owner) {
+      const row = await db
+        .updateTable('tasks')
+        .set({
+          owner,
+          token: sql<number>`token + 1`,
+          lease_expires_at: now() + LEASE_MS,
+          updated_at: iso(),
+          note: 'The process that carried this task had died; taken over.',
+          turn_interruptions: sql<number>`turn_interruptions + (case when phase = 'agent' and sent_at is not null then 1 else 0 end)`,
+        })
+        .where('id', '=', id)
+        .where('token', '=', token)
+        .where('status', 'in', ['running', 'retrying'])
+        .returning(['id', 'owner', 'token'])
+        .executeTakeFirst();
+      return asClaim(row);
+    },
+    async running() {
+      const rows = await db.selectFrom('tasks').selectAll().where('status', 'in', ['running', 'retrying']).execute();
+      return rows.map(decodeTask);
+    },
+    async hasQueued() {
+      return (await db.selectFrom('tasks').select('id').where('status', '=', 'queued').limit(1).executeTakeFirst()) !== undefined;
+    },
+    patch: (claim, patch) => updateClaimed(db, claim, { ...encodeTask(patch), updated_at: iso() }),
+    async note(claim, text) {
+      await updateClaimed(db, claim, { note: text, updated_at: iso() });
+    },
+    async renew(claim, heldMs) {
+      const { rows } = await renewQuery({ id: claim.taskId, token: claim.token, owner: claim.owner, lease: now() + LEASE_MS, held: heldMs });
+      return rows[0] && decodeTask(rows[0]);
+    },
+    async takeSlot(claim, limit) {
+      const row = await db
+        .updateTable('tasks')
+        .set({ slot: 1 })
+        .where('id', '=', claim.taskId)
+        .where('token', '=', claim.token)
+        .where('owner', '=', claim.owner)
+        .where((eb) => eb.or([eb('slot', '=', 1), eb(sql<number>`(select count(*) from tasks where slot = 1)`, '<', limit)]))
+        .returning('id')
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+    async releaseSlot(claim) {
+      await updateClaimed(db, claim, { slot: 0 });
+    },
+    beginAttempt: (claim, attempt) =>
+      guarded(claim, async (tx) => {
+        if (attempt.delivered.length > 0) {
+          await tx.updateTable('messages').set({ delivered_in: attempt.number }).where('id', 'in', attempt.delivered).execute();
+        }
+        await tx
+          .insertInto('attempts')
+          .values({
+            task_id: claim.taskId, number: attempt.number, prompt: attempt.prompt, started_at: iso(), ended_at: null, outcome: null,
+            summary: null, error: null, head_sha: null, cost_usd: null, input_tokens: null, output_tokens: null,
+          })
+          .execute();
+        return updateClaimed(tx, claim, {
+          ...encodeTask({ attempts: attempt.number, prompt: attempt.prompt, sent_at: null, turn_failures: 0, turn_interruptions: 0, denied: false }),
+          updated_at: iso(),
+        });
+      }),
+    endAttempt: (claim, number, end: AttemptEnd) =>
+      guarded(claim, async (tx) => {
+        await tx
+          .updateTable('attempts')
+          .set({ ...end, ended_at: iso() })
+          .where('task_id', '=', claim.taskId)
+          .where('number', '=', number)
+          .execute();
+      }),
+    saveCheck: (claim, check) =>
+      guarded(claim, async (tx) => {
+        await tx
+          .insertInto('checks')
+          .values(check)
+          .onConflict((oc) => oc.columns(['task_id', 'attempt', 'sha', 'name']).doUpdateSet(check))
+          .execute();
+      }),
+    async attemptsOf(taskId) {
+      return db.selectFrom('attempts').selectAll().where('task_id', '=', taskId).orderBy('number').execute();
+    },
+    async checksOf(taskId) {
+      return db.selectFrom('checks').selectAll().where('task_id', '=', taskId).orderBy('attempt').orderBy('started_at').execute();
+    },
+    async messagesOf(taskId) {
+      return db.selectFrom('messages').selectAll().where('task_id', '=', taskId).orderBy('id').execute();
+    },
+    openPrompt: (claim, prompt) =>
+      guarded(claim, async (tx) => {
+        const id = newId();
+        await tx
+          .insertInto('prompts')
+          .values({
+            id, task_id: claim.taskId, kind: prompt.kind, summary: prompt.title, detail: prompt.detail,
+            choices: JSON.stringify(['allow', 'reject']), state: 'waiting', response: null, answered_by: null, created_at: iso(), answered_at: null,
+          })
+          .execute();
+        return id;
+      }),
+    async promptState(id) {
+      const row = await db.selectFrom('prompts').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+      return row.state === 'resumed'
+        ? { state: 'resumed', response: row.response ?? '', answeredBy: row.answered_by ?? '' }
+        : { state: row.state };
+    },
+    async withdrawPrompt(id) {
+      await db.updateTable('prompts').set({ state: 'withdrawn' }).where('id', '=', id).where('state', '=', 'waiting').execute();
+    },
+    async canAsk() {
+      const host = await db.selectFrom('hosts').select('id').where('asks', '=', 1).where('beat_at', '>', now() - 45_000).limit(1).executeTakeFirst();
+      return host !== undefined;
+    },
+  };
+}

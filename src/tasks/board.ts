@@ -1,0 +1,56 @@
+/** What people do with tasks, as the use cases need it from the store: the other half of `ports.ts`. */
+import type { Attempt, Check, Message, Status, Task, TaskEvent } from './task.ts';
+
+export interface TaskFilter {
+  statuses?: readonly Status[];
+  createdBy?: string;
+  /** Newest first; without a limit all of them. */
+  limit?: number;
+}
+
+export interface TaskDetail {
+  task: Task;
+  attempts: Attempt[];
+  checks: Check[];
+  messages: Message[];
+  events: TaskEvent[];
+  prompts: OpenPrompt[];
+}
+
+/** A question that waits for a person. */
+export interface OpenPrompt {
+  id: string;
+  task_id: string;
+  kind: string;
+  summary: string;
+  detail: string;
+  choices: string[];
+  created_at: string;
+}
+
+/** How a `continue` was taken: `requeued` (the task had ended), or `message` / `appended` while it is active. */
+export type Continued = { task: Task; as: 'requeued' | 'message' | 'appended' };
+
+export interface TaskBoard {
+  insert(task: Task): Promise<Task>;
+  list(filter: TaskFilter): Promise<{ tasks: Task[]; total: number }>;
+  /** Tasks with a revision above `rev`, oldest change first, and the newest revision. */
+  changedSince(rev: number): Promise<{ tasks: Task[]; rev: number }>;
+  /** The task whose id starts or ends with `text`; rejects with `not_found` or `ambiguous`. */
+  find(text: string): Promise<Task>;
+  detail(id: string): Promise<TaskDetail>;
+  /** One transaction: decides by the state whether the text starts a new round, waits as a message, or is appended. */
+  continueTask(id: string, text: string | null): Promise<Continued>;
+  /** Asks the carrier to stop. Rejects where there is nothing to stop. */
+  requestAbort(id: string): Promise<Task>;
+  /** Ends a task that no live process holds: conditional on `token`. False: it has changed hands. */
+  abortUnowned(id: string, token: number): Promise<boolean>;
+  recordMerge(id: string, at: string): Promise<Task>;
+  /** After `clean`: the worktree is gone. */
+  forgetWorktree(id: string): Promise<void>;
+  openPrompts(): Promise<OpenPrompt[]>;
+  /** First answer wins: false when it was answered or withdrawn before. */
+  answerPrompt(id: string, response: string, by: string): Promise<boolean>;
+  /** Closes the questions of a task whose process is gone. */
+  losePrompts(taskId: string): Promise<void>;
+}

@@ -1,0 +1,236 @@
+import { AmpaError, describeError } from '../errors.ts';
+import { agentPhase } from './phases/agent.ts';
+import { checksPhase } from './phases/checks.ts';
+import { committingPhase } from './phases/committing.ts';
+import { preparingPhase } from './phases/preparing.ts';
+import { pushingPhase } from './phases/pushing.ts';
+import type { AttemptLog, Agents, Claim, Clock, LocalChecks, TaskGit, TaskLogs, TaskProcesses, TaskStore } from './ports.ts';
+import { holdsSlot, isActive, type Phase, type Task } from './task.ts';
+
+export interface CarryDeps {
+  store: TaskStore;
+  git: TaskGit;
+  agents: Agents;
+  checks: LocalChecks;
+  logs: TaskLogs;
+  clock: Clock;
+  /** The processes of this claim: their marker carries its token. */
+  processes(claim: Claim): TaskProcesses;
+  /** Calls back when any process has changed the store; returns the way to stop that. */
+  onChange(listener: () => void): () => void;
+  /** How many tasks of the workspace may hold a slot. */
+  slots(): number;
+  /** Where worktrees go, and where they go if that is not writable. */
+  worktreeParent(task: Task): { preferred: string; fallback: string };
+  /** A TCP port that is free now. */
+  freePort(): Promise<number>;
+  /** Values that no log or prompt may show. */
+  secrets: readonly string[];
+}
+
+/** Why the work on a task stops from outside its phases. */
+export type Halt = 'abort' | 'lost' | 'shutdown' | 'budget_time' | 'budget_cost';
+
+/** What a phase works with. */
+export interface Carry {
+  deps: CarryDeps;
+  claim: Claim;
+  processes: TaskProcesses;
+  /** Aborted when the work must stop; phases check it after every step that took time. */
+  signal: AbortSignal;
+  /** The log of an attempt; 0 is the preparation. */
+  log(attempt: number): Promise<AttemptLog>;
+  halt(why: Halt): void;
+  /** While a person is asked, the time budget stands still. */
+  pauseClock(paused: boolean): void;
+}
+
+type PhaseStep = (carry: Carry, task: Task) => Promise<Task>;
+
+/** Opening a pull request joins this table when there is a forge to open one on. */
+const PHASE_STEPS: Partial<Record<Phase, PhaseStep>> = {
+  preparing: preparingPhase,
+  agent: agentPhase,
+  committing: committingPhase,
+  pushing: pushingPhase,
+  checks: checksPhase,
+};
+
+const BEAT_MS = 5_000;
+/** How long a cancelled phase may take to wind down before its processes are ended under it. */
+const WIND_DOWN_MS = 8_000;
+
+/**
+ * Carries one claimed task until it is no longer active, its claim is lost, or `shutdown` aborts.
+ *
+ * Every phase is safe to repeat: it looks at what is there before it acts, and writes the result in
+ * one conditional statement. So a carrier can die at any instruction, and the next one calls this
+ * same function. When it returns, no process of the claim is left.
+ */
+export async function carryTask(deps: CarryDeps, claim: Claim, shutdown: AbortSignal): Promise<Task> {
+  const { store } = deps;
+  const controller = new AbortController();
+  const processes = deps.processes(claim);
+  let halted: Halt | undefined;
+  let paused = false;
+  let open: { attempt: number; log: AttemptLog } | undefined;
+
+  const halt = (why: Halt): void => {
+    halted ??= why;
+    controller.abort();
+  };
+  const carry: Carry = {
+    deps,
+    claim,
+    processes,
+    signal: controller.signal,
+    halt,
+    pauseClock(value) {
+      paused = value;
+    },
+    async log(attempt) {
+      if (open?.attempt !== attempt) {
+        await open?.log.close();
+        open = { attempt, log: await deps.logs.open(claim.taskId, attempt) };
+      }
+      return open.log;
+    },
+  };
+
+  const onShutdown = (): void => halt('shutdown');
+  shutdown.addEventListener('abort', onShutdown);
+  if (shutdown.aborted) onShutdown();
+  const beat = startBeat(carry, () => paused);
+
+  try {
+    let task = await require(store, claim);
+    if (task.abort_requested_at) halt('abort');
+    while (isActive(task.status)) {
+      if (halted) {
+        task = await windUp(carry, task, halted);
+        break;
+      }
+      task = await step(carry, task, () => halted);
+    }
+    return task;
+  } finally {
+    beat.stop();
+    shutdown.removeEventListener('abort', onShutdown);
+    await processes.endAll();
+    await open?.log.close();
+  }
+}
+
+async function require(store: TaskStore, claim: Claim): Promise<Task> {
+  const task = await store.get(claim.taskId);
+  if (task && task.token === claim.token && task.owner === claim.owner) return task;
+  throw new AmpaError('lost_claim', `task ${claim.taskId} is carried by another process`, 'Nothing to do here.');
+}
+
+/** Runs one phase. Whatever it throws ends in a reason on the task, unless the halt explains it. */
+async function step(carry: Carry, task: Task, halted: () => Halt | undefined): Promise<Task> {
+  const { deps, claim } = carry;
+  const phase = task.phase ?? 'preparing';
+  const run = PHASE_STEPS[phase];
+  const work = (async () => {
+    if (!run) throw new Error(`nothing carries out the phase ${phase}`);
+    await takeSlot(carry, task, phase);
+    return run(carry, task);
+  })();
+  const stopped = new Promise<'stopped'>((resolve) => {
+    carry.signal.addEventListener('abort', () => void deps.clock.sleep(WIND_DOWN_MS).then(() => resolve('stopped')), { once: true });
+  });
+  try {
+    const result = await Promise.race([work, stopped]);
+    if (result !== 'stopped') return result;
+    work.catch(() => undefined); // Its processes are about to be ended; the halt is what counts now.
+    return task;
+  } catch (error) {
+    if (halted()) return (await deps.store.get(claim.taskId)) ?? task;
+    if (error instanceof AmpaError && error.code === 'lost_claim') {
+      carry.halt('lost');
+      return task;
+    }
+    const log = await carry.log(task.attempts);
+    log.note(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    const diskFull = hasCode(error, 'ENOSPC') || hasCode(error, 'SQLITE_FULL') || /no space left on device/i.test(describeError(error));
+    return deps.store.apply(claim, { type: 'stop', reason: diskFull ? 'disk_full' : 'internal', detail: describeError(error) });
+  }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  for (let e: unknown = error; e instanceof Error; e = e.cause) if ('code' in e && e.code === code) return true;
+  return false;
+}
+
+/** A phase that works on this machine waits for a slot; one that only waits for others gives it back. */
+async function takeSlot(carry: Carry, task: Task, phase: Phase): Promise<void> {
+  const { store, clock, onChange } = carry.deps;
+  if (!holdsSlot(phase, task.checks)) {
+    if (task.slot) await store.releaseSlot(carry.claim);
+    return;
+  }
+  if (task.slot) return;
+  while (!(await store.takeSlot(carry.claim, carry.deps.slots()))) {
+    const wake = new AbortController();
+    const off = onChange(() => wake.abort());
+    await clock.sleep(BEAT_MS, AbortSignal.any([wake.signal, carry.signal]));
+    off();
+    carry.signal.throwIfAborted();
+  }
+}
+
+/** Ends the processes and writes down why. A lost claim writes nothing: the task is somebody else's. */
+async function windUp(carry: Carry, task: Task, why: Halt): Promise<Task> {
+  const { store } = carry.deps;
+  await carry.processes.endAll();
+  if (why === 'lost' || why === 'shutdown') return task;
+  if (task.attempts > 0) {
+    await store.endAttempt(carry.claim, task.attempts, { outcome: 'cancelled', summary: null, error: null, head_sha: null });
+  }
+  return store.apply(carry.claim, why === 'abort' ? { type: 'abort' } : { type: 'stop', reason: why });
+}
+
+/** Renews the lease, counts the slot-held time, and notices an abort, an empty budget or a lost claim. */
+function startBeat(carry: Carry, isPaused: () => boolean): { stop(): void } {
+  const { store, clock, onChange } = carry.deps;
+  let last = clock.now();
+  let stopped = false;
+  let cancel = (): void => {};
+
+  const look = (task: Task | undefined): void => {
+    if (stopped) return;
+    if (!task || task.token !== carry.claim.token || task.owner !== carry.claim.owner) {
+      // An ended task has no owner: its carrier has written that itself.
+      if (!task || isActive(task.status)) carry.halt('lost');
+    } else if (task.abort_requested_at) carry.halt('abort');
+    else if (task.held_ms >= task.limits.timeMs) carry.halt('budget_time');
+  };
+  const beat = async (): Promise<void> => {
+    const now = clock.now();
+    // A gap far above the interval is a suspended machine, not work.
+    const held = isPaused() ? 0 : Math.min(Math.max(now - last, 0), 2 * BEAT_MS);
+    last = now;
+    const current = await store.get(carry.claim.taskId);
+    const renewed = await store.renew(carry.claim, current?.slot ? held : 0);
+    look(renewed ?? current);
+  };
+  const schedule = (): void => {
+    if (stopped) return;
+    cancel = clock.after(BEAT_MS, () => {
+      // A failed beat is tried again at the next: the lease allows three.
+      beat().then(schedule, schedule);
+    });
+  };
+  schedule();
+  const off = onChange(() => {
+    store.get(carry.claim.taskId).then(look, () => undefined); // The beat reads the same row again.
+  });
+  return {
+    stop() {
+      stopped = true;
+      cancel();
+      off();
+    },
+  };
+}

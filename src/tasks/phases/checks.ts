@@ -1,0 +1,67 @@
+import type { Carry } from '../carry.ts';
+import { foldChecks } from '../fold.ts';
+import type { LocalCheckResult } from '../ports.ts';
+import type { Check, Task } from '../task.ts';
+import { askAgain } from './red.ts';
+
+/** All checks of the head commit, folded to one verdict. */
+export async function checksPhase(carry: Carry, task: Task): Promise<Task> {
+  const { deps, claim } = carry;
+  const { store } = deps;
+  if (task.checks.provider === 'none') {
+    return store.apply(claim, { type: 'stop', reason: 'checks_missing' });
+  }
+  if (task.checks.provider === 'github') throw new Error('a task of a provider that this version does not have');
+
+  const sha = task.head_sha ?? (await deps.git.head(task));
+  const { command } = task.checks;
+  let result = await runLocal(carry, task, command, sha);
+  // A check that something else killed says nothing about the commit: once more, then it is blocked.
+  const rerun = foldChecks([result.state]) === 'rerun';
+  if (rerun) result = await runLocal(carry, task, command, sha);
+
+  switch (foldChecks([result.state], rerun)) {
+    case 'green':
+      return store.apply(claim, { type: 'succeed' }, { checked_sha: sha });
+    case 'red':
+      return askAgain(carry, task, [{ name: command, step: null, url: null, excerpt: result.excerpt, remark: describe(result, task) }], sha);
+    default:
+      return store.apply(claim, { type: 'stop', reason: 'checks_blocked', detail: `${command} ${describe(result, task)}` });
+  }
+}
+
+async function runLocal(carry: Carry, task: Task, command: string, sha: string): Promise<LocalCheckResult> {
+  const { deps, claim, signal } = carry;
+  const at = (): string => new Date(deps.clock.now()).toISOString();
+  const log = await carry.log(task.attempts);
+  const check: Check = {
+    task_id: task.id, attempt: task.attempts, sha, name: command, provider: 'local', state: 'running',
+    started_at: at(), ended_at: null, url: null, excerpt: null, log_path: null,
+  };
+  log.note(`check: ${command}`);
+  await deps.store.saveCheck(claim, check);
+  const result = await deps.checks.run(task, command, carry.processes, signal);
+  signal.throwIfAborted();
+  log.note(`check ${result.state === 'success' ? 'green' : describe(result, task)}: ${command}`);
+  await deps.store.saveCheck(claim, {
+    ...check,
+    state: result.state,
+    ended_at: at(),
+    excerpt: result.state === 'success' ? null : result.excerpt,
+    log_path: result.logPath,
+  });
+  return result;
+}
+
+function describe(result: LocalCheckResult, task: Task): string {
+  switch (result.state) {
+    case 'timed_out':
+      return `timed out after ${Math.round(task.limits.checksMs / 60_000)} min`;
+    case 'startup_failure':
+      return 'could not be started';
+    case 'cancelled':
+      return 'was killed';
+    default:
+      return `exit code ${result.code}`;
+  }
+}

@@ -1,0 +1,50 @@
+import type { Carry } from '../carry.ts';
+import type { Task } from '../task.ts';
+
+/** Agent there, base known, branch and worktree made and usable. */
+export async function preparingPhase(carry: Carry, task: Task): Promise<Task> {
+  const { deps, claim, signal } = carry;
+  const { store, git } = deps;
+
+  const readiness = await deps.agents.check(task.agent_spec);
+  if (!readiness.ready) return store.apply(claim, { type: 'stop', reason: readiness.reason, detail: readiness.detail });
+
+  if (!task.worktree_ready) {
+    const start = await git.startPoint(task, signal);
+    signal.throwIfAborted();
+    if (start.kind === 'stopped') return store.apply(claim, { type: 'stop', reason: start.reason, detail: start.detail });
+    for (const note of start.notes) await store.note(claim, note);
+
+    const worktree = await git.ensureWorktree(task, start.sha, deps.worktreeParent(task));
+    // The base is where the user's branch stood, also when their uncommitted changes came along on top.
+    task = await store.patch(claim, { base_sha: task.snapshot_sha ? task.base_sha : start.sha, worktree });
+    const copied = await git.copyIgnored(task, worktree, task.copy_patterns);
+    if (copied.length > 0) task = await store.patch(claim, { copied_files: copied });
+
+    if (task.setup_command) {
+      const log = await carry.log(0);
+      log.note(`Setup: ${task.setup_command}`);
+      let tail = '';
+      const result = await carry.processes.run({
+        kind: 'setup',
+        command: { shell: task.setup_command },
+        cwd: worktree,
+        env: { AMPA_TASK_ID: task.id, AMPA_WORKTREE: worktree, AMPA_REPO: task.repo, AMPA_PORT: String(await deps.freePort()) },
+        signal,
+        timeoutMs: task.limits.checksMs,
+        onOutput(chunk) {
+          const text = new TextDecoder().decode(chunk);
+          tail = (tail + text).slice(-2000);
+          return log.write(text);
+        },
+      });
+      signal.throwIfAborted();
+      if (result.code !== 0) {
+        const how = result.timedOut ? 'timed out' : result.code === null ? `ended by ${result.signal}` : `exited with ${result.code}`;
+        return store.apply(claim, { type: 'stop', reason: 'setup_failed', detail: `${task.setup_command} ${how}\n${tail.trim()}` });
+      }
+    }
+    task = await store.patch(claim, { worktree_ready: true });
+  }
+  return store.apply(claim, { type: 'advance', phase: task.resume_phase ?? 'agent' }, { resume_phase: null });
+}

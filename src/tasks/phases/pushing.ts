@@ -1,0 +1,37 @@
+import type { Carry } from '../carry.ts';
+import { excerptOf } from '../excerpt.ts';
+import type { Reason } from '../reasons.ts';
+import type { Task } from '../task.ts';
+import { askAgain } from './red.ts';
+
+const REASON: Record<'rejected' | 'auth' | 'unreachable', Exclude<Reason, 'user'>> = {
+  rejected: 'push_rejected',
+  auth: 'push_auth',
+  unreachable: 'remote_unreachable',
+};
+
+/** The branch goes to the remote, never forced; a commit that is there already is not pushed again. */
+export async function pushingPhase(carry: Carry, task: Task): Promise<Task> {
+  const { deps, claim, signal } = carry;
+  const { store, git } = deps;
+  const log = await carry.log(task.attempts);
+  const outcome = await git.push(task, carry.processes, signal);
+  signal.throwIfAborted();
+
+  if (outcome.kind === 'hook_failed') {
+    log.write(outcome.output);
+    const excerpt = excerptOf(outcome.output, deps.secrets);
+    const at = new Date(deps.clock.now()).toISOString();
+    await store.saveCheck(claim, {
+      task_id: task.id, attempt: task.attempts, sha: task.head_sha ?? '', name: 'pre-push hook', provider: 'hook', state: 'failure',
+      started_at: at, ended_at: at, url: null, excerpt, log_path: null,
+    });
+    return askAgain(carry, task, [{ name: 'pre-push hook', step: null, url: null, excerpt, remark: 'the push was refused' }]);
+  }
+  if (outcome.kind === 'rejected' || outcome.kind === 'auth' || outcome.kind === 'unreachable') {
+    log.note(outcome.detail);
+    return store.apply(claim, { type: 'stop', reason: REASON[outcome.kind], detail: outcome.detail });
+  }
+  if (outcome.kind === 'pushed') for (const note of outcome.notes) await store.note(claim, note);
+  return store.apply(claim, { type: 'advance', phase: 'checks' }, { head_sha: outcome.sha, pushed_sha: outcome.sha });
+}

@@ -1,0 +1,22 @@
+/** Shapes of well-known credentials. What a log shows to an agent or a person passes through here. */
+const SHAPES: readonly RegExp[] = [
+  /\bgh[pousr]_[A-Za-z0-9]{20,}\b/g,
+  /\bgithub_pat_[A-Za-z0-9_]{20,}\b/g,
+  /\bsk-[A-Za-z0-9_-]{20,}/g,
+  /\bxox[abeprs]-[A-Za-z0-9-]{10,}/g,
+  /\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g,
+  /\bglpat-[A-Za-z0-9_-]{20,}/g,
+  /\bnpm_[A-Za-z0-9]{36}\b/g,
+  /\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,}/g,
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g,
+];
+
+/** Masks credentials by shape, and the given values wherever they stand. */
+export function redact(text: string, secrets: readonly string[] = []): string {
+  let out = text
+    .replace(/\b(https?:\/\/)[^\s/:@]+:[^\s/@]+@/g, '$1***@')
+    .replace(/\b(authorization:\s*(?:bearer|basic|token)\s+)\S+/gi, '$1***');
+  for (const shape of SHAPES) out = out.replace(shape, '***');
+  for (const secret of secrets) if (secret.length >= 6) out = out.replaceAll(secret, '***');
+  return out;
+}
