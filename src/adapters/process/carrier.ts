@@ -43,14 +43,16 @@ export async function spawnDetachedCarrier(spec: CarrierSpec): Promise<Carrier> 
       child.once('spawn', resolve);
       child.once('error', reject);
     });
-    const row = await readProcess(child.pid!);
+    const { pid, stdin } = child;
+    if (pid === undefined || !stdin) throw new Error(`${spec.execPath} was started without its pipe`);
+    const row = await readProcess(pid);
     await new Promise<void>((resolve) => {
       // A carrier that ended before it read: its exit tells.
-      child.stdin!.on('error', () => resolve());
-      child.stdin!.end(spec.credentials === undefined ? '' : `${JSON.stringify(spec.credentials)}\n`, resolve);
+      stdin.on('error', () => resolve());
+      stdin.end(spec.credentials === undefined ? '' : `${JSON.stringify(spec.credentials)}\n`, resolve);
     });
     child.unref();
-    return { pid: child.pid!, startTime: row?.startTime ?? '', exited };
+    return { pid, startTime: row?.startTime ?? '', exited };
   } finally {
     await log?.close();
   }

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { AmpaError } from '../../errors.ts';
 import { processSpace } from './identity.ts';
 import type { ProcessSpace } from './identity.ts';
-import { listProcesses, markedPids } from './table.ts';
+import { codeOf, listProcesses, markedPids } from './table.ts';
 import type { ProcessRef, ProcessRow } from './table.ts';
 
 const execFileAsync = promisify(execFile);
@@ -41,7 +41,10 @@ function protectedPids(byPid: ReadonlyMap<number, ProcessRow>): Set<number> {
  * marked, and all their descendants. Found members are added to `known`, so that one whose parent
  * dies between two rounds is not lost.
  */
-async function membersOf(target: EndTarget, known: Map<number, string>): Promise<{ alive: ProcessRow[]; groups: number[] }> {
+async function membersOf(
+  target: EndTarget,
+  known: Map<number, string>,
+): Promise<{ alive: ProcessRow[]; groups: number[] }> {
   const rows = await listProcesses();
   const byPid = new Map(rows.map((row) => [row.pid, row]));
   const children = new Map<number, ProcessRow[]>();
@@ -70,7 +73,10 @@ async function membersOf(target: EndTarget, known: Map<number, string>): Promise
   for (const marker of target.markers) for (const pid of await markedPids(rows, marker)) add(byPid.get(pid));
 
   for (const row of members.values()) known.set(row.pid, row.startTime);
-  return { alive: [...members.values()].filter((row) => !row.zombie), groups: [...groups].filter((pgid) => !spared.has(pgid)) };
+  return {
+    alive: [...members.values()].filter((row) => !row.zombie),
+    groups: [...groups].filter((pgid) => !spared.has(pgid)),
+  };
 }
 
 /** Signals one process, or a group given as its negative number. A process that ended meanwhile is fine; one that we may not signal is left to be reported. */
@@ -78,13 +84,16 @@ async function signal(pid: number, name: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   if (process.platform === 'win32') {
     // Windows knows no SIGTERM: a console program is asked by taskkill without /F, and seldom listens.
     const force = name === 'SIGKILL' ? ['/F'] : [];
-    await execFileAsync('taskkill.exe', ['/T', ...force, '/PID', String(Math.abs(pid))], { windowsHide: true, timeout: 10_000 }).catch(() => {});
+    await execFileAsync('taskkill.exe', ['/T', ...force, '/PID', String(Math.abs(pid))], {
+      windowsHide: true,
+      timeout: 10_000,
+    }).catch(() => {});
     return;
   }
   try {
     process.kill(pid, name);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
+    const code = codeOf(error);
     if (code !== 'ESRCH' && code !== 'EPERM') throw error;
   }
 }

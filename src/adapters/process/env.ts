@@ -32,7 +32,10 @@ export function childEnv(hostEnv: Env, secretNames: readonly string[], extra: En
 }
 
 /** Adds markers to `AMPA_OWNER`; an outer owner's are kept, so that it finds what is nested too. */
-export function withOwner(env: Readonly<Record<string, string>>, ...markers: readonly string[]): Record<string, string> {
+export function withOwner(
+  env: Readonly<Record<string, string>>,
+  ...markers: readonly string[]
+): Record<string, string> {
   const outer = env[OWNER_VARIABLE];
   return { ...env, [OWNER_VARIABLE]: [...(outer ? [outer] : []), ...markers].join(',') };
 }

@@ -45,14 +45,17 @@ export async function findOnPath(
 ): Promise<string | null> {
   const windows = process.platform === 'win32';
   const extensions = windows ? variable(env, 'PATHEXT').split(';').filter(Boolean) : [];
-  const endings = windows && !path.extname(name) ? (extensions.length > 0 ? extensions : ['.EXE', '.CMD', '.BAT']) : [''];
+  const endings =
+    windows && !path.extname(name) ? (extensions.length > 0 ? extensions : ['.EXE', '.CMD', '.BAT']) : [''];
   if (path.isAbsolute(name)) {
     for (const ending of endings) if (await isProgram(name + ending)) return name + ending;
     return null;
   }
   if (!name || name.includes('/') || (windows && name.includes('\\'))) return null;
 
-  const refused = (await Promise.all((options.notIn ?? []).map(async (folder) => [folder, await realOrSame(folder)]))).flat();
+  const refused = (
+    await Promise.all((options.notIn ?? []).map(async (folder) => [folder, await realOrSame(folder)]))
+  ).flat();
   for (const entry of variable(env, 'PATH').split(path.delimiter)) {
     if (!path.isAbsolute(entry)) continue;
     const real = await realOrSame(entry);

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { promisify } from 'node:util';
-import { readProcess } from './table.ts';
+import { codeOf, readProcess } from './table.ts';
 import type { ProcessRow } from './table.ts';
 
 const execFileAsync = promisify(execFile);
@@ -33,7 +33,11 @@ export async function processSpace(): Promise<ProcessSpace> {
   }
   if (process.platform === 'win32') {
     const script = '(Get-CimInstance Win32_OperatingSystem).LastBootUpTime.ToUniversalTime().Ticks';
-    const { stdout } = await execFileAsync('powershell.exe', ['-NoProfile', '-NonInteractive', '-Command', script], QUERY);
+    const { stdout } = await execFileAsync(
+      'powershell.exe',
+      ['-NoProfile', '-NonInteractive', '-Command', script],
+      QUERY,
+    );
     return { bootId: `${hostname()}-${stdout.trim()}`, pidNamespace: 'host' };
   }
   const { stdout } = await execFileAsync('sysctl', ['-n', 'kern.bootsessionuuid'], QUERY);
@@ -53,7 +57,7 @@ function signalReaches(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+    return codeOf(error) !== 'ESRCH';
   }
 }
 

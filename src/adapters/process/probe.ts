@@ -35,5 +35,9 @@ export async function probe(
     },
   });
   await processes.endAll();
-  return { code: result.code, output: Buffer.concat(chunks).toString('utf8').slice(0, 65_536), timedOut: result.timedOut };
+  return {
+    code: result.code,
+    output: Buffer.concat(chunks).toString('utf8').slice(0, 65_536),
+    timedOut: result.timedOut,
+  };
 }

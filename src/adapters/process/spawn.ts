@@ -10,7 +10,8 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import { Duplex } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { ProcessSpec } from '../../tasks/ports.ts';
 import { findOnPath } from './find.ts';
 
@@ -19,6 +20,8 @@ const GATE = 'IFS= read -r go <&3 && [ "$go" = go ] || exit 125; exec "$@" 3<&-'
 export interface GatedChild {
   child: ChildProcess;
   pid: number;
+  stdout: Readable;
+  stderr: Readable;
   /** Lets the program act. */
   open(): void;
   /** Ends the child without its ever having acted. */
@@ -36,7 +39,12 @@ async function locate(program: string, cwd: string, env: Readonly<Record<string,
   const name = relative ? path.resolve(cwd, program) : program;
   const found = await findOnPath(name, env, { notIn: relative ? [] : [cwd] });
   if (found) return found;
-  const exists = path.isAbsolute(name) && (await stat(name).then((entry) => entry.isFile(), () => false));
+  const exists =
+    path.isAbsolute(name) &&
+    (await stat(name).then(
+      (entry) => entry.isFile(),
+      () => false,
+    ));
   if (exists) throw startError('EACCES', `${program} may not be executed`);
   throw startError('ENOENT', `the program ${program} was not found`);
 }
@@ -48,7 +56,10 @@ function quoteForCmd(argument: string): string {
   return escape(escape(quoted));
 }
 
-async function commandLine(spec: ProcessSpec, env: Readonly<Record<string, string>>): Promise<{ argv: string[]; verbatim: boolean }> {
+async function commandLine(
+  spec: ProcessSpec,
+  env: Readonly<Record<string, string>>,
+): Promise<{ argv: string[]; verbatim: boolean }> {
   const windows = process.platform === 'win32';
   if ('shell' in spec.command) {
     if (!windows) return { argv: ['/bin/sh', '-c', spec.command.shell], verbatim: false };
@@ -72,13 +83,20 @@ const spawned = (child: ChildProcess): Promise<void> =>
  * Starts the program of `spec` in a process group of its own, held at the gate. Rejects when the
  * program or the folder is missing or may not be used, or the system refuses a process.
  */
-export async function spawnGated(spec: ProcessSpec, env: Readonly<Record<string, string>>, openStdin: boolean): Promise<GatedChild> {
-  const isFolder = await stat(spec.cwd).then((entry) => entry.isDirectory(), () => false);
+export async function spawnGated(
+  spec: ProcessSpec,
+  env: Readonly<Record<string, string>>,
+  openStdin: boolean,
+): Promise<GatedChild> {
+  const isFolder = await stat(spec.cwd).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  );
   if (!isFolder) throw startError('ENOENT', `the folder ${spec.cwd} does not exist`);
   const { argv, verbatim } = await commandLine(spec, env);
   const windows = process.platform === 'win32';
-  const [file, ...args] = windows ? argv : ['/bin/sh', '-c', GATE, 'sh', ...argv];
-  const child = spawn(file!, args, {
+  const [file = '', ...args] = windows ? argv : ['/bin/sh', '-c', GATE, 'sh', ...argv];
+  const child = spawn(file, args, {
     cwd: spec.cwd,
     env,
     detached: !windows,
@@ -87,9 +105,11 @@ export async function spawnGated(spec: ProcessSpec, env: Readonly<Record<string,
     stdio: [openStdin ? 'pipe' : 'ignore', 'pipe', 'pipe', ...(windows ? [] : (['pipe'] as const))],
   });
   await spawned(child);
-  const gate = windows ? null : (child.stdio[3] as Writable);
+  const { pid, stdout, stderr } = child;
+  const gate = child.stdio[3] instanceof Duplex ? child.stdio[3] : null;
+  if (pid === undefined || !stdout || !stderr || !(gate || windows))
+    throw new Error(`${file} was started without its pipes`);
   // A child that was killed at the gate closes it first; its exit tells the rest.
-  gate?.on('error', () => {});
-  (child.stdio[3] as Readable | undefined)?.resume();
-  return { child, pid: child.pid!, open: () => gate?.end('go\n'), close: () => gate?.destroy() };
+  gate?.on('error', () => {}).resume();
+  return { child, pid, stdout, stderr, open: () => gate?.end('go\n'), close: () => gate?.destroy() };
 }

@@ -27,7 +27,9 @@ export interface ProcessRef {
   startTime: string;
 }
 
-const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? '';
+/** The system's code of an error (`ENOENT`), or an empty text. */
+export const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 const isGone = (error: unknown): boolean => codeOf(error) === 'ENOENT' || codeOf(error) === 'ESRCH';
 
 /** Parses a line of /proc/<pid>/stat; the program's name may hold spaces and parentheses. */
@@ -43,7 +45,8 @@ export function parseStat(text: string): ProcessRow {
     startTime: fields[19] ?? '',
     zombie: (state === 'Z' || state === 'X') && threads <= 1,
   };
-  if (!Number.isInteger(row.pid) || !row.startTime) throw new Error(`cannot read process state from ${JSON.stringify(text)}`);
+  if (!Number.isInteger(row.pid) || !row.startTime)
+    throw new Error(`cannot read process state from ${JSON.stringify(text)}`);
   return row;
 }
 
@@ -51,15 +54,9 @@ export function parseStat(text: string): ProcessRow {
 export function parsePs(text: string): ProcessRow[] {
   const rows: ProcessRow[] = [];
   for (const line of text.split('\n')) {
-    const match = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(.+?)\s*$/.exec(line);
-    if (!match) continue;
-    rows.push({
-      pid: Number(match[1]),
-      ppid: Number(match[2]),
-      pgid: Number(match[3]),
-      zombie: match[4]!.startsWith('Z'),
-      startTime: match[5]!,
-    });
+    const [, pid, ppid, pgid, state, startTime] = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(.+?)\s*$/.exec(line) ?? [];
+    if (!state || !startTime) continue;
+    rows.push({ pid: Number(pid), ppid: Number(ppid), pgid: Number(pgid), zombie: state.startsWith('Z'), startTime });
   }
   return rows;
 }
@@ -72,10 +69,16 @@ async function windowsRows(filter: string): Promise<ProcessRow[]> {
   const script =
     `Get-CimInstance Win32_Process${filter} | ForEach-Object { '{0} {1} {2}' -f $_.ProcessId, $_.ParentProcessId, ` +
     `$(if ($_.CreationDate) { $_.CreationDate.ToUniversalTime().Ticks } else { 0 }) }`;
-  const { stdout } = await execFileAsync('powershell.exe', ['-NoProfile', '-NonInteractive', '-Command', script], LISTING);
+  const { stdout } = await execFileAsync(
+    'powershell.exe',
+    ['-NoProfile', '-NonInteractive', '-Command', script],
+    LISTING,
+  );
   return stdout.split(/\r?\n/).flatMap((line) => {
     const [pid, ppid, startTime] = line.trim().split(' ');
-    return pid && ppid && startTime ? [{ pid: Number(pid), ppid: Number(ppid), pgid: Number(pid), startTime, zombie: false }] : [];
+    return pid && ppid && startTime
+      ? [{ pid: Number(pid), ppid: Number(ppid), pgid: Number(pid), startTime, zombie: false }]
+      : [];
   });
 }
 
@@ -113,8 +116,8 @@ export async function readProcess(pid: number): Promise<ProcessRow | null> {
     return parsePs(stdout)[0] ?? null;
   } catch (error) {
     // ps exits 1 without a word when no process matches.
-    const failed = error as { code?: unknown; stdout?: string; stderr?: string };
-    if (failed.code === 1 && !failed.stdout?.trim() && !failed.stderr?.trim()) return null;
+    if (error instanceof Error && 'code' in error && error.code === 1 && 'stderr' in error && error.stderr === '')
+      return null;
     throw error;
   }
 }
@@ -146,7 +149,7 @@ export async function markedPids(rows: readonly ProcessRow[], marker: string): P
   const found = new Set<number>();
   for (const line of stdout.split('\n')) {
     const match = /^\s*(\d+)\s.*?\sAMPA_OWNER=(\S+)/.exec(line);
-    if (match && carriesMarker(match[2]!, marker)) found.add(Number(match[1]));
+    if (match?.[2] && carriesMarker(match[2], marker)) found.add(Number(match[1]));
   }
   return found;
 }

@@ -8,7 +8,7 @@ import type { EndOptions } from './end.ts';
 import { withOwner } from './env.ts';
 import { processSpace } from './identity.ts';
 import { spawnGated } from './spawn.ts';
-import { listProcesses, readProcess } from './table.ts';
+import { codeOf, listProcesses, readProcess } from './table.ts';
 import type { ProcessRef } from './table.ts';
 
 export interface LedgerEntry extends ProcessRef {
@@ -36,51 +36,65 @@ export interface TaskProcessesOptions extends EndOptions {
 
 type Stream = 'stdout' | 'stderr';
 
-/** Hands out a pipe chunk by chunk, reading no further while the consumer's promise is pending. */
-function pump(stream: Readable, name: Stream, onOutput: ProcessSpec['onOutput'], onFailure: (error: unknown) => void) {
-  const state = { lastData: 0, busy: false };
-  stream.on('data', (chunk: Uint8Array) => {
-    state.lastData = Date.now();
-    if (!onOutput) return;
-    try {
-      const pending = onOutput(chunk, name);
-      if (!pending) return;
-      state.busy = true;
-      stream.pause();
-      pending.then(
-        () => {
-          state.busy = false;
-          state.lastData = Date.now();
-          stream.resume();
-        },
-        (error: unknown) => {
-          state.busy = false;
-          onFailure(error);
-          stream.resume();
-        },
-      );
-    } catch (error) {
-      onFailure(error);
-    }
-  });
-  stream.on('error', onFailure);
-  return state;
+interface Pump {
+  lastData: number;
+  bytes: number;
+  /** The consumer has a chunk and has not finished with it. */
+  busy: boolean;
+  /** Resolves when the pipe has ended, or was destroyed, and the consumer has finished. */
+  finished: Promise<void>;
 }
 
 /**
- * Waits until nothing more is to be read from pipes whose writers have ended or been left behind:
- * for a slow consumer as long as it takes, unless there is a hurry.
+ * Hands out a pipe chunk by chunk and reads no further while the consumer is busy. Not by pausing:
+ * when a child exits, Node resumes its paused streams.
  */
-async function drained(
-  states: readonly { lastData: number; busy: boolean }[],
-  closed: () => boolean,
-  hurry: () => boolean,
-): Promise<void> {
-  const begun = Date.now();
+function pump(
+  stream: Readable,
+  name: Stream,
+  onOutput: ProcessSpec['onOutput'],
+  onFailure: (error: unknown) => void,
+): Pump {
+  const state: Pump = { lastData: 0, bytes: 0, busy: false, finished: Promise.resolve() };
+  const chunks: AsyncIterable<Uint8Array> = stream;
+  const read = async (): Promise<void> => {
+    let failed = false;
+    for await (const chunk of chunks) {
+      state.lastData = Date.now();
+      state.bytes += chunk.length;
+      if (!onOutput || failed) continue;
+      state.busy = true;
+      try {
+        await onOutput(chunk, name);
+      } catch (error) {
+        // The pipe is still read, so that the program can be ended in order.
+        failed = true;
+        onFailure(error);
+      }
+      state.busy = false;
+      state.lastData = Date.now();
+    }
+  };
+  state.finished = read().catch((error: unknown) => {
+    if (codeOf(error) !== 'ERR_STREAM_PREMATURE_CLOSE') onFailure(error);
+  });
+  return state;
+}
+
+/** No pipe holds more than this when its writer ends; what comes beyond is from a process left behind. */
+const PIPE_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Waits until what an ended program wrote has been read from pipes that a process left behind
+ * keeps open: for a slow consumer as long as it takes, unless there is a hurry.
+ */
+async function drained(states: readonly Pump[], closed: () => boolean, hurry: () => boolean): Promise<void> {
+  const bytes = (): number => states.reduce((sum, state) => sum + state.bytes, 0);
+  const before = bytes();
   while (!closed()) {
     const busy = states.some((state) => state.busy) && !hurry();
     const quietFor = Date.now() - Math.max(...states.map((state) => state.lastData));
-    if (!busy && (quietFor > 100 || Date.now() - begun > 2000)) return;
+    if (!busy && (quietFor > 100 || bytes() - before > PIPE_BYTES)) return;
     await sleep(20);
   }
 }
@@ -148,13 +162,17 @@ export function createTaskProcesses(options: TaskProcessesOptions): TaskProcesse
     child.stdin?.on('error', (error: NodeJS.ErrnoException) => {
       if (!CLOSED_STDIN.has(error.code ?? '')) fail(error);
     });
-    const states = [pump(child.stdout!, 'stdout', spec.onOutput, fail), pump(child.stderr!, 'stderr', spec.onOutput, fail)];
+    const states = [
+      pump(gated.stdout, 'stdout', spec.onOutput, fail),
+      pump(gated.stderr, 'stderr', spec.onOutput, fail),
+    ];
 
     const onAbort = (): void => {
       aborted = true;
       stop();
     };
-    const timer = spec.timeoutMs === undefined ? undefined : setTimeout(() => ((timedOut = true), stop()), spec.timeoutMs);
+    const timer =
+      spec.timeoutMs === undefined ? undefined : setTimeout(() => ((timedOut = true), stop()), spec.timeoutMs);
 
     const finish = async (): Promise<ProcessResult> => {
       const exit = await Promise.race([exited, unkillable]);
@@ -168,11 +186,17 @@ export function createTaskProcesses(options: TaskProcessesOptions): TaskProcesse
         waiting.abort();
         if (!isClosed) {
           await endProcesses({ refs: entry.left, groups: [pid], markers: [] }, end);
-          await drained(states, () => isClosed, () => ended !== null);
+          await drained(
+            states,
+            () => isClosed,
+            () => ended !== null,
+          );
           destroyPipes(child);
           await closed;
         }
       }
+      // A consumer that hangs must not keep an ended program open for ever.
+      if (!ended) await Promise.all(states.map((state) => state.finished));
       await ended;
       if (entry.left.length === 0 || (await groupOf(pid)).length === 0) {
         if (tracked.get(pid) === entry) tracked.delete(pid);
@@ -233,10 +257,12 @@ async function groupOf(pid: number): Promise<ProcessRef[]> {
   try {
     process.kill(-pid, 0);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return [];
+    if (codeOf(error) === 'ESRCH') return [];
   }
   const rows = await listProcesses();
-  return rows.filter((row) => row.pgid === pid && !row.zombie).map(({ pid: member, startTime }) => ({ pid: member, startTime }));
+  return rows
+    .filter((row) => row.pgid === pid && !row.zombie)
+    .map(({ pid: member, startTime }) => ({ pid: member, startTime }));
 }
 
 function destroyPipes(child: ChildProcess): void {
