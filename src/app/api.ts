@@ -1,0 +1,149 @@
+/** What the two hosts see of the engine: use cases and snapshots, never a store or an adapter. */
+import type { Resolved } from '../config/resolve.ts';
+import type { Continued, OpenPrompt, TaskDetail, TaskFilter } from '../tasks/board.ts';
+import type { ChangedFile, ConversationEntry } from '../tasks/ports.ts';
+import type { PermissionMode, Task } from '../tasks/task.ts';
+
+export type HostKind = 'vscode' | 'cli' | 'daemon' | 'carrier';
+
+export interface StartRequest {
+  prompt: string;
+  /** Folder or URL; default the workspace's repository. */
+  repo?: string;
+  base?: string;
+  agent?: string;
+  /** A command, or `none`. Default: configured, else found. */
+  checks?: string;
+  maxAttempts?: number;
+  permissions?: PermissionMode;
+  includeChanges?: boolean;
+}
+
+/** What `start` would do, so that a host can tell or ask before anything is recorded. */
+export interface StartPlan {
+  agent: { name: string; notes: string[] };
+  checks: { provider: 'local' | 'none'; command: string | null; source: string };
+  setup: { command: string | null; source: string };
+  base: string | null;
+  /** Uncommitted files of the working copy that the task will not see (unless included). */
+  dirty: string[];
+  /** Sentences a person should know. */
+  notes: string[];
+}
+
+export interface AgentInfo {
+  name: string;
+  title: string;
+  found: boolean;
+  path: string | null;
+  adapter: 'acp' | 'stream-json' | 'command';
+  install: string;
+  login: string | null;
+  /** How the permission modes map to the agent's own. */
+  permissionNotes: string | null;
+}
+
+export interface LogChunk {
+  text: string;
+  /** Pass it on to read from here. */
+  cursor: LogCursor;
+  /** Attempt the text belongs to. */
+  attempt: number;
+}
+
+/** Opaque position in a task's logs. */
+export interface LogCursor {
+  attempt: number;
+  offset: number;
+}
+
+export interface HostInfo {
+  id: string;
+  kind: HostKind;
+  pid: number;
+  machine: string;
+  startedAt: string;
+  /** ms since the epoch. */
+  lastBeat: number;
+  /** Beaten within 45 s. */
+  live: boolean;
+}
+
+export interface DoctorCheck {
+  name: string;
+  ok: boolean;
+  /** Found fine, or what is wrong. */
+  detail: string;
+  /** The next step where it is not ok. */
+  fix: string | null;
+}
+
+export interface CleanReport {
+  worktrees: number;
+  logs: number;
+  /** Tasks whose worktree was kept, and why. */
+  kept: { id: string; why: string }[];
+}
+
+/** A change that some process has made. */
+export interface Change {
+  tasks: Task[];
+  /** Open questions now. */
+  prompts: OpenPrompt[];
+}
+
+export interface App {
+  readonly workspace: { root: string; stateDir: string; isGit: boolean };
+  /** A store exists here: the folder is not a guest room any more. */
+  hasStore(): boolean;
+  config(): Resolved;
+  /** Reads the sources again; true when a value changed. */
+  reloadConfig(): boolean;
+  setTrusted(trusted: boolean): void;
+  isTrusted(): boolean;
+
+  agents(): Promise<AgentInfo[]>;
+  plan(request: StartRequest): Promise<StartPlan>;
+  start(request: StartRequest): Promise<Task>;
+  list(filter: TaskFilter): Promise<{ tasks: Task[]; total: number }>;
+  /** By id or an unambiguous part of it. */
+  find(id: string): Promise<Task>;
+  show(id: string): Promise<TaskDetail>;
+  continue(id: string, text: string | null): Promise<Continued>;
+  /** Resolves when the task has stopped and its processes are gone. */
+  abort(id: string): Promise<Task>;
+  merge(id: string, options: { method: 'merge' | 'squash' | 'rebase'; deleteBranch: boolean }): Promise<Task>;
+  clean(options: { olderThanDays: number; force: boolean }): Promise<CleanReport>;
+  answer(promptId: string, response: 'allow' | 'reject', by: string): Promise<boolean>;
+  prompts(): Promise<OpenPrompt[]>;
+
+  /** Log text from a cursor on; without one, the last `tail` bytes. Empty text: nothing new yet. */
+  readLog(id: string, options: { cursor?: LogCursor; attempt?: number; tailBytes?: number }): Promise<LogChunk>;
+  /** Steps of the conversation of an attempt, oldest first. */
+  conversation(id: string, attempt: number, from?: number): Promise<{ entries: ConversationEntry[]; next: number }>;
+  changedFiles(id: string): Promise<{ base: string; head: string; repo: string; files: ChangedFile[] }>;
+  /** Unified diff of base and branch. */
+  diff(id: string): Promise<string>;
+  /** A file as it was at a commit; empty when it did not exist there. */
+  fileAt(repo: string, commit: string, path: string): Promise<Uint8Array>;
+
+  hosts(): Promise<HostInfo[]>;
+  doctor(): Promise<DoctorCheck[]>;
+  trust(revoke: boolean): Promise<{ trusted: boolean }>;
+
+  /** Calls back with every change from now on, whichever process made it; returns the way to stop. */
+  watch(listener: (change: Change) => void): () => void;
+  /** Things a person should know that came up since the app was made (restored database, another machine). */
+  notices(): string[];
+  onNotice(listener: (notice: string) => void): () => void;
+
+  /** Runs the worker loop and this host's beat until the app is closed. Makes the store. */
+  startEngine(): Promise<void>;
+  /** Resolves when no task is active. */
+  untilIdle(signal: AbortSignal): Promise<void>;
+  /** Carries one task in this process until it is no longer active; watches where another host owns it. */
+  carryHere(id: string, signal: AbortSignal, onEvent?: (task: Task) => void): Promise<Task>;
+  /** The carrier's own entry: takes over a claim made for it, or claims the task. */
+  work(id: string, claim: { owner: string; token: number } | null, signal: AbortSignal): Promise<Task | null>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,69 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import dotenv from 'dotenv';
+import { parse as parseJsonc } from 'jsonc-parser';
+import { AmpaError } from '../errors.ts';
+import type { Knob } from './knobs.ts';
+import type { Source } from './resolve.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Reads editor settings: in the editor its own API, on the command line the files. */
+export interface SettingsReader {
+  workspace(setting: string): unknown;
+  user(setting: string): unknown;
+}
+
+export interface SourceOptions {
+  workspace: string;
+  env: Env;
+  settings: SettingsReader;
+  /** Whether git tracks a file: then it is the repository's text, wherever it lies. */
+  isTracked: (file: string) => boolean;
+}
+
+/** The sources in their order: the `.env` file, the environment, workspace settings, user settings. */
+export function configSources(options: SourceOptions): Source[] {
+  const { env, settings } = options;
+  const sources: Source[] = [];
+  const dotenvSource = readDotenv(options);
+  if (dotenvSource) sources.push(dotenvSource);
+  sources.push({ name: 'environment', repository: false, get: (knob) => env[knob.env] });
+  sources.push({ name: 'workspace settings', repository: true, get: (knob) => knob.setting && settings.workspace(knob.setting) });
+  sources.push({ name: 'user settings', repository: false, get: (knob) => knob.setting && settings.user(knob.setting) });
+  return sources;
+}
+
+/** The first `.env` there is: the workspace's own, the shared one of the user, the application's. */
+function readDotenv({ workspace, env, isTracked }: SourceOptions): Source | undefined {
+  const shared = path.join(env['XDG_CONFIG_HOME'] || path.join(env['HOME'] ?? '', '.config'), 'ampa', '.env');
+  const candidates = [
+    { file: path.join(workspace, '.worklog', 'ampa', '.env'), name: '.worklog/ampa/.env', kind: 'state' },
+    { file: shared, name: shared, kind: 'user' },
+    { file: path.join(workspace, '.env'), name: '.env', kind: 'application' },
+  ] as const;
+  for (const { file, name, kind } of candidates) {
+    if (!fs.existsSync(file)) continue;
+    // What git tracks under the state folder was written by somebody else: as if it were not there.
+    if (kind === 'state' && isTracked(file)) continue;
+    let values: Record<string, string>;
+    try {
+      values = dotenv.parse(fs.readFileSync(file));
+    } catch (error) {
+      throw new AmpaError('external', `${file} cannot be read`, 'Check its permissions.', error);
+    }
+    return { name, repository: kind === 'application', get: (knob: Knob) => values[knob.env] };
+  }
+  return undefined;
+}
+
+/** The settings files as the command line reads them; comments and trailing commas are fine. */
+export function fileSettings(workspace: string): SettingsReader {
+  const file = path.join(workspace, '.vscode', 'settings.json');
+  let values: Record<string, unknown> = {};
+  if (fs.existsSync(file)) {
+    const parsed: unknown = parseJsonc(fs.readFileSync(file, 'utf8'));
+    if (typeof parsed === 'object' && parsed !== null) values = parsed as Record<string, unknown>;
+  }
+  return { workspace: (setting) => values[setting], user: () => undefined };
+}
