@@ -1,0 +1,80 @@
+import fs from 'node:fs';
+import type { ConversationEntry } from '../../tasks/ports.ts';
+import { logFiles } from './taskLogs.ts';
+
+/** At most this much is read at once: a host that follows a fast agent must stay responsive. */
+const MAX_READ = 256 * 1024;
+
+export interface LogPiece {
+  text: string;
+  offset: number;
+}
+
+/**
+ * Reads the log of an attempt from `offset` on (bytes over head and tail together), or its last
+ * `tailBytes`. Cut at a UTF-8 boundary, so pieces join. Empty text: there is no more now.
+ */
+export async function readAttemptLog(dir: string, taskId: string, attempt: number, from: { offset: number } | { tailBytes: number }): Promise<LogPiece> {
+  const files = logFiles(dir, taskId, attempt);
+  const parts = [files.head, ...files.tails].map((file) => ({ file, size: fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0 }));
+  const total = parts.reduce((sum, part) => sum + part.size, 0);
+  const wanted = 'offset' in from ? from.offset : Math.max(0, total - from.tailBytes);
+  // A tail file that was rotated away moved everything behind it: go on at the end of what there is.
+  let offset = Math.min(wanted, total);
+  const end = Math.min(total, offset + ('offset' in from ? MAX_READ : Math.max(from.tailBytes, 1)));
+  const chunks: Buffer[] = [];
+  let start = 0;
+  const begin = offset;
+  for (const part of parts) {
+    const a = Math.max(begin, start);
+    const b = Math.min(end, start + part.size);
+    if (a < b) {
+      const handle = await fs.promises.open(part.file);
+      try {
+        const buffer = Buffer.alloc(b - a);
+        const { bytesRead } = await handle.read(buffer, 0, buffer.length, a - start);
+        chunks.push(buffer.subarray(0, bytesRead));
+      } finally {
+        await handle.close();
+      }
+    }
+    start += part.size;
+  }
+  let bytes = Buffer.concat(chunks);
+  if (!('offset' in from) && begin > 0) {
+    const newline = bytes.indexOf(10);
+    if (newline >= 0 && newline < 4096) {
+      offset += newline + 1;
+      bytes = bytes.subarray(newline + 1);
+    }
+  }
+  const whole = bytes.subarray(0, bytes.length - incompleteTail(bytes));
+  return { text: whole.toString('utf8'), offset: offset + whole.length };
+}
+
+/** Bytes at the end that begin a character without finishing it. */
+function incompleteTail(bytes: Buffer): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back]!;
+    if ((byte & 0b1100_0000) === 0b1000_0000) continue;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return length > back ? back : 0;
+  }
+  return 0;
+}
+
+/** The steps of a conversation from entry `from` on. */
+export async function readConversation(dir: string, taskId: string, attempt: number, from = 0): Promise<{ entries: ConversationEntry[]; next: number }> {
+  const { conversation } = logFiles(dir, taskId, attempt);
+  let text: string;
+  try {
+    text = await fs.promises.readFile(conversation, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { entries: [], next: from };
+    throw error;
+  }
+  // The last line may be half written by another process.
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n').slice(0, -1);
+  const entries = lines.slice(from).map((line) => JSON.parse(line) as ConversationEntry);
+  return { entries, next: lines.length };
+}

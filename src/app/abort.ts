@@ -1,0 +1,62 @@
+import { endProcesses } from '../adapters/process/end.ts';
+import { AmpaError } from '../errors.ts';
+import { isActive, type Task } from '../tasks/task.ts';
+import { reapPredecessors } from './carriers.ts';
+import type { EngineStore } from './engineStore.ts';
+import { isOwnerDead } from './hosts.ts';
+
+/** How long a live carrier has to stop by itself: its own escalation takes up to 16 s. */
+const PATIENCE_MS = 20_000;
+
+/**
+ * Stops a task; resolves when its processes are gone. A live carrier does it itself; for a task that
+ * nobody holds, or whose carrier does not answer, this process does.
+ */
+export async function abortTask(store: EngineStore, id: string, now: () => number): Promise<Task> {
+  const asked = await store.board.requestAbort(id);
+  store.watcher.poke();
+  const deadline = now() + PATIENCE_MS;
+  for (let task: Task | undefined = asked; task; task = await store.tasks.get(id)) {
+    if (task.status === 'aborted') return task;
+    const unheld = !isActive(task.status) || task.status === 'queued' || (await isOwnerDead(store.hosts, task.owner, task.lease_expires_at, now));
+    if (unheld) {
+      if (await stopUnheld(store, task)) continue;
+    } else if (now() > deadline) {
+      await endCarrier(store, task);
+      continue;
+    }
+    await changed(store, Math.min(500, Math.max(50, deadline - now())));
+  }
+  throw new AmpaError('not_found', `task ${id} has vanished`, '`ampa ls --all` lists what there is.');
+}
+
+/** Takes the task out of everybody's hands first, then ends what may be left of its processes. */
+async function stopUnheld(store: EngineStore, task: Task): Promise<boolean> {
+  if (!(await store.board.abortUnowned(task.id, task.token))) return false;
+  await reapPredecessors(store.hosts, task.id, task.token + 1);
+  await store.board.losePrompts(task.id);
+  store.watcher.poke();
+  return true;
+}
+
+/** A carrier that hangs (stopped by a debugger, stuck on a dead disk) is ended from outside. */
+async function endCarrier(store: EngineStore, task: Task): Promise<void> {
+  const host = task.owner === null ? undefined : await store.hosts.host(task.owner);
+  if (!host || host.kind !== 'carrier') {
+    throw new AmpaError('external', `the process that carries task ${task.id} does not answer`, `End it by hand${host ? ` (pid ${host.pid} on ${host.machine})` : ''} and abort again.`);
+  }
+  await endProcesses({ refs: [{ pid: host.pid, startTime: host.start_time }], markers: [] }, { graceMs: 500 });
+}
+
+/** Resolves when the store changes, after `ms` at the latest. */
+async function changed(store: EngineStore, ms: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(done, ms);
+    const off = store.watcher.onChange(done);
+    function done(): void {
+      clearTimeout(timer);
+      off();
+      resolve();
+    }
+  });
+}

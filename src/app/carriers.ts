@@ -1,0 +1,78 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { spawnDetachedCarrier } from '../adapters/process/carrier.ts';
+import { reap } from '../adapters/process/end.ts';
+import { processSpace } from '../adapters/process/identity.ts';
+import { createTaskProcesses } from '../adapters/process/taskProcesses.ts';
+import type { HostStore } from '../adapters/sqlite/hostStore.ts';
+import type { ConfigValues } from '../config/knobs.ts';
+import type { Claim, TaskProcesses } from '../tasks/ports.ts';
+
+/** How a carrier process is started: the command line's own entry, by this host's own runtime. */
+export interface CarrierCommand {
+  execPath: string;
+  /** Up to and including the entry file. */
+  args: readonly string[];
+  /** Added to the environment: `ELECTRON_RUN_AS_NODE` in the editor. */
+  env: Readonly<Record<string, string>>;
+}
+
+/** What a carrier is told over its stdin: never by argument or environment. */
+export interface CarrierCredentials {
+  config: ConfigValues;
+}
+
+/** Marks the processes of one claim: a taker can tell its predecessor's from its own. */
+const markerOf = (taskId: string, token: number): string => `${taskId}:${token}`;
+
+export function processesOfClaim(store: HostStore, baseEnv: Readonly<Record<string, string>>, claim: Claim): TaskProcesses {
+  return createTaskProcesses({
+    owner: markerOf(claim.taskId, claim.token),
+    baseEnv,
+    ledger: {
+      record: (entry) =>
+        store.recordProcess({
+          task_id: claim.taskId,
+          pid: entry.pid,
+          start_time: entry.startTime,
+          boot_id: entry.bootId,
+          pid_namespace: entry.pidNamespace,
+          kind: entry.kind,
+          token: claim.token,
+        }),
+      forget: (pid) => store.forgetProcess(claim.taskId, pid),
+    },
+  });
+}
+
+/** Ends what earlier holders of a task left running on this machine. Before a new holder acts, always. */
+export async function reapPredecessors(store: HostStore, taskId: string, token: number): Promise<void> {
+  const rows = (await store.processesOf(taskId)).filter((row) => row.token < token);
+  const { bootId, pidNamespace } = await processSpace();
+  const tokens = new Set([token - 1, ...rows.map((row) => row.token)]);
+  for (const earlier of tokens) {
+    const records = rows
+      .filter((row) => row.token === earlier && row.boot_id === bootId && row.pid_namespace === pidNamespace)
+      .map((row) => ({ pid: row.pid, startTime: row.start_time, bootId: row.boot_id, pidNamespace: row.pid_namespace }));
+    if (earlier > 0) await reap(records, markerOf(taskId, earlier));
+  }
+  for (const row of rows) await store.forgetProcess(taskId, row.pid);
+}
+
+/** Starts the detached process that carries a claimed task. */
+export async function startCarrier(
+  command: CarrierCommand,
+  options: { workspace: string; logDir: string; env: Readonly<Record<string, string>>; credentials: CarrierCredentials },
+  claim: Claim,
+): Promise<void> {
+  const dir = path.join(options.logDir, claim.taskId);
+  fs.mkdirSync(dir, { recursive: true });
+  await spawnDetachedCarrier({
+    execPath: command.execPath,
+    args: [...command.args, 'work', claim.taskId, '--workspace', options.workspace, '--owner', claim.owner, '--token', String(claim.token)],
+    cwd: options.workspace,
+    env: { ...options.env, ...command.env },
+    logFile: path.join(dir, 'carrier.log'),
+    credentials: options.credentials,
+  });
+}

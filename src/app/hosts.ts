@@ -1,0 +1,68 @@
+import os from 'node:os';
+import { isAlive, processIdentity, type ProcessIdentity } from '../adapters/process/identity.ts';
+import type { HostStore } from '../adapters/sqlite/hostStore.ts';
+import type { HostRow } from '../adapters/sqlite/schema.ts';
+import type { HostKind } from './api.ts';
+
+const BEAT_MS = 15_000;
+/** A beat older than this is a host that is gone. */
+export const GONE_MS = 45_000;
+
+export interface HostPresence {
+  id: string;
+  stop(): Promise<void>;
+}
+
+/** Registers this process as a host and beats every 15 s until stopped. */
+export async function announceHost(store: HostStore, host: { id: string; kind: HostKind; asks: boolean }, now: () => number): Promise<HostPresence> {
+  const identity = await processIdentity();
+  await store.register({
+    id: host.id,
+    kind: host.kind,
+    asks: host.asks ? 1 : 0,
+    pid: identity.pid,
+    start_time: identity.startTime,
+    boot_id: identity.bootId,
+    pid_namespace: identity.pidNamespace,
+    machine: identity.hostname,
+    started_at: new Date(now()).toISOString(),
+    beat_at: now(),
+  });
+  const timer = setInterval(() => {
+    // A beat that fails is tried again at the next; a store that stays away shows as a host that is gone.
+    store.beat(host.id, now()).catch(() => undefined);
+  }, BEAT_MS);
+  timer.unref();
+  return {
+    id: host.id,
+    async stop() {
+      clearInterval(timer);
+      await store.unregister(host.id);
+    },
+  };
+}
+
+const isElsewhere = (host: HostRow, here: Pick<ProcessIdentity, 'bootId'>): boolean =>
+  // The same name with another boot id is this machine before its last restart.
+  host.boot_id !== here.bootId && host.machine !== os.hostname();
+
+/** A live host on another machine: WAL does not cross machines, so this process must only read. */
+export async function otherMachine(store: HostStore, now: () => number): Promise<string | null> {
+  const here = await processIdentity();
+  const hosts = await store.hosts();
+  return hosts.find((host) => now() - host.beat_at < GONE_MS && isElsewhere(host, here))?.machine ?? null;
+}
+
+/**
+ * Whether the holder of a claim is gone for good. On this machine the process table decides: a dead
+ * owner is taken over at once, a live one keeps its claim however late it beats. Elsewhere, or where
+ * the holder has not yet registered, the lease decides.
+ */
+export async function isOwnerDead(store: HostStore, owner: string | null, leaseExpiresAt: number | null, now: () => number): Promise<boolean> {
+  if (owner === null) return true;
+  const expired = leaseExpiresAt === null || leaseExpiresAt < now();
+  const host = await store.host(owner);
+  if (!host) return expired;
+  const state = await isAlive({ pid: host.pid, startTime: host.start_time, bootId: host.boot_id, pidNamespace: host.pid_namespace });
+  return state === 'elsewhere' ? expired : state === 'dead';
+}

@@ -1,0 +1,61 @@
+import type { OpenDatabase } from '../adapters/sqlite/open.ts';
+
+export interface StoreWatcher {
+  /** Calls back when any process, this one too, has changed the store. */
+  onChange(listener: () => void): () => void;
+  /** This process has just changed it: listeners hear at once. */
+  poke(): void;
+  /** Look often (a task runs, a question is open) or seldom. */
+  setBusy(busy: boolean): void;
+  stop(): void;
+}
+
+const BUSY_MS = 200;
+const IDLE_MS = 2_000;
+
+/**
+ * Sees the changes of other processes through SQLite's version counter, which costs microseconds,
+ * instead of reading tables again. Runs only while somebody listens.
+ */
+export function watchStore(database: Pick<OpenDatabase, 'dataVersion'>): StoreWatcher {
+  const listeners = new Set<() => void>();
+  let version = database.dataVersion();
+  let busy = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  const notify = (): void => {
+    for (const listener of listeners) listener();
+  };
+  const tick = (): void => {
+    const current = database.dataVersion();
+    if (current !== version) {
+      version = current;
+      notify();
+    }
+    schedule();
+  };
+  function schedule(): void {
+    clearTimeout(timer);
+    timer = listeners.size > 0 ? setTimeout(tick, busy ? BUSY_MS : IDLE_MS) : undefined;
+  }
+  return {
+    onChange(listener) {
+      listeners.add(listener);
+      if (listeners.size === 1) schedule();
+      return () => {
+        listeners.delete(listener);
+        if (listeners.size === 0) schedule();
+      };
+    },
+    poke: notify,
+    setBusy(value) {
+      if (busy === value) return;
+      busy = value;
+      schedule();
+    },
+    stop() {
+      listeners.clear();
+      schedule();
+    },
+  };
+}
