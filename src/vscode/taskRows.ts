@@ -1,0 +1,232 @@
+/** What a row of the Tasks tree says. Pure. */
+import { reasonText } from '../tasks/reasons.ts';
+import type { Attempt, Check, CheckState, Phase, Task } from '../tasks/task.ts';
+import { tokensOf, type Group, type Token } from './abilities.ts';
+
+export interface Row {
+  label: string;
+  description: string;
+  icon: { id: string; color?: string } | null;
+  tokens: readonly Token[];
+  /** Markdown; texts of others are escaped. */
+  tooltip: string;
+  collapsible: 'none' | 'collapsed' | 'expanded';
+  /** Command that a click runs, with the row's element. */
+  command: string | null;
+}
+
+const GROUPS: Record<Group, string> = { needs: 'Needs you', running: 'Running', queued: 'Queued', done: 'Done' };
+const PHASE_WORDS: Record<Phase, string> = {
+  preparing: 'preparing',
+  agent: 'agent at work',
+  committing: 'committing',
+  pushing: 'pushing',
+  opening_pr: 'opening pull request',
+  checks: 'checking',
+};
+
+/** What a task does or how it ended, in two or three words. */
+export function stateWords(task: Task, asks: boolean): string {
+  if (asks) return 'has a question';
+  if (task.merged_at) return 'merged';
+  switch (task.status) {
+    case 'queued':
+      return 'waiting';
+    case 'running':
+      return task.phase ? PHASE_WORDS[task.phase] : 'starting';
+    case 'retrying':
+      return 'mending red checks';
+    case 'success':
+      return 'checks green';
+    case 'aborted':
+      return 'aborted';
+    case 'needs_review':
+    case 'error':
+      return (task.reason ?? task.status).replaceAll('_', ' ');
+  }
+}
+
+/** The same as a sentence, with what a person can do. */
+export function stateSentence(task: Task, question: string | null): string {
+  if (question !== null) return `The agent asks: ${question}`;
+  if (task.merged_at) return `Merged into ${task.base ?? 'its base'}.`;
+  switch (task.status) {
+    case 'queued':
+      return 'Waits for a free slot.';
+    case 'running':
+      return `Working: ${stateWords(task, false)}.`;
+    case 'retrying':
+      return 'The checks were red; the agent is mending them.';
+    case 'success':
+      return 'The checks are green.';
+    case 'aborted':
+    case 'needs_review':
+    case 'error': {
+      const { sentence, hint } = reasonText(task.reason ?? task.status);
+      return hint ? `${sentence} ${hint}` : sentence;
+    }
+  }
+}
+
+function taskIcon(task: Task, asks: boolean): NonNullable<Row['icon']> {
+  if (asks) return { id: 'question', color: 'problemsWarningIcon.foreground' };
+  if (task.merged_at) return { id: 'git-merge', color: 'charts.purple' };
+  switch (task.status) {
+    case 'queued':
+      return { id: 'clock', color: 'descriptionForeground' };
+    case 'running':
+    case 'retrying':
+      return { id: 'sync~spin', color: 'charts.blue' };
+    case 'success':
+      return { id: 'pass', color: 'testing.iconPassed' };
+    case 'aborted':
+      return { id: 'circle-slash', color: 'descriptionForeground' };
+    case 'needs_review':
+      return { id: 'warning', color: 'problemsWarningIcon.foreground' };
+    case 'error':
+      return { id: 'error', color: 'problemsErrorIcon.foreground' };
+  }
+}
+
+/** Attempts as `2/3`; before the first turn nothing is known to count. */
+const attemptsOf = (task: Task): string => (task.attempts === 0 ? '' : `${task.attempts}/${task.max_attempts}`);
+
+export function taskRow(task: Task, question: string | null, folder: string | null): Row {
+  const asks = question !== null;
+  return {
+    label: task.title,
+    description: [stateWords(task, asks), attemptsOf(task), task.agent, folder].filter(Boolean).join(' · '),
+    icon: taskIcon(task, asks),
+    tokens: tokensOf(task, asks),
+    tooltip: taskTooltip(task, question),
+    collapsible: task.attempts > 0 ? 'collapsed' : 'none',
+    command: 'ampa.showTask',
+  };
+}
+
+function taskTooltip(task: Task, question: string | null): string {
+  const facts: [string, string | null][] = [
+    ['Agent', task.agent],
+    ['Attempts', attemptsOf(task)],
+    ['Branch', `${task.branch}${task.base ? ` from ${task.base}` : ''}`],
+    ['Checks', task.checks.provider === 'local' ? task.checks.command : task.checks.provider === 'none' ? 'none' : 'GitHub'],
+    ['Cost', task.cost_usd === null ? null : `$${task.cost_usd.toFixed(2)}`],
+    ['Look at', task.flags.length > 0 ? task.flags.join(', ') : null],
+  ];
+  return [
+    `**${escapeMarkdown(task.title)}**`,
+    escapeMarkdown(stateSentence(task, question)),
+    ...(task.reason_detail && question === null ? [escapeMarkdown(cut(task.reason_detail, 400))] : []),
+    facts.filter(([, value]) => value).map(([name, value]) => `${name}: ${escapeMarkdown(value ?? '')}`).join('  \n'),
+    ...(task.summary ? ['---', escapeMarkdown(cut(task.summary, 400))] : []),
+  ].join('\n\n');
+}
+
+export function groupRow(group: Group, count: number): Row {
+  return plain(GROUPS[group], String(count), 'expanded', ['group']);
+}
+
+/** Today is open; the other days are folded away. */
+export function dayRow(day: string, count: number, today: string, yesterday: string): Row {
+  const label = day === today ? 'Today' : day === yesterday ? 'Yesterday' : longDay(day);
+  return plain(label, String(count), day === today ? 'expanded' : 'collapsed', ['day']);
+}
+
+/** The day in the person's own language; the calendar day is what counts, not the hour. */
+const longDay = (day: string): string =>
+  new Date(`${day}T12:00:00`).toLocaleDateString(undefined, { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' });
+
+export function moreRow(left: number): Row {
+  return { ...plain(`Show more (${left} left)`, '', 'none', ['more']), icon: { id: 'ellipsis' }, command: 'ampa.showMore' };
+}
+
+/** Rows below a task. The last attempt is open: it is the one that people look for. */
+export function attemptRow(attempt: Attempt, task: Task, last: boolean, now: number): Row {
+  const running = attempt.ended_at === null && last && task.phase === 'agent';
+  const outcome = attempt.outcome ?? (running ? 'running' : 'interrupted');
+  const icons: Record<string, NonNullable<Row['icon']>> = {
+    running: { id: 'sync~spin', color: 'charts.blue' },
+    completed: { id: 'pass' },
+    failed: { id: 'error', color: 'problemsErrorIcon.foreground' },
+    stalled: { id: 'watch', color: 'problemsWarningIcon.foreground' },
+    cancelled: { id: 'circle-slash' },
+    interrupted: { id: 'debug-disconnect' },
+  };
+  const time = attempt.ended_at ? duration(Date.parse(attempt.ended_at) - Date.parse(attempt.started_at)) : '';
+  return {
+    label: `Attempt ${attempt.number}`,
+    description: [outcome === 'completed' ? 'agent done' : `agent ${outcome}`, time].filter(Boolean).join(' · '),
+    icon: icons[outcome] ?? null,
+    tokens: ['attempt', 'hasLog'],
+    tooltip: [
+      `**Attempt ${attempt.number}**, begun ${escapeMarkdown(new Date(attempt.started_at).toLocaleString())}` +
+        (running ? `, running for ${duration(now - Date.parse(attempt.started_at))}` : ''),
+      ...(attempt.error ? [escapeMarkdown(cut(attempt.error, 400))] : []),
+      ...(attempt.summary ? [escapeMarkdown(cut(attempt.summary, 400))] : []),
+    ].join('\n\n'),
+    collapsible: last ? 'expanded' : 'collapsed',
+    command: null,
+  };
+}
+
+const CHECK_LOOKS: Record<CheckState, { words: string; icon: NonNullable<Row['icon']> }> = {
+  queued: { words: 'waiting', icon: { id: 'clock' } },
+  running: { words: 'running', icon: { id: 'sync~spin', color: 'charts.blue' } },
+  success: { words: 'green', icon: { id: 'pass', color: 'testing.iconPassed' } },
+  failure: { words: 'red', icon: { id: 'error', color: 'testing.iconFailed' } },
+  timed_out: { words: 'timed out', icon: { id: 'error', color: 'testing.iconFailed' } },
+  cancelled: { words: 'cancelled', icon: { id: 'circle-slash' } },
+  stale: { words: 'stale', icon: { id: 'circle-slash' } },
+  action_required: { words: 'waits for a person', icon: { id: 'warning', color: 'problemsWarningIcon.foreground' } },
+  startup_failure: { words: 'could not start', icon: { id: 'warning', color: 'problemsWarningIcon.foreground' } },
+  skipped: { words: 'skipped', icon: { id: 'debug-step-over' } },
+  neutral: { words: 'neutral', icon: { id: 'circle-outline' } },
+};
+
+export function checkRow(check: Check): Row {
+  const { words, icon } = CHECK_LOOKS[check.state];
+  const time = check.started_at && check.ended_at ? duration(Date.parse(check.ended_at) - Date.parse(check.started_at)) : '';
+  return {
+    label: check.name,
+    description: [words, time].filter(Boolean).join(' · '),
+    icon,
+    tokens: ['check', ...(check.log_path || check.url ? (['hasLog'] as const) : [])],
+    tooltip: [`**${escapeMarkdown(check.name)}** ${words}`, ...(check.excerpt ? [code(cut(check.excerpt, 1500))] : [])].join('\n\n'),
+    collapsible: 'none',
+    command: 'ampa.showCheck',
+  };
+}
+
+export const logRow = (): Row => ({
+  ...plain('Log', '', 'none', ['log', 'hasLog']), icon: { id: 'output' }, command: 'ampa.showLog',
+});
+
+export const diffRow = (): Row => ({
+  ...plain('Changes', '', 'none', ['diff', 'hasDiff']), icon: { id: 'diff-multiple' }, command: 'ampa.showDiff',
+});
+
+const plain = (label: string, description: string, collapsible: Row['collapsible'], tokens: Token[]): Row => ({
+  label, description, collapsible, tokens, icon: null, tooltip: '', command: null,
+});
+
+/** `9s`, `1m 05s`, `2h 03m`. */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  const two = (value: number): string => String(value).padStart(2, '0');
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${two(seconds % 60)}s`;
+  return `${Math.floor(seconds / 3600)}h ${two(Math.floor((seconds % 3600) / 60))}m`;
+}
+
+export const cut = (text: string, length: number): string => (text.length <= length ? text : `${text.slice(0, length - 1).trimEnd()}…`);
+
+/** Makes a text of somebody else's show as itself. */
+export const escapeMarkdown = (text: string): string =>
+  text.replace(/[\\`*_{}[\]()#+\-!|<>~&$]/g, (char) => (char === '<' ? '&lt;' : char === '&' ? '&amp;' : `\\${char}`)).replace(/\r?\n/g, '  \n');
+
+/** A fence that nothing inside can close. */
+function code(text: string): string {
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map((match) => match[0].length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence}text\n${text}\n${fence}`;
+}
