@@ -52,10 +52,10 @@ export const STAGES: readonly Stage[] = [
   check('dead', ['knip', '--no-progress']),
   check('build', ['node', 'esbuild.mjs']),
   suite('unit', [], 1),
+  // The longest, and one file after the other: its tests end processes and watch clocks.
+  suite('integration', [], 1),
   check('package', ['node', 'scripts/package.ts', '--no-build'], ['build']),
   suite('bundle', ['package', 'setup'], 1),
-  // Real processes against real clocks: with the machine to themselves, in two workers.
-  suite('integration', [], 2, '--parallel', '--jobs', '2'),
   { ...suite('host', ['build', 'setup'], 1), argv: ['node', 'test/host/run.ts', 'source'], files: undefined },
   { ...suite('vsix', ['package', 'setup'], 1), argv: ['node', 'test/host/run.ts', 'vsix'], files: undefined },
   suite('e2e', ['build', 'setup'], 1, '--timeout', '120000'),

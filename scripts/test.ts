@@ -23,6 +23,7 @@ interface Outcome extends Counts {
 }
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const colour: Record<string, string> = process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' };
 const children = new Set<ChildProcess>();
 
 /** Ends a stage with everything it started: each one leads a process group of its own. */
@@ -36,7 +37,8 @@ function end(child: ChildProcess, signal: NodeJS.Signals): void {
 }
 
 function selected(names: readonly string[]): Stage[] {
-  if (names.length === 0) return STAGES.filter((stage) => !stage.files || fs.globSync(stage.files, { cwd: root }).length > 0);
+  if (names.length === 0)
+    return STAGES.filter((stage) => !stage.files || fs.globSync(stage.files, { cwd: root }).length > 0);
   const wanted = new Set<string>();
   const add = (name: string): void => {
     const stage = STAGES.find((it) => it.name === name);
@@ -66,7 +68,7 @@ function run(stage: Stage, live: boolean): Promise<Outcome> {
       cwd: root,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, AMPA_TEST_RESULTS: resultsFile(stage.name), FORCE_COLOR: process.stdout.isTTY ? '1' : '0' },
+      env: { ...process.env, ...colour, AMPA_TEST_RESULTS: resultsFile(stage.name) },
     });
     children.add(child);
     // Lines of stages that run side by side carry the stage's name.
@@ -89,13 +91,20 @@ function run(stage: Stage, live: boolean): Promise<Outcome> {
       if (rest) print('\n');
       const seconds = (Date.now() - startedAt) / 1000;
       const counts = stage.tests ? readCounts(stage, startedAt) : { passes: 0, failures: 0, pending: 0 };
-      const problem = typeof counts === 'string' ? counts : failure;
-      const { passes, failures, pending } = typeof counts === 'string' ? { passes: 0, failures: 0, pending: 0 } : counts;
+      const problem = [failure, typeof counts === 'string' ? counts : null].filter(Boolean).join(', ') || null;
+      const { passes, failures, pending } =
+        typeof counts === 'string' ? { passes: 0, failures: 0, pending: 0 } : counts;
       resolve({ passes, failures, pending, seconds, problem: problem ?? (failures > 0 ? 'has failures' : null) });
     };
     child.once('error', (error) => done(error.message));
     child.once('close', (code, signal) =>
-      done(late ? `took longer than ${STAGE_LIMIT_MS / 60_000} minutes` : code === 0 ? null : `ended with ${code ?? signal}`),
+      done(
+        late
+          ? `took longer than ${STAGE_LIMIT_MS / 60_000} minutes`
+          : code === 0
+            ? null
+            : `ended with ${code ?? signal}`,
+      ),
     );
   });
 }
@@ -144,10 +153,15 @@ const outcomes = await runAll(stages);
 
 say('');
 for (const [name, it] of outcomes) {
-  const counts = it.passes + it.failures + it.pending ? `${it.passes} passed, ${it.failures} failed, ${it.pending} skipped` : '';
-  say(`${it.problem ? 'x' : '+'} ${name.padEnd(11)} ${it.seconds.toFixed(1).padStart(6)}s  ${[counts, it.problem].filter(Boolean).join('; ')}`);
+  const counts =
+    it.passes + it.failures + it.pending ? `${it.passes} passed, ${it.failures} failed, ${it.pending} skipped` : '';
+  say(
+    `${it.problem ? 'x' : '+'} ${name.padEnd(11)} ${it.seconds.toFixed(1).padStart(6)}s  ${[counts, it.problem].filter(Boolean).join('; ')}`,
+  );
 }
-say(`in ${((Date.now() - startedAt) / 1000).toFixed(0)}s; results in ${path.relative(process.cwd(), resultsDir) || '.'}`);
+say(
+  `in ${((Date.now() - startedAt) / 1000).toFixed(0)}s; results in ${path.relative(process.cwd(), resultsDir) || '.'}`,
+);
 
 const all = [...outcomes.values()];
 const total = (pick: (it: Outcome) => number): number => all.reduce((sum, it) => sum + pick(it), 0);

@@ -24,14 +24,25 @@ export default class ResultsReporter extends Mocha.reporters.Spec {
     if (!output) return;
     const tests: Entry[] = [];
     const add = (test: MochaTypes.Test, state: Entry['state'], error?: Error): void => {
-      tests.push({ title: test.fullTitle(), file: test.file, state, ms: test.duration ?? 0, error: error?.stack ?? error?.message });
+      tests.push({
+        title: test.fullTitle(),
+        file: test.file,
+        state,
+        ms: test.duration ?? 0,
+        error: error?.stack ?? error?.message,
+      });
     };
     runner.on('pass', (test) => add(test, 'passed'));
     runner.on('fail', (test, error) => add(test, 'failed', error as Error));
     runner.on('pending', (test) => add(test, 'pending'));
     runner.once('end', () => {
       const count = (state: Entry['state']): number => tests.filter((test) => test.state === state).length;
-      const stats = { tests: tests.length, passes: count('passed'), failures: count('failed'), pending: count('pending') };
+      const stats = {
+        tests: tests.length,
+        passes: count('passed'),
+        failures: count('failed'),
+        pending: count('pending'),
+      };
       fs.writeFileSync(output, JSON.stringify({ stats, tests }, null, 1));
     });
   }

@@ -124,7 +124,8 @@ export function breach({ from, to }: Import): string | null {
     if (here === 'cli' && one('webview')) return 'the terminal has no webview';
     return null;
   }
-  if (here === '') return file === null || !one(...DOMAIN, 'app', 'cli', 'vscode') ? null : 'shared files import no room';
+  if (here === '')
+    return file === null || !one(...DOMAIN, 'app', 'cli', 'vscode') ? null : 'shared files import no room';
   return `src/${here} is no room of the house; name it in this test and in CONTRIBUTING`;
 }
 

@@ -16,15 +16,22 @@ interface Locked {
 
 for (const file of ['package-lock.json', 'test/host/package-lock.json']) {
   describe(file, () => {
-    const { packages } = JSON.parse(fs.readFileSync(path.join(root, file), 'utf8')) as { packages: Record<string, Locked> };
+    const { packages } = JSON.parse(fs.readFileSync(path.join(root, file), 'utf8')) as {
+      packages: Record<string, Locked>;
+    };
 
     it('names no registry', () => {
-      assert.deepEqual(Object.keys(packages).filter((key) => packages[key]?.resolved !== undefined), []);
+      assert.deepEqual(
+        Object.keys(packages).filter((key) => packages[key]?.resolved !== undefined),
+        [],
+      );
     });
 
     it('has the optional packages of every platform', () => {
       const missing = Object.entries(packages).flatMap(([key, { optionalDependencies = {} }]) =>
-        Object.keys(optionalDependencies).filter((name) => !packages[`node_modules/${name}`] && !packages[`${key}/node_modules/${name}`]),
+        Object.keys(optionalDependencies).filter(
+          (name) => !packages[`node_modules/${name}`] && !packages[`${key}/node_modules/${name}`],
+        ),
       );
       assert.deepEqual(missing, []);
     });
@@ -33,7 +40,10 @@ for (const file of ['package-lock.json', 'test/host/package-lock.json']) {
 
 describe('package.json', () => {
   it('pins every dependency to one version', () => {
-    const manifest = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')) as Record<string, Record<string, string> | undefined>;
+    const manifest = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')) as Record<
+      string,
+      Record<string, string> | undefined
+    >;
     const loose = ['dependencies', 'devDependencies'].flatMap((kind) =>
       Object.entries(manifest[kind] ?? {}).filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version)),
     );

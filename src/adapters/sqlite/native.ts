@@ -17,25 +17,27 @@ export function nativeTarget(platform: string, arch: string, musl: boolean): str
 export function nativeBindingPath(): string {
   const name = `${nativeTarget(process.platform, process.arch, isMusl())}.node`;
   const file = import.meta.url.endsWith('.ts')
-    ? path.join(
-        path.dirname(createRequire(import.meta.url).resolve('better-sqlite3/package.json')),
-        'prebuilds',
-        name,
-      )
+    ? path.join(path.dirname(createRequire(import.meta.url).resolve('better-sqlite3/package.json')), 'prebuilds', name)
     : fileURLToPath(new URL(`./native/${name}`, import.meta.url));
   if (existsSync(file)) return file;
-  throw new AmpaError('runtime', `there is no SQLite for ${name.replace(/\.node$/, '')} in this installation`, `Install the package that was made for this platform; ${file} is missing.`);
+  throw new AmpaError(
+    'runtime',
+    `there is no SQLite for ${name.replace(/\.node$/, '')} in this installation`,
+    `Install the package that was made for this platform; ${file} is missing.`,
+  );
 }
 
-/** A report names the glibc it runs on; on musl it names none. The network part would be slow. */
+/** A report names the glibc it runs on; on musl it names none. */
 function isMusl(): boolean {
   if (process.platform !== 'linux' || !process.report) return false;
-  const before = process.report.excludeNetwork;
-  process.report.excludeNetwork = true;
+  // Without this the report looks up the names of every open socket. The types do not know it yet.
+  const report: NodeJS.ProcessReport & { excludeNetwork?: boolean } = process.report;
+  const before = report.excludeNetwork;
+  report.excludeNetwork = true;
   try {
-    const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
-    return report.header !== undefined && report.header.glibcVersionRuntime === undefined;
+    const { header } = report.getReport() as { header?: { glibcVersionRuntime?: string } };
+    return header !== undefined && header.glibcVersionRuntime === undefined;
   } finally {
-    process.report.excludeNetwork = before;
+    report.excludeNetwork = before;
   }
 }

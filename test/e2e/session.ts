@@ -1,0 +1,65 @@
+/** A server, a browser and a window on the sample repository, for one describe block. */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { createSample, type Sample } from '../../scripts/demo/sample.ts';
+import { root, startServer, type Server } from '../host/server.ts';
+import { launchBrowser, openWorkbench } from '../host/workbench.ts';
+
+export interface Session {
+  page: Page;
+  server: Server;
+  browser: Browser;
+  sample: Sample;
+  /** Temporary; holds everything of this session, logs too. */
+  dir: string;
+  /** Opens one more window on the same server. */
+  openWindow(folder?: string): Promise<Page>;
+  close(): Promise<void>;
+}
+
+export interface SessionOptions {
+  env?: Record<string, string>;
+  settings?: Record<string, unknown>;
+  trustAll?: boolean;
+  width?: number;
+  height?: number;
+}
+
+/** The extension runs from the built sources, the agent is the demo agent without its pauses. */
+export async function openSession(options: SessionOptions = {}): Promise<Session> {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'ampa-e2e-'));
+  const home = path.join(dir, 'home');
+  fs.mkdirSync(home);
+  const sample = createSample(dir);
+  const server = await startServer({
+    data: path.join(dir, 'server'),
+    trustAll: options.trustAll,
+    settings: options.settings,
+    env: {
+      HOME: home,
+      XDG_CONFIG_HOME: path.join(home, '.config'),
+      XDG_STATE_HOME: path.join(home, '.state'),
+      DEMO_PAUSE_MS: '100',
+      ...sample.env,
+      ...options.env,
+    },
+  });
+  const browser = await launchBrowser();
+  const { width, height } = options;
+  const openWindow = (folder = sample.folder): Promise<Page> =>
+    openWorkbench(browser, server, { folder, development: { extension: root }, width, height });
+  const close = async (): Promise<void> => {
+    await browser.close();
+    await server.stop();
+    fs.rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    return { page: await openWindow(), server, browser, sample, dir, openWindow, close };
+  } catch (error) {
+    await browser.close();
+    await server.stop();
+    throw error;
+  }
+}
