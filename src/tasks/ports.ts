@@ -163,11 +163,16 @@ export interface TaskGit {
   /** Fetches the base into a private ref (retrying a lost network for 60 s) and picks the commit to start from. */
   startPoint(task: Task, signal: AbortSignal): Promise<StartPoint>;
   /** Makes branch and worktree at `sha`, or reuses them; a half-made worktree is remade. Returns its path. */
-  ensureWorktree(task: Task, sha: string, parent: { preferred: string; fallback: string }): Promise<string>;
+  ensureWorktree(
+    task: Task,
+    sha: string,
+    parent: { preferred: string; fallback: string },
+    options?: { signal?: AbortSignal; /** What a person should know about it. */ note?: (text: string) => void },
+  ): Promise<string>;
   /** Copies ignored files that match the patterns; returns what was copied, relative. */
   copyIgnored(task: Task, worktree: string, patterns: readonly string[]): Promise<string[]>;
   /** HEAD is the task's branch, and no merge or rebase is under way; repairs what it safely can. */
-  verifyHead(task: Task): Promise<{ ok: true } | { ok: false; detail: string }>;
+  verifyHead(task: Task): Promise<{ ok: true; notes?: string[] } | { ok: false; detail: string }>;
   /** Commits whatever the agent left; hooks run among the task's processes, without credentials. */
   commitAll(task: Task, message: string, coAuthor: string, processes: TaskProcesses, signal: AbortSignal): Promise<CommitOutcome>;
   /** Pushes the branch, never forced; hooks first, without credentials. */

@@ -1,0 +1,156 @@
+/** Lands a task's branch on its base where there is no pull request to merge. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { AmpaError } from '../../errors.ts';
+import type { Task } from '../../tasks/task.ts';
+import { baseRef, fetchBranch, mergedRef, readRefs } from './base.ts';
+import type { BaseDependencies } from './base.ts';
+import { detailOf } from './classify.ts';
+import type { Git } from './git.ts';
+import { conflictedFiles, isAncestor } from './head.ts';
+import { exists } from './layout.ts';
+import { peerOf, runNetwork } from './network.ts';
+import { readSettings } from './settings.ts';
+import { listWorktrees, removeWorktreeAt } from './worktree.ts';
+
+export type MergeMethod = 'merge' | 'squash' | 'rebase';
+
+export interface MergeOptions {
+  method: MergeMethod;
+  deleteBranch: boolean;
+}
+
+/** The temporary worktree has no dependencies installed: hooks could only fail in it. */
+const QUIET = ['core.hooksPath=/dev/null', 'rebase.autoStash=false', 'rebase.updateRefs=false', 'merge.ff=true'];
+
+const cannot = (why: string, hint = ''): AmpaError => new AmpaError('merge', why, hint);
+
+/**
+ * Merges the branch into its base and returns the commit the base is at then. With a remote: in a
+ * temporary worktree from the base as the remote has it now, pushed without force, once more if it
+ * moved meanwhile. Without one: fast-forward, and only where nobody's working copy is in the way.
+ * A merge that was made before is found and not made again. Rejects with code `merge`.
+ */
+export async function mergeToBase(dependencies: BaseDependencies, task: Task, options: MergeOptions): Promise<{ sha: string }> {
+  const { git } = dependencies;
+  const { repo, base, branch, remote } = task;
+  if (base === null) throw cannot('the task started from a commit, not from a branch', 'Merge it by hand where you want it: git merge ' + branch);
+  const tip = (await readRefs(git, repo, [`refs/heads/${branch}`])).get(`refs/heads/${branch}`);
+  if (!tip) throw cannot(`the branch ${branch} does not exist any more`);
+  const sha = remote === null ? await landLocally(git, task, base, tip, options.method) : await landRemotely(dependencies, task, remote, base, tip, options.method);
+  await git.text(repo, ['update-ref', mergedRef(branch), tip]);
+  if (options.deleteBranch) await deleteBranch(dependencies, task);
+  return { sha };
+}
+
+async function landRemotely(dependencies: BaseDependencies, task: Task, remote: string, base: string, tip: string, method: MergeMethod): Promise<string> {
+  const { git, credentials, ...retrying } = dependencies;
+  const { repo } = task;
+  const settings = await readSettings(git, repo);
+  const into = baseRef(remote, base);
+  for (let again = false; ; again = true) {
+    const fetched = await fetchBranch(dependencies, { repo, remote, branch: base, into, settings });
+    if (fetched.kind === 'failed') throw cannot(`${base} could not be fetched from ${remote}: ${fetched.detail}`);
+    if (fetched.kind === 'absent') throw cannot(`${remote} has no branch ${base}`);
+    const from = (await readRefs(git, repo, [into])).get(into)!;
+    if (await isAncestor(git, repo, tip, from)) return from;
+    const sha = await combine(git, task, base, from, tip, method);
+    if (sha === from) return from;
+    const peer = await peerOf(remote, settings, credentials);
+    const args = ['push', '--porcelain', '--no-verify', '--no-follow-tags', peer.target, `${sha}:refs/heads/${base}`];
+    const pushed = await runNetwork(git, repo, args, peer.options, retrying);
+    if (pushed.ok) {
+      await git.text(repo, ['update-ref', into, sha]);
+      return sha;
+    }
+    const refusal = /^!\t[^\t]*\t(.+)$/m.exec(pushed.result.stdout)?.[1];
+    if (!again && refusal && /^\[rejected\]|cannot lock ref|failed to update ref/.test(refusal)) continue;
+    const detail = [refusal, detailOf(pushed.result.stderr.replace(/^remote: ?/gm, ''))].filter(Boolean).join('\n');
+    throw cannot(`${base} could not be pushed to ${remote}: ${detail}`, refusal ? 'The remote may protect this branch: open a pull request instead.' : '');
+  }
+}
+
+async function landLocally(git: Git, task: Task, base: string, tip: string, method: MergeMethod): Promise<string> {
+  const { repo, branch } = task;
+  const ref = `refs/heads/${base}`;
+  const from = (await readRefs(git, repo, [ref])).get(ref);
+  if (!from) throw cannot(`the base branch ${base} does not exist any more`);
+  if (await isAncestor(git, repo, tip, from)) return from;
+  const checkout = (await listWorktrees(git, repo)).find((entry) => entry.branch === ref)?.path;
+  const byHand = `git -C ${quote(checkout ?? repo)} ${method === 'squash' ? `merge --squash ${branch}` : `merge ${branch}`}`;
+  if (checkout) {
+    const status = await git.text(checkout, ['status', '--porcelain', '--untracked-files=no']);
+    if (status) throw cannot(`${base} is checked out in ${checkout} with uncommitted changes`, `Commit or stash them and try again, or merge by hand: ${byHand}`);
+  }
+  const straight = method !== 'squash' && (await isAncestor(git, repo, from, tip));
+  const sha = straight ? tip : await combine(git, task, base, from, tip, method);
+  if (!checkout) {
+    await git.text(repo, ['update-ref', '-m', `ampa: merged ${branch}`, ref, sha, from]);
+    return sha;
+  }
+  const merged = await git.run(checkout, ['merge', '--ff-only', '--quiet', sha], { config: [...QUIET, 'merge.autoStash=false'] });
+  // git leaves the checkout alone when an untracked file is in the way.
+  if (merged.code !== 0) throw cannot(`${base} in ${checkout} could not be moved forward: ${detailOf(merged.stderr, 6)}`, `By hand: ${byHand}`);
+  return sha;
+}
+
+/**
+ * Makes the commit that the base is to become, in a worktree that is gone afterwards. It is `from`
+ * itself if the base has all the changes already, as after a merge whose end was not recorded.
+ */
+async function combine(git: Git, task: Task, base: string, from: string, tip: string, method: MergeMethod): Promise<string> {
+  const { repo, branch, title } = task;
+  const beside = task.worktree ? dirname(task.worktree) : tmpdir();
+  await mkdir(beside, { recursive: true });
+  const folder = await mkdtemp(join(beside, 'ampa-merge-'));
+  const place = join(folder, 'worktree');
+  try {
+    await git.text(repo, ['worktree', 'add', '--quiet', '--detach', '--', place, method === 'rebase' ? tip : from], { config: QUIET, timeoutMs: 60 * 60_000 });
+    const steps =
+      method === 'rebase'
+        ? [['rebase', '--quiet', from]]
+        : method === 'merge'
+          ? [['merge', '--quiet', '--no-ff', '--no-edit', '-m', `Merge ${branch}: ${title}`, tip]]
+          : [
+              ['merge', '--quiet', '--squash', tip],
+              ['commit', '--quiet', '--cleanup=whitespace', '-m', await squashMessage(git, task, from, tip)],
+            ];
+    for (const step of steps) {
+      const ended = await git.run(place, step, { config: QUIET });
+      if (ended.code === 0) continue;
+      const files = await conflictedFiles(git, place);
+      if (files.length > 0) throw cannot(`${branch} conflicts with ${base} in ${files.join(', ')}`, 'Continue the task and ask the agent to merge the base, or resolve it in the worktree.');
+      if (/nothing to commit/i.test(ended.stdout)) return from;
+      throw cannot(`${branch} could not be merged into ${base}: ${detailOf(ended.stderr || ended.stdout, 6)}`);
+    }
+    return await git.text(place, ['rev-parse', 'HEAD']);
+  } finally {
+    if (await exists(place)) await removeWorktreeAt(git, repo, place);
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** The task's title, and everybody who is named as a co-author. */
+async function squashMessage(git: Git, { repo, title }: Task, from: string, tip: string): Promise<string> {
+  const trailers = await git.text(repo, ['log', '--format=%(trailers:key=Co-authored-by)', `${from}..${tip}`]);
+  const authors = [...new Set(trailers.split('\n').filter((line) => line.trim()))];
+  return authors.length > 0 ? `${title}\n\n${authors.join('\n')}` : title;
+}
+
+/** Here and at the remote; the task's worktree keeps its files and lets go of the branch. */
+async function deleteBranch({ git, credentials, ...retrying }: BaseDependencies, { repo, branch, remote, worktree }: Task): Promise<void> {
+  const ref = `refs/heads/${branch}`;
+  const checkout = (await listWorktrees(git, repo)).find((entry) => entry.branch === ref)?.path;
+  if (checkout && checkout !== worktree) throw cannot(`merged, but ${branch} is not deleted: it is checked out in ${checkout}`);
+  if (checkout && (await exists(checkout))) await git.text(checkout, ['checkout', '--quiet', '--detach'], { config: QUIET });
+  await git.text(repo, ['branch', '-D', '--quiet', '--', branch]);
+  if (remote === null) return;
+  const settings = await readSettings(git, repo);
+  const peer = await peerOf(remote, settings, credentials);
+  const deleted = await runNetwork(git, repo, ['push', '--porcelain', '--no-verify', peer.target, `:${ref}`], peer.options, retrying);
+  if (deleted.ok || /remote ref does not exist|unable to delete/i.test(deleted.result.stderr)) return;
+  throw cannot(`merged, but ${branch} could not be deleted at ${remote}: ${detailOf(deleted.result.stderr)}`, `By hand: git push ${remote} --delete ${branch}`);
+}
+
+const quote = (path: string): string => (/^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`);

@@ -1,0 +1,81 @@
+/** What the use cases ask of a repository. */
+import { createHash } from 'node:crypto';
+import { basename, join } from 'node:path';
+import { AmpaError } from '../../errors.ts';
+import type { Task } from '../../tasks/task.ts';
+import type { BaseDependencies } from './base.ts';
+import { diffBase, show, unifiedDiff } from './diff.ts';
+import { cloneBare, fetchBare, identity, inspect, locate, resolveBase } from './facts.ts';
+import type { Located, RepositoryFacts, ResolvedBase } from './facts.ts';
+import { exists } from './layout.ts';
+import { mergeToBase } from './merge.ts';
+import type { MergeOptions } from './merge.ts';
+import { removeWorktree, worktreeState } from './remove.ts';
+import type { Removal, WorktreeState } from './remove.ts';
+import { snapshot } from './snapshot.ts';
+
+export interface Repository {
+  /** `git --version`, without the words; rejects with code `repository` if git is not there. */
+  version(): Promise<string>;
+  /** Root and remote of the folder's repository, or null; `tracks` knows what is under `.worklog`, and `.env`. */
+  locate(dir: string): Promise<Located | null>;
+  inspect(dir: string): Promise<RepositoryFacts>;
+  resolveBase(root: string, name: string): Promise<ResolvedBase | null>;
+  /** A commit of HEAD and everything uncommitted; touches neither index nor files. */
+  snapshot(worktree: string): Promise<string>;
+  /** `name <email>` as git would write it; rejects with code `git` if it knows none. */
+  identity(root: string): Promise<string>;
+  /** Clones a URL below `folder`, or brings the clone that is there up to date; returns the bare repository. */
+  cloneBare(url: string, folder: string): Promise<string>;
+  /** The commit that `head` is compared with; base branch's later merges taken into account. */
+  mergeBaseOf(task: Task, head: string): Promise<string>;
+  unifiedDiff(task: Task, head: string): Promise<string>;
+  /** A file as it was in a commit; empty if it was not there. */
+  show(root: string, commit: string, path: string): Promise<Uint8Array>;
+  worktreeState(task: Task): Promise<WorktreeState>;
+  removeWorktree(task: Task, options: { force: boolean }): Promise<Removal>;
+  mergeToBase(task: Task, options: MergeOptions): Promise<{ sha: string }>;
+}
+
+export interface RepositoryDependencies extends BaseDependencies {
+  /** Where programs are looked up. */
+  path: string;
+}
+
+/** A person waits for these: an unreachable remote is tried for 10 s at most. */
+const PATIENCE_MS = 10_000;
+
+export function createRepository({ path, ...base }: RepositoryDependencies): Repository {
+  const { git } = base;
+  const dependencies = { ...base, retryMs: Math.min(base.retryMs, PATIENCE_MS) };
+  return {
+    version: async () => (await git.text(process.cwd(), ['--version'])).replace(/^git version /, ''),
+    locate: (dir) => locate(git, dir, ['.worklog', '.env']),
+    inspect: (dir) => inspect(git, dir),
+    resolveBase: (root, name) => resolveBase(dependencies, root, name),
+    snapshot: (worktree) => snapshot(git, path, worktree),
+    identity: async (root) => {
+      const found = await identity(git, root);
+      if (found !== null) return found;
+      throw new AmpaError('git', 'git does not know who you are', 'Run `git config --global user.name "Your Name"` and `git config --global user.email you@example.com`.');
+    },
+    cloneBare: async (url, folder) => {
+      const dir = join(folder, cloneName(url));
+      if (await exists(join(dir, 'HEAD'))) await fetchBare(git, dir);
+      else await cloneBare(git, url, dir);
+      return dir;
+    },
+    mergeBaseOf: (task, head) => diffBase(git, task, head),
+    unifiedDiff: (task, head) => unifiedDiff(git, task, head),
+    show: async (root, commit, file) => (await show(git, root, commit, file)) ?? new Uint8Array(),
+    worktreeState: (task) => worktreeState(git, task),
+    removeWorktree: (task, options) => removeWorktree(git, task, options),
+    mergeToBase: (task, options) => mergeToBase(dependencies, task, options),
+  };
+}
+
+/** A folder name that people recognize and that no two addresses share. */
+function cloneName(url: string): string {
+  const name = basename(url.replace(/[/\\]+$/, '').replace(/\.git$/, '').replace(/^.*:/, '')).replace(/[^\w.-]+/g, '-') || 'repository';
+  return `${name}-${createHash('sha256').update(url).digest('hex').slice(0, 8)}.git`;
+}

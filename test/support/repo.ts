@@ -1,0 +1,146 @@
+/** Real repositories in temporary folders, with a home of their own. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Task } from '../../src/tasks/task.ts';
+
+export interface Sandbox {
+  /** Everything lies below; real path. */
+  dir: string;
+  /** What git and its programs see: no configuration of the machine or the user. */
+  env: Record<string, string>;
+  /** Runs git and returns its output without the final newline; throws with its error output. */
+  git(cwd: string, ...args: string[]): string;
+  /** Adds a setting to the sandbox's global configuration. */
+  config(name: string, value: string): void;
+  write(path: string, content: string | Buffer, mode?: number): string;
+  /** A repository with one commit (`README.md`) on `main`. */
+  repository(name?: string): string;
+  /** The same with a bare `origin` beside it that has the commit. */
+  withOrigin(name?: string): { repo: string; origin: string };
+  /** Commits one file in a working tree; returns the commit. */
+  commit(repo: string, file: string, content: string, message?: string): string;
+  remove(): void;
+}
+
+/** A temporary folder with an isolated git. `name` may hold blanks and letters of all kinds. */
+export function createSandbox(name = 'ampa-git-'): Sandbox {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), name)));
+  const home = join(dir, 'home');
+  mkdirSync(home);
+  const globalConfig = join(home, 'gitconfig');
+  writeFileSync(globalConfig, '');
+  const env: Record<string, string> = {
+    PATH: process.env.PATH ?? '',
+    HOME: home,
+    LANG: 'C.UTF-8',
+    TMPDIR: tmpdir(),
+    GIT_CONFIG_GLOBAL: globalConfig,
+    GIT_CONFIG_NOSYSTEM: '1',
+  };
+  const git = (cwd: string, ...args: string[]): string =>
+    execFileSync('git', args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 * 1024 * 1024 }).replace(/\n$/, '');
+  const config = (setting: string, value: string): void => void git(dir, 'config', '--global', setting, value);
+  config('user.name', 'Ada Tester');
+  config('user.email', 'ada@example.org');
+  config('init.defaultBranch', 'main');
+  config('protocol.file.allow', 'always');
+  config('gc.auto', '0');
+
+  const write = (path: string, content: string | Buffer, mode?: number): string => {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content, { mode });
+    return path;
+  };
+  const commit = (repo: string, file: string, content: string, message = `Change ${file}`): string => {
+    write(join(repo, file), content);
+    git(repo, 'add', '--', file);
+    git(repo, 'commit', '-q', '-m', message);
+    return git(repo, 'rev-parse', 'HEAD');
+  };
+  const repository = (folder = 'project'): string => {
+    const repo = join(dir, folder);
+    mkdirSync(repo, { recursive: true });
+    git(repo, 'init', '-q');
+    commit(repo, 'README.md', '# Project\n', 'Begin');
+    return repo;
+  };
+  return {
+    dir,
+    env,
+    git,
+    config,
+    write,
+    repository,
+    commit,
+    withOrigin(folder = 'project') {
+      const repo = repository(folder);
+      const origin = join(dir, `${folder}-origin.git`);
+      git(dir, 'init', '-q', '--bare', origin);
+      git(repo, 'remote', 'add', 'origin', origin);
+      git(repo, 'push', '-q', '-u', 'origin', 'main');
+      return { repo, origin };
+    },
+    remove: () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }),
+  };
+}
+
+/** A task as the store would hold it, queued unless told otherwise. */
+export function makeTask(overrides: Partial<Task> & Pick<Task, 'repo'>): Task {
+  return {
+    id: '01JD0000000000000000ABCDEF',
+    title: 'Add a greeting',
+    remote: 'origin',
+    base: 'main',
+    base_sha: null,
+    branch: 'amp/add-a-greeting-abcdef',
+    worktree: null,
+    worktree_ready: false,
+    copied_files: [],
+    snapshot_sha: null,
+    setup_command: null,
+    copy_patterns: ['.env*'],
+    thread_id: null,
+    agent: 'custom',
+    agent_spec: { name: 'custom', type: 'command', argv: ['true'], dialect: null },
+    permissions: 'edits',
+    checks: { provider: 'none' },
+    limits: { attempts: 3, timeMs: 7_200_000, costUsd: null, silentMs: 600_000, silentToolMs: 2_700_000, checksMs: 3_600_000 },
+    request: 'Add a greeting',
+    prompt: 'Add a greeting',
+    status: 'queued',
+    phase: null,
+    reason: null,
+    resume_phase: null,
+    reason_detail: null,
+    attempts: 0,
+    max_attempts: 3,
+    sent_at: null,
+    turn_failures: 0,
+    turn_interruptions: 0,
+    denied: false,
+    head_sha: null,
+    pushed_sha: null,
+    checked_sha: null,
+    ci_run_id: null,
+    ci_url: null,
+    pr_number: null,
+    pr_url: null,
+    merged_at: null,
+    summary: null,
+    cost_usd: null,
+    flags: [],
+    held_ms: 0,
+    created_by: 'Ada Tester <ada@example.org>',
+    created_at: '2026-01-01T00:00:00.000Z',
+    updated_at: '2026-01-01T00:00:00.000Z',
+    rev: 0,
+    abort_requested_at: null,
+    owner: null,
+    token: 0,
+    lease_expires_at: null,
+    slot: false,
+    ...overrides,
+  };
+}
