@@ -1,0 +1,354 @@
+/** Agents that speak the Agent Client Protocol on stdio: one process and one prompt per turn. */
+import { client, methods, PROTOCOL_VERSION, RequestError } from '@agentclientprotocol/sdk';
+import type {
+  ClientContext,
+  InitializeResponse,
+  NewSessionResponse,
+  RequestPermissionRequest,
+  RequestPermissionResponse,
+  SessionNotification,
+} from '@agentclientprotocol/sdk';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AgentTurn, ProcessResult, TaskProcesses, TurnOutcome } from '../../tasks/ports.ts';
+import type { AgentSpec } from '../../tasks/task.ts';
+import { createAcpPipe } from './acpStream.ts';
+import { createUpdateReader, stopFailure } from './acpUpdates.ts';
+import type { KnownAgent, Launch } from './known.ts';
+import { createTail, MessageTooLong } from './lines.ts';
+import { isAllowed, permissionRequest, toolCallFacts } from './permissions.ts';
+import { createSink, exitWords, field, lastWords, numberField, outcomeOf, plainError, textField } from './turn.ts';
+
+export interface AcpOptions {
+  launch: Launch;
+  /** Logins that need no person, tried when the agent wants one. */
+  keyLogins: NonNullable<KnownAgent['keyLogins']>;
+  /** What the agent's process sees: tells which of those logins has its key. */
+  env: Readonly<Record<string, string>>;
+  /** Milliseconds for the agent to act on `session/cancel`; 3 s. */
+  cancelMs: number;
+  /** Milliseconds for its process to end after the turn; 1 s. */
+  closeMs: number;
+}
+
+const AUTH_REQUIRED = -32000;
+
+type SessionState = Pick<NewSessionResponse, 'modes' | 'configOptions'>;
+
+/** One turn. Rejects only when a listener of the turn throws or the program cannot be started. */
+export async function runAcpTurn(
+  spec: AgentSpec,
+  turn: AgentTurn,
+  processes: TaskProcesses,
+  options: AcpOptions,
+): Promise<TurnOutcome> {
+  const { launch } = options;
+  if (turn.signal.aborted) return outcomeOf({ outcome: 'cancelled', session: turn.session, resumed: false });
+  const sink = createSink(turn);
+  const errors = createTail(16_000);
+  const decoder = new TextDecoder();
+  let reader = createUpdateReader();
+  let session: string | null = null;
+  let resumed = false;
+  let replaying = false;
+  let prompting = false;
+  let denied = false;
+  let exit: ProcessResult | null = null;
+  /** Why the turn is given up, where neither the agent nor a person ended it. */
+  let failure: string | null = null;
+  /** What a listener of ours threw: it is no failure of the agent. */
+  let thrown: { error: unknown } | null = null;
+  const givenUp = new AbortController();
+  /** Aborts when no question may be put any more. */
+  const over = new AbortController();
+  const questions = new Map<string, AbortController>();
+
+  const giveUp = (reason: string): void => {
+    failure ??= reason;
+    givenUp.abort();
+  };
+  const own = async <T>(promise: Promise<T>): Promise<T> => {
+    try {
+      return await promise;
+    } catch (error) {
+      thrown ??= { error };
+      givenUp.abort();
+      throw error;
+    }
+  };
+  const remark = (text: string): void => sink.emit({ type: 'output', chunk: `${text}\n` });
+
+  const pipe = createAcpPipe({
+    write: (text) => running.stdin.write(text),
+    onNoise: (line) => {
+      errors.add(`${line}\n`);
+      remark(line);
+    },
+    onMessage: (message) => {
+      const usage = field(field(message, 'result'), 'usage');
+      const outputTokens = numberField(usage, 'outputTokens');
+      const total = numberField(usage, 'totalTokens');
+      const inputTokens =
+        total === undefined || outputTokens === undefined ? numberField(usage, 'inputTokens') : total - outputTokens;
+      if (inputTokens !== undefined && outputTokens !== undefined)
+        sink.emit({ type: 'usage', inputTokens, outputTokens });
+    },
+  });
+
+  const running = await processes.start({
+    kind: 'agent',
+    command: { argv: [...spec.argv, ...launch.args] },
+    cwd: turn.cwd,
+    env: { ...turn.env, ...launch.env },
+    onOutput: (chunk, stream) => {
+      if (stream === 'stderr') {
+        const text = decoder.decode(chunk, { stream: true });
+        errors.add(text);
+        sink.emit({ type: 'output', chunk: text });
+      } else if (failure === null) {
+        try {
+          pipe.push(chunk);
+        } catch (error) {
+          if (!(error instanceof MessageTooLong)) throw error;
+          giveUp(error.message);
+        }
+      }
+      return sink.pressure();
+    },
+  });
+  const exited = running.done.then(
+    (result) => {
+      exit = result;
+      pipe.close();
+    },
+    (error: unknown) => {
+      thrown ??= { error };
+      pipe.close();
+    },
+  );
+
+  const onUpdate = (notification: SessionNotification): void => {
+    const { update } = notification;
+    // History that is replayed was logged when it happened; a subagent's session is not ours to tell.
+    if (replaying || (session !== null && notification.sessionId !== session))
+      return sink.emit({ type: 'output', chunk: '' });
+    for (const event of reader.read(update)) {
+      sink.emit(event);
+      if (event.type === 'tool' && event.state !== 'started') questions.get(event.id)?.abort();
+    }
+  };
+
+  const onPermission = async (
+    request: RequestPermissionRequest,
+    cancelled: AbortSignal,
+  ): Promise<RequestPermissionResponse> => {
+    const { toolCallId } = request.toolCall;
+    const known = reader.toolCall(toolCallId);
+    for (const event of known.events) sink.emit(event);
+    const facts = toolCallFacts(known.facts, request.toolCall);
+    const asked = permissionRequest(facts);
+    // Only `once`: an agent that is told `always` may write that into the user's own settings.
+    const pick = (kind: 'allow_once' | 'reject_once'): RequestPermissionResponse => {
+      const option = request.options.find((candidate) => candidate.kind === kind);
+      return { outcome: option ? { outcome: 'selected', optionId: option.optionId } : { outcome: 'cancelled' } };
+    };
+    const deny = (why: string): RequestPermissionResponse => {
+      denied = true;
+      sink.emit({ type: 'denied', title: asked.title });
+      remark(why);
+      return pick('reject_once');
+    };
+    const canAllow = request.options.some((option) => option.kind === 'allow_once');
+    if (!canAllow) return deny(`refused, since it offers no way to allow it once: ${asked.title}`);
+    if (await isAllowed(turn.permissions, turn.cwd, facts)) return pick('allow_once');
+
+    const closed = new AbortController();
+    questions.set(toolCallId, closed);
+    const withdrawn = AbortSignal.any([cancelled, over.signal, closed.signal]);
+    try {
+      if (withdrawn.aborted) return { outcome: { outcome: 'cancelled' } };
+      const answer = await Promise.race([
+        own(turn.onPermission(asked, withdrawn)),
+        aborted(withdrawn).then(() => 'cancelled' as const),
+      ]);
+      if (answer === 'cancelled') return { outcome: { outcome: 'cancelled' } };
+      return answer === 'allow' ? pick('allow_once') : deny(`refused: ${asked.title}`);
+    } finally {
+      questions.delete(toolCallId);
+    }
+  };
+
+  const connection = client({ name: 'ampa' })
+    .onRequest(methods.client.session.requestPermission, ({ params, signal }) => onPermission(params, signal))
+    .onRequest(methods.client.elicitation.create, ({ params }) => {
+      remark(`it asked a question, which was declined: ${params.message}`);
+      return { action: 'decline' };
+    })
+    .onNotification(methods.client.session.update, ({ params }) => onUpdate(params))
+    .onNotification('*', () => sink.emit({ type: 'output', chunk: '' }))
+    .connect(pipe.stream);
+  const { agent } = connection;
+
+  const steps = async (): Promise<string> => {
+    const hello = await agent.request(methods.agent.initialize, {
+      protocolVersion: PROTOCOL_VERSION,
+      clientInfo: { name: 'ampa', version: '1' },
+      clientCapabilities: { elicitation: { form: {} }, auth: { terminal: true } },
+    });
+    if (hello.protocolVersion !== PROTOCOL_VERSION)
+      throw new Error(`it speaks version ${hello.protocolVersion} of the protocol, not ${PROTOCOL_VERSION}`);
+    const opened = await openSession(agent, hello);
+    session = opened.session;
+    resumed = opened.resumed;
+    await chooseMode(agent, opened.session, opened.state, launch.modes, remark);
+    sink.emit({ type: 'session', session });
+    await own(turn.onSession(session));
+    await own(turn.onSending());
+    turn.signal.throwIfAborted();
+    reader = createUpdateReader();
+    prompting = true;
+    const text = resumed ? turn.prompt : turn.freshPrompt;
+    const response = await agent.request(methods.agent.session.prompt, {
+      sessionId: session,
+      prompt: [{ type: 'text', text }],
+    });
+    return response.stopReason;
+  };
+
+  async function openSession(
+    to: ClientContext,
+    hello: InitializeResponse,
+  ): Promise<{ session: string; resumed: boolean; state: SessionState }> {
+    const where = { cwd: turn.cwd, mcpServers: [] };
+    const can = hello.agentCapabilities;
+    const old = turn.session;
+    const login = <T>(request: () => Promise<T>): Promise<T> => withLogin(to, hello, options, request);
+    if (old !== null && can?.sessionCapabilities?.resume) {
+      try {
+        const state = await login(() => to.request(methods.agent.session.resume, { ...where, sessionId: old }));
+        return { session: old, resumed: true, state };
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        remark(`the session could not be resumed: ${errorWords(error)}`);
+      }
+    }
+    if (old !== null && can?.loadSession) {
+      replaying = true;
+      try {
+        const state = await login(() => to.request(methods.agent.session.load, { ...where, sessionId: old }));
+        return { session: old, resumed: true, state };
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        remark(`the session could not be loaded: ${errorWords(error)}`);
+      } finally {
+        replaying = false;
+      }
+    }
+    if (old !== null) remark('a new session is begun');
+    const created: NewSessionResponse = await login(() => to.request(methods.agent.session.new, where));
+    return { session: created.sessionId, resumed: false, state: created };
+  }
+
+  const ended = steps().then(
+    (stopReason) => ({ stopReason, error: null }),
+    (error: unknown) => ({ stopReason: null, error }),
+  );
+  const interrupted = aborted(AbortSignal.any([turn.signal, givenUp.signal, sink.broken])).then(() => null);
+  let end = await Promise.race([ended, interrupted]);
+  over.abort();
+  if (turn.signal.aborted && prompting && session !== null && exit === null) {
+    await agent.notify(methods.agent.session.cancel, { sessionId: session }).catch(() => {});
+    await within(options.cancelMs, Promise.race([ended, exited]));
+  }
+  running.stdin.end();
+  if (end !== null && exit === null) await within(options.closeMs, exited);
+  await running.end();
+  await exited;
+  connection.close();
+  end ??= await ended;
+
+  if (thrown !== null) throw (thrown as { error: unknown }).error;
+  await sink.idle();
+  const base = { session: session ?? turn.session, resumed, summary: lastWords(reader.lastText() ?? ''), denied };
+  if (turn.signal.aborted) return outcomeOf({ ...base, outcome: 'cancelled' });
+  if (failure !== null) return outcomeOf({ ...base, outcome: 'failed', error: failure });
+  if (end.stopReason === null) {
+    const isAuth = end.error instanceof RequestError && end.error.code === AUTH_REQUIRED;
+    const fromAgent = end.error instanceof RequestError || !isClosed(end.error);
+    const error = fromAgent || exit === null ? errorWords(end.error) : exitWords(exit, errors.text());
+    return outcomeOf({ ...base, outcome: 'failed', error, auth: isAuth });
+  }
+  const error = stopFailure(end.stopReason, reader.systemError(), reader.lastText());
+  return outcomeOf(error === null ? { ...base, outcome: 'completed' } : { ...base, outcome: 'failed', error });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+  const waiting = new AbortController();
+  await Promise.race([promise, sleep(ms, undefined, { signal: waiting.signal }).catch(() => {})]);
+  waiting.abort();
+}
+
+/** The agent said no, and it was not for a login: another way may work. */
+const isRefusal = (error: unknown): boolean => error instanceof RequestError && error.code !== AUTH_REQUIRED;
+
+const isClosed = (error: unknown): boolean => error instanceof Error && /closed/i.test(error.message);
+
+/** What an agent's error says, without the frame that the protocol puts around it. */
+function errorWords(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof RequestError)) return error.message;
+  if (error.code === AUTH_REQUIRED) return 'it wants a login';
+  const details = textField(error.data, 'details') ?? textField(error.data, 'message') ?? '';
+  const message = error.message.replace(/^Internal error(: )?/, '');
+  return plainError([message, details].filter(Boolean).join(': ') || error.message);
+}
+
+/** Logs in with a key that is in the environment when the agent asks for a login, and tries once more. */
+async function withLogin<T>(
+  agent: ClientContext,
+  hello: InitializeResponse,
+  { keyLogins, env }: AcpOptions,
+  request: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await request();
+  } catch (error) {
+    if (!(error instanceof RequestError) || error.code !== AUTH_REQUIRED) throw error;
+    const offered = new Set(hello.authMethods?.map((method) => method.id));
+    const login = keyLogins.find(({ variable, method }) => env[variable] && offered.has(method));
+    if (!login) throw error;
+    await agent.request(methods.agent.authenticate, { methodId: login.method });
+    return request();
+  }
+}
+
+/** Puts the session into the first of our modes that it offers, as a mode or as a configuration option. */
+async function chooseMode(
+  agent: ClientContext,
+  sessionId: string,
+  state: SessionState,
+  wanted: readonly string[],
+  remark: (text: string) => void,
+): Promise<void> {
+  if (wanted.length === 0) return;
+  const { modes } = state;
+  if (modes) {
+    const modeId = wanted.find((id) => modes.availableModes.some((mode) => mode.id === id));
+    if (modeId === undefined)
+      return remark(`it offers none of the modes ${wanted.join(', ')}: its own mode ${modes.currentModeId} stays`);
+    if (modeId !== modes.currentModeId) await agent.request(methods.agent.session.setMode, { sessionId, modeId });
+    return;
+  }
+  const option = state.configOptions?.find((candidate) => candidate.category === 'mode' && candidate.type === 'select');
+  if (option?.type !== 'select') return;
+  const values = option.options
+    .flatMap((entry) => ('options' in entry ? entry.options : [entry]))
+    .map((entry) => entry.value);
+  const value = wanted.find((id) => values.includes(id));
+  if (value === undefined || value === option.currentValue) return;
+  await agent.request(methods.agent.session.setConfigOption, { sessionId, configId: option.id, value });
+}

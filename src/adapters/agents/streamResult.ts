@@ -1,0 +1,21 @@
+/** What a parser of JSON lines makes of one run. */
+import type { AgentEvent } from '../../tasks/ports.ts';
+
+export interface StreamResult {
+  /** The session as the agent named it. */
+  session: string | null;
+  /** `running` until a last line has said how it ended. */
+  state: 'running' | 'completed' | 'failed';
+  error: string | null;
+  auth: boolean;
+  summary: string | null;
+  denied: boolean;
+  /** The session to resume does not exist any more. */
+  noSession: boolean;
+}
+
+export interface StreamParser {
+  /** One parsed line. An `output` event with an empty chunk is a bare sign of life. */
+  push(line: unknown): AgentEvent[];
+  result(): StreamResult;
+}
