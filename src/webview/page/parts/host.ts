@@ -1,0 +1,79 @@
+/** The page's side of the wire: the editor's API, actions with their answers, and what the page remembers. */
+import { isHostMessage, type Action, type HostMessage, type PageMessage } from '../../protocol.ts';
+
+interface EditorApi {
+  postMessage(message: unknown): void;
+  getState(): unknown;
+  setState(state: unknown): void;
+}
+
+declare function acquireVsCodeApi(): EditorApi;
+
+/** Kept by the editor over hiding and reloading; `taskId` and `folder` bring the page back after a restart. */
+export interface Memory {
+  taskId: string;
+  folder: string;
+  /** Parts that a person opened or closed, by their key. */
+  open: Record<string, boolean>;
+  draft: string;
+  scroll: number;
+}
+
+export interface Host {
+  send(message: PageMessage): void;
+  /** Resolves with what went wrong, for people, or null. */
+  act(action: Action): Promise<string | null>;
+  memory: Memory;
+  remember(change: Partial<Memory>): void;
+  listen(listener: (message: Exclude<HostMessage, { type: 'done' }>) => void): void;
+}
+
+export function connect(taskId: string, folder: string): Host {
+  const api = acquireVsCodeApi();
+  const waiting = new Map<number, (error: string | null) => void>();
+  const listeners: ((message: Exclude<HostMessage, { type: 'done' }>) => void)[] = [];
+  let lastId = 0;
+  let saving: number | undefined;
+
+  const host: Host = {
+    send: (message) => api.postMessage(message),
+    act(action) {
+      const id = ++lastId;
+      return new Promise((resolve) => {
+        waiting.set(id, resolve);
+        host.send({ type: 'action', id, action });
+      });
+    },
+    memory: { ...restore(api.getState()), taskId, folder },
+    remember(change) {
+      Object.assign(host.memory, change);
+      // Typing and scrolling change it all the time.
+      saving ??= window.setTimeout(() => {
+        saving = undefined;
+        api.setState(host.memory);
+      }, 200);
+    },
+    listen: (listener) => void listeners.push(listener),
+  };
+  api.setState(host.memory);
+  window.addEventListener('pagehide', () => api.setState(host.memory));
+  window.addEventListener('message', (event: MessageEvent<unknown>) => {
+    const message = event.data;
+    if (!isHostMessage(message)) return;
+    if (message.type === 'done') {
+      waiting.get(message.id)?.(message.error);
+      waiting.delete(message.id);
+    } else for (const listener of listeners) listener(message);
+  });
+  return host;
+}
+
+function restore(state: unknown): Omit<Memory, 'taskId' | 'folder'> {
+  const it = (typeof state === 'object' && state !== null ? state : {}) as Partial<Record<keyof Memory, unknown>>;
+  const open = typeof it.open === 'object' && it.open !== null ? it.open : {};
+  return {
+    open: Object.fromEntries(Object.entries(open).filter((entry): entry is [string, boolean] => typeof entry[1] === 'boolean')),
+    draft: typeof it.draft === 'string' ? it.draft : '',
+    scroll: typeof it.scroll === 'number' ? it.scroll : 0,
+  };
+}

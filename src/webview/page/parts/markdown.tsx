@@ -1,0 +1,47 @@
+/**
+ * What an agent wrote, as markdown. Hostile by assumption: it is parsed by marked, sanitised by
+ * DOMPurify to a short list of elements without any attribute but a link's address, and links are
+ * opened by the host. The page's policy runs no inline script or style whatever gets through.
+ */
+import DOMPurify from 'dompurify';
+import { Marked } from 'marked';
+import { useMemo } from 'preact/hooks';
+
+/** Beyond this the text is shown as it is: parsing takes time that grows with it. */
+const MAX_MARKDOWN = 64 * 1024;
+
+const marked = new Marked({ gfm: true, breaks: true });
+// An image would be fetched from wherever the text says: its description stays, as a link.
+marked.use({
+  renderer: {
+    image({ href, text }) {
+      return `<a href="${escape(href)}">${escape(text || href)}</a>`;
+    },
+  },
+});
+
+const TAGS = [
+  ...['p', 'br', 'hr', 'strong', 'em', 'del', 'code', 'pre', 'blockquote', 'ul', 'ol', 'li', 'a', 'kbd', 'sub', 'sup'],
+  ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'details', 'summary'],
+];
+
+/** Sanitised HTML of a markdown text. */
+export function render(text: string): string {
+  const html = marked.parse(text, { async: false });
+  return DOMPurify.sanitize(html, {
+    ALLOWED_TAGS: TAGS,
+    ALLOWED_ATTR: ['href'],
+    ALLOWED_URI_REGEXP: /^https?:/i,
+    ALLOW_DATA_ATTR: false,
+    ALLOW_ARIA_ATTR: false,
+  });
+}
+
+const escape = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+
+export function Markdown({ text }: { text: string }) {
+  const html = useMemo(() => (text.length > MAX_MARKDOWN ? null : render(text)), [text]);
+  if (html === null) return <pre class="plain">{text}</pre>;
+  return <div class="markdown" dangerouslySetInnerHTML={{ __html: html }} />;
+}
