@@ -36,11 +36,9 @@ export interface AgentInfo {
   title: string;
   found: boolean;
   path: string | null;
-  adapter: 'acp' | 'stream-json' | 'command';
+  /** How it is spoken to; null when not found. */
+  adapter: 'acp' | 'stream-json' | null;
   install: string;
-  login: string | null;
-  /** How the permission modes map to the agent's own. */
-  permissionNotes: string | null;
 }
 
 export interface LogChunk {
@@ -102,6 +100,8 @@ export interface App {
   setTrusted(trusted: boolean): void;
   isTrusted(): boolean;
 
+  /** Who starts tasks here: name and address as git knows them. */
+  me(): Promise<string>;
   agents(): Promise<AgentInfo[]>;
   plan(request: StartRequest): Promise<StartPlan>;
   start(request: StartRequest): Promise<Task>;
@@ -142,7 +142,7 @@ export interface App {
   /** Resolves when no task is active. */
   untilIdle(signal: AbortSignal): Promise<void>;
   /** Carries one task in this process until it is no longer active; watches where another host owns it. */
-  carryHere(id: string, signal: AbortSignal, onEvent?: (task: Task) => void): Promise<Task>;
+  carryHere(id: string, signal: AbortSignal): Promise<Task>;
   /** The carrier's own entry: takes over a claim made for it, or claims the task. */
   work(id: string, claim: { owner: string; token: number } | null, signal: AbortSignal): Promise<Task | null>;
   close(): Promise<void>;

@@ -1,18 +1,19 @@
 import path from 'node:path';
 import { detectChecks, detectSetup } from '../adapters/checks/detect.ts';
+import os from 'node:os';
 import type { Repository } from '../adapters/git/repository.ts';
 import type { ConfigValues } from '../config/knobs.ts';
 import type { Resolved } from '../config/resolve.ts';
 import { AmpaError, usageError } from '../errors.ts';
 import { branchOf, titleOf } from '../tasks/naming.ts';
-import type { AgentSpec, ChecksSpec, Task, TaskLimits } from '../tasks/task.ts';
+import type { AgentSpec, ChecksSpec, PermissionMode, Task, TaskLimits } from '../tasks/task.ts';
 import type { StartPlan, StartRequest } from './api.ts';
 
 export interface StartDeps {
   repository: Repository;
   config(): Resolved;
   trusted(): boolean;
-  resolveAgent(name: string | undefined): Promise<{ spec: AgentSpec; notes: string[] }>;
+  resolveAgent(name: string | undefined, permissions: PermissionMode): Promise<{ spec: AgentSpec; notes: string[] }>;
   /** Where the workspace's own repository is; null where the folder is none. */
   workspaceRepo: string | null;
   /** Clones or fetches a URL into the workspace's state; returns the bare repository. */
@@ -26,7 +27,7 @@ interface FullPlan {
   shown: StartPlan;
   spec: AgentSpec;
   checks: ChecksSpec;
-  repo: { root: string; remote: string | null; branch: string | null; head: string };
+  repo: { root: string; remote: string | null; branch: string | null; head: string | null };
   setup: string | null;
 }
 
@@ -42,7 +43,7 @@ async function makePlan(deps: StartDeps, request: StartRequest): Promise<FullPla
     throw new AmpaError('repository', `${repo.root} has no commit that a branch could start from`, 'Make a first commit: git commit --allow-empty -m "Start".');
   }
   const notes: string[] = [];
-  let head = repo.head;
+  let head: string | null = repo.head;
   let branch = repo.branch;
   if (request.base !== undefined) {
     const base = await deps.repository.resolveBase(repo.root, request.base);
@@ -50,9 +51,9 @@ async function makePlan(deps: StartDeps, request: StartRequest): Promise<FullPla
     head = base.sha;
     branch = base.branch;
   } else if (branch === null) {
-    notes.push(`HEAD is detached: the task starts from commit ${head.slice(0, 10)}.`);
+    notes.push(`HEAD is detached: the task starts from commit ${repo.head.slice(0, 10)}.`);
   }
-  const { spec, notes: agentNotes } = await deps.resolveAgent(request.agent ?? (values.agent || undefined));
+  const { spec, notes: agentNotes } = await deps.resolveAgent(request.agent ?? (values.agent || undefined), request.permissions ?? values.permissions);
   const checks = planChecks(deps, request, values, repo.root, notes);
   const setup = planSetup(deps, values, repo.root);
   return {
@@ -134,9 +135,14 @@ export async function newTask(deps: StartDeps, request: StartRequest): Promise<T
     request: prompt, prompt, status: 'queued', phase: null, reason: null, resume_phase: null, reason_detail: null, attempts: 0,
     max_attempts: limits.attempts, sent_at: null, turn_failures: 0, turn_interruptions: 0, denied: false, head_sha: null, pushed_sha: null,
     checked_sha: null, ci_run_id: null, ci_url: null, pr_number: null, pr_url: null, merged_at: null, summary: null, cost_usd: null, flags: [],
-    held_ms: 0, created_by: await deps.repository.identity(plan.repo.root), created_at: at, updated_at: at, rev: 0, abort_requested_at: null,
+    held_ms: 0, created_by: await identityOf(deps.repository, plan.repo.root), created_at: at, updated_at: at, rev: 0, abort_requested_at: null,
     owner: null, token: 0, lease_expires_at: null, slot: false,
   };
 }
 
 export const isUrl = (text: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^[\w.-]+@[\w.-]+:/.test(text);
+
+/** `name <email>` as git knows the person, else the account's name. */
+export async function identityOf(repository: Repository, root: string | null): Promise<string> {
+  return (root === null ? null : await repository.identity(root)) ?? os.userInfo().username;
+}

@@ -6,7 +6,7 @@
  */
 if (Number(process.versions['napi']) >= 10) {
   const { main } = await import('./main.ts');
-  process.exitCode = await main(process.argv.slice(2));
+  process.exitCode = await main(process.argv.slice(2), process.argv[1]!);
 } else {
   process.stderr.write(`ampa needs Node 22.14 or later; this is ${process.version}\n`);
   process.exitCode = 2;

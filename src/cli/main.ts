@@ -1,5 +1,91 @@
-/** Runs one command line and resolves to its exit status. */
-export async function main(args: readonly string[]): Promise<number> {
-  process.stderr.write(`ampa: unknown command ${JSON.stringify(args[0] ?? '')}\n`);
-  return 2;
+import { createApp } from '../app/createApp.ts';
+import type { CarrierCredentials } from '../app/carriers.ts';
+import { fileSettings } from '../config/sources.ts';
+import { SECRET_NAMES } from '../config/knobs.ts';
+import { AmpaError, describeError } from '../errors.ts';
+import { secretValues } from '../app/state.ts';
+import { HANDLERS } from './handlers.ts';
+import { helpText } from './help.ts';
+import { terminalIo, type Session } from './io.ts';
+import { parseLine } from './parse.ts';
+import { errorReport, exitCodeOf, reportText } from './report.ts';
+import packageJson from '../../package.json' with { type: 'json' };
+
+/** Runs one command line and resolves to its exit status. `entry` is the script that carriers are started with. */
+export async function main(argv: readonly string[], entry: string): Promise<number> {
+  const json = argv.includes('--json');
+  const verbose = argv.includes('--verbose');
+  try {
+    return await run(argv, entry);
+  } catch (error) {
+    const code = exitCodeOf(error);
+    if (error instanceof AmpaError) {
+      if (json) process.stdout.write(`${JSON.stringify({ error: { code: error.code, message: error.message, hint: error.hint } })}\n`);
+      process.stderr.write(`ampa: ${describeError(error)}\n`);
+      if (verbose) process.stderr.write(`${error.stack}\n`);
+      return code;
+    }
+    const report = errorReport(error, argv, code, secretValues(process.env, SECRET_NAMES));
+    process.stderr.write(json ? `${JSON.stringify(report)}\n` : reportText(report, verbose));
+    return code;
+  }
+}
+
+async function run(argv: readonly string[], entry: string): Promise<number> {
+  const line = parseLine(argv);
+  if (line.kind === 'version') {
+    process.stdout.write(`ampa ${packageJson.version}\n`);
+    return 0;
+  }
+  if (line.kind === 'help') {
+    process.stdout.write(helpText(line.command));
+    return 0;
+  }
+  if (line.command.refusedInTask && process.env['AMPA_TASK_ID']) {
+    throw new AmpaError('refused', `\`ampa ${line.command.cli?.[0]}\` is for people, and this is task ${process.env['AMPA_TASK_ID']}`, 'Run it outside the task.');
+  }
+  const stop = new AbortController();
+  const onSignal = (): void => {
+    // The second time the person means it.
+    if (stop.signal.aborted) process.exit(130);
+    stop.abort();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+
+  const isCarrier = line.name === 'work';
+  const io = terminalIo(line.common.json, stop.signal, process.env);
+  const credentials = isCarrier && !process.stdin.isTTY ? parseCredentials(await io.readStdin()) : undefined;
+  const app = await createApp({
+    folder: line.common.workspace ?? process.cwd(),
+    kind: isCarrier ? 'carrier' : line.name === 'daemon' ? 'daemon' : 'cli',
+    env: process.env,
+    settings: fileSettings,
+    asks: false,
+    carrier: { execPath: process.execPath, args: [...process.execArgv, entry], env: {} },
+    config: credentials?.config,
+  });
+  const session: Session = { app, io };
+  const warnings = app.config().warnings;
+  if (!isCarrier) for (const warning of warnings) io.err(`Warning: ${warning}`);
+  try {
+    // The table and the handlers share their keys, so the arguments fit; TypeScript cannot see that across the union.
+    const handler = HANDLERS[line.name] as (session: Session, args: Record<string, unknown>) => Promise<number>;
+    return await handler(session, line.args);
+  } finally {
+    for (const notice of app.notices()) io.err(notice);
+    await app.close();
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  }
+}
+
+/** What the host that started this carrier handed over; nothing when a person runs it. */
+function parseCredentials(text: string): CarrierCredentials | undefined {
+  if (text.trim() === '') return undefined;
+  try {
+    return JSON.parse(text) as CarrierCredentials;
+  } catch (error) {
+    throw new AmpaError('usage', 'standard input of `ampa work` is not what a host hands over', 'It is not for people.', error);
+  }
 }

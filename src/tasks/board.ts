@@ -45,7 +45,7 @@ export interface TaskBoard {
   requestAbort(id: string): Promise<Task>;
   /** Ends a task that no live process holds: conditional on `token`. False: it has changed hands. */
   abortUnowned(id: string, token: number): Promise<boolean>;
-  recordMerge(id: string, at: string): Promise<Task>;
+  recordMerge(id: string, at: string, note: string): Promise<Task>;
   /** After `clean`: the worktree is gone. */
   forgetWorktree(id: string): Promise<void>;
   openPrompts(): Promise<OpenPrompt[]>;

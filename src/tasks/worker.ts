@@ -1,17 +1,17 @@
 import type { Claim, Clock, WorkQueue } from './ports.ts';
-import type { Task } from './task.ts';
 
 export interface WorkerDeps {
   queue: WorkQueue;
   clock: Clock;
   /** A fresh id for the carrier to be. */
   newOwner(): string;
-  /** Starts the process that carries a claimed task; it takes the claim over under its owner's name. */
+  /**
+   * Starts the process that carries a claimed task, under its owner's name. Its first act is to end what
+   * an earlier holder left running.
+   */
   startCarrier(claim: Claim): Promise<void>;
   /** Whether the holder of a claim is gone for good. */
   isDead(owner: string | null, leaseExpiresAt: number | null): Promise<boolean>;
-  /** Ends what a dead owner left running. */
-  reap(task: Task): Promise<void>;
   onChange(listener: () => void): () => void;
   slots(): number;
   /** A failure of the loop itself; it goes on. */
@@ -47,7 +47,6 @@ export async function workOnce(deps: WorkerDeps): Promise<void> {
     if (!(await deps.isDead(task.owner, task.lease_expires_at))) continue;
     const claim = await deps.queue.takeOver(task.id, task.token, deps.newOwner());
     if (!claim) continue;
-    await deps.reap(task);
     await deps.startCarrier(claim);
   }
   for (;;) {

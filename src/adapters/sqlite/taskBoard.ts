@@ -18,7 +18,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
   const iso = (): string => new Date(now()).toISOString();
 
   /** Reads, decides by `transition`, writes: one immediate transaction, so nobody decides in between. */
-  const decide = (id: string, event: TransitionEvent, set: (task: Task) => Record<string, unknown>): Promise<Task> =>
+  const decide = (id: string, event: TransitionEvent, note: string): Promise<Task> =>
     db.transaction().execute(async (tx) => {
       const row = await tx.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
       if (!row) throw notFound('task', id, '`ampa ls --all` lists them.');
@@ -27,7 +27,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
       if (!verdict.ok) throw verdict.error;
       const updated = await tx
         .updateTable('tasks')
-        .set({ ...verdict.to, note: null, updated_at: iso(), ...set(task) })
+        .set({ ...verdict.to, note, updated_at: iso() })
         .where('id', '=', id)
         .returningAll()
         .executeTakeFirstOrThrow();
@@ -152,7 +152,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
         .executeTakeFirst();
       return row !== undefined;
     },
-    recordMerge: (id, at) => decide(id, { type: 'merge', at }, () => ({})),
+    recordMerge: (id, at, note) => decide(id, { type: 'merge', at }, note),
     async forgetWorktree(id) {
       await db.updateTable('tasks').set({ worktree: null, worktree_ready: 0, updated_at: iso() }).where('id', '=', id).execute();
     },

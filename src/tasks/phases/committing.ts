@@ -25,7 +25,7 @@ export async function committingPhase(carry: Carry, task: Task): Promise<Task> {
     });
     return askAgain(carry, task, [{ name: 'commit hook', step: null, url: null, excerpt, remark: 'the commit was refused' }]);
   }
-  for (const note of outcome.notes) {
+  for (const note of [...(head.notes ?? []), ...outcome.notes]) {
     log.note(note);
     await store.note(claim, note);
   }

@@ -1,0 +1,247 @@
+import net from 'node:net';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createLocalChecks } from '../adapters/checks/local.ts';
+import { createTaskLogs } from '../adapters/files/taskLogs.ts';
+import type { ConfigValues } from '../config/knobs.ts';
+import { AmpaError, describeError, notFound } from '../errors.ts';
+import { carryTask, type CarryDeps } from '../tasks/carry.ts';
+import type { Agents, Claim, Clock, TaskGit } from '../tasks/ports.ts';
+import { isActive, type Task } from '../tasks/task.ts';
+import { runWorker, workOnce, type WorkerDeps } from '../tasks/worker.ts';
+import type { Change, HostKind } from './api.ts';
+import { processesOfClaim, reapPredecessors, startCarrier, type CarrierCommand } from './carriers.ts';
+import { openEngineStore, storeExists, type EngineStore } from './engineStore.ts';
+import { announceHost, GONE_MS, isOwnerDead, type HostPresence } from './hosts.ts';
+import type { StatePaths, Workspace } from './state.ts';
+
+export const wallClock: Clock = {
+  now: () => Date.now(),
+  sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}).catch(() => undefined),
+  after(ms, fn) {
+    const timer = setTimeout(fn, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+export interface EngineDeps {
+  workspace: Workspace;
+  paths: StatePaths;
+  /** The host's environment without AMPA's secrets. */
+  childEnv: Readonly<Record<string, string>>;
+  secrets: readonly string[];
+  git: TaskGit;
+  agents: Agents;
+  config(): ConfigValues;
+  carrier: CarrierCommand;
+  newId(): string;
+  /** Something a person should know. */
+  say(notice: string): void;
+}
+
+export type Engine = ReturnType<typeof createEngine>;
+
+const ACTIVE = ['queued', 'running', 'retrying'] as const;
+
+/** The store of a workspace and everything that carries tasks in it. Opens nothing until it is asked. */
+export function createEngine(deps: EngineDeps) {
+  const { workspace, paths, childEnv, secrets, newId, say } = deps;
+  const { now } = wallClock;
+  const logs = createTaskLogs(paths.logs, secrets);
+  const checks = createLocalChecks({ logDir: (id) => path.join(paths.logs, id), secrets, now });
+  const stop = new AbortController();
+  const loops: Promise<unknown>[] = [];
+  let presence: HostPresence | undefined;
+  let opened: Promise<EngineStore> | undefined;
+
+  function store(): Promise<EngineStore> {
+    opened ??= openEngineStore(workspace, paths, now, newId).then(
+      (it) => {
+        for (const notice of it.database.notices) say(notice);
+        if (it.foreign) say(`The host on ${it.foreign} works on this folder, so this one only reads: the database does not cross machines.`);
+        return it;
+      },
+      (error: unknown) => {
+        opened = undefined;
+        throw error;
+      },
+    );
+    return opened;
+  }
+  const exists = (): boolean => opened !== undefined || storeExists(paths);
+  /** For reading: a folder without a store has no tasks, and stays without one. */
+  const existing = (): Promise<EngineStore> | undefined => (exists() ? store() : undefined);
+  async function writable(): Promise<EngineStore> {
+    const it = await store();
+    if (!it.foreign) return it;
+    throw new AmpaError('read_only', `a host on ${it.foreign} works on this folder; here it can only be read`, `Do it there, or stop that host and wait ${GONE_MS / 1000} s.`);
+  }
+
+  const slots = (): number => deps.config().maxConcurrentTasks;
+
+  const carryDeps = (it: EngineStore): CarryDeps => ({
+    store: it.tasks,
+    git: deps.git,
+    agents: deps.agents,
+    checks,
+    logs,
+    clock: wallClock,
+    processes: (claim) => processesOfClaim(it.hosts, childEnv, claim),
+    onChange: it.watcher.onChange,
+    slots,
+    worktreeParent(task) {
+      const { worktreesDir } = deps.config();
+      return {
+        preferred: worktreesDir ? path.resolve(workspace.root, worktreesDir) : `${task.repo.replace(/[\\/]+$/, '')}.worktrees`,
+        fallback: path.join(workspace.stateDir, 'worktrees'),
+      };
+    },
+    freePort,
+    secrets,
+  });
+
+  const workerDeps = (it: EngineStore): WorkerDeps => ({
+    queue: it.tasks,
+    clock: wallClock,
+    newOwner: newId,
+    startCarrier: (claim) =>
+      startCarrier(deps.carrier, { workspace: workspace.root, logDir: paths.logs, env: childEnv, credentials: { config: deps.config() } }, claim),
+    isDead: (owner, lease) => isOwnerDead(it.hosts, owner, lease, now),
+    onChange: it.watcher.onChange,
+    slots,
+    onError: (error) => say(`The worker loop failed and goes on: ${describeError(error)}`),
+  });
+
+  async function carry(it: EngineStore, claim: Claim, signal: AbortSignal): Promise<Task> {
+    it.watcher.setBusy(true);
+    const host = await announceHost(it.hosts, { id: claim.owner, kind: 'carrier', asks: false }, now);
+    try {
+      await reapPredecessors(it.hosts, claim.taskId, claim.token);
+      await it.board.losePrompts(claim.taskId);
+      return await carryTask(carryDeps(it), claim, signal);
+    } finally {
+      await host.stop();
+    }
+  }
+
+  /** Claims a queued task, or takes over one whose holder is gone; undefined when neither is possible now. */
+  async function claim(it: EngineStore, task: Task): Promise<Claim | undefined> {
+    if (task.status === 'queued') return it.tasks.claimQueued(task.id, newId(), slots());
+    if (!isActive(task.status) || !(await isOwnerDead(it.hosts, task.owner, task.lease_expires_at, now))) return undefined;
+    return it.tasks.takeOver(task.id, task.token, newId());
+  }
+
+  async function keepBackups(it: EngineStore): Promise<void> {
+    while (!stop.signal.aborted) {
+      try {
+        await it.database.backupDaily();
+      } catch (error) {
+        say(`The daily backup failed: ${describeError(error)}`);
+      }
+      await wallClock.sleep(3600_000, stop.signal);
+    }
+  }
+
+  return {
+    exists,
+    existing,
+    writable,
+
+    /** Reads what changed since the last look whenever some process has written. */
+    async watch(it: EngineStore, listener: (change: Change) => void): Promise<() => void> {
+      let { rev } = await it.board.changedSince(0);
+      let reading = false;
+      let again = false;
+      const read = async (): Promise<void> => {
+        again = true;
+        if (reading) return;
+        reading = true;
+        try {
+          while (again) {
+            again = false;
+            const changed = await it.board.changedSince(rev);
+            rev = changed.rev;
+            it.watcher.setBusy((await it.board.list({ statuses: ACTIVE, limit: 1 })).total > 0);
+            if (changed.tasks.length > 0) listener({ tasks: changed.tasks, prompts: await it.board.openPrompts() });
+          }
+        } catch (error) {
+          say(`Changes could not be read: ${describeError(error)}`);
+        } finally {
+          reading = false;
+        }
+      };
+      const off = it.watcher.onChange(() => void read());
+      await read();
+      return off;
+    },
+
+    /** Runs the worker loop, this host's beat and the backups until `close`. */
+    async start(kind: HostKind, asks: boolean): Promise<void> {
+      if (presence) return;
+      const it = await writable();
+      presence = await announceHost(it.hosts, { id: newId(), kind, asks }, now);
+      loops.push(runWorker(workerDeps(it), stop.signal), keepBackups(it));
+      await this.watch(it, () => undefined);
+    },
+
+    async untilIdle(signal: AbortSignal): Promise<void> {
+      const it = await store();
+      while (!signal.aborted && (await it.board.list({ statuses: ACTIVE, limit: 1 })).total > 0) {
+        await nextChange(it, AbortSignal.any([signal, stop.signal]));
+      }
+    },
+
+    /** Carries a task in this process, or watches while another holds it, until it is no longer active. */
+    async carryHere(id: string, signal: AbortSignal): Promise<Task> {
+      const it = await writable();
+      it.watcher.setBusy(true);
+      for (;;) {
+        const task = await it.tasks.get(id);
+        if (!task) throw notFound('task', id, '`ampa ls --all` lists them.');
+        if (!isActive(task.status) || signal.aborted) return task;
+        const held = await claim(it, task);
+        if (held) await carry(it, held, signal);
+        else await nextChange(it, signal);
+      }
+    },
+
+    /** A carrier's whole life: its task, and then the next one if nobody else takes it. */
+    async work(id: string, handed: { owner: string; token: number } | null, signal: AbortSignal): Promise<Task | null> {
+      const it = await writable();
+      const task = await it.tasks.get(id);
+      if (!task) throw notFound('task', id, '`ampa ls --all` lists them.');
+      const held = handed ? { taskId: id, ...handed } : await claim(it, task);
+      if (!held) return null;
+      const result = await carry(it, held, signal);
+      // Claims are conditional: if a host is there too, one of us gets the next task.
+      if (!signal.aborted && deps.config().continueAfterClose) await workOnce(workerDeps(it));
+      return result;
+    },
+
+    async close(): Promise<void> {
+      stop.abort();
+      await Promise.allSettled(loops);
+      await presence?.stop();
+      await (await opened)?.close();
+    },
+  };
+}
+
+/** Resolves at the next change of the store, or after 5 s: an owner's death changes nothing there. */
+async function nextChange(it: EngineStore, signal: AbortSignal): Promise<void> {
+  const wake = new AbortController();
+  const off = it.watcher.onChange(() => wake.abort());
+  await wallClock.sleep(5_000, AbortSignal.any([wake.signal, signal]));
+  off();
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as net.AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}

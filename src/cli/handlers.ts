@@ -1,0 +1,260 @@
+import fs from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ArgsOf, CommandName } from '../app/commands.ts';
+import { taskJson } from '../app/json.ts';
+import { AmpaError, usageError } from '../errors.ts';
+import { reasonText } from '../tasks/reasons.ts';
+import { isActive, type Task } from '../tasks/task.ts';
+import type { Session } from './io.ts';
+import { cleanText, configJson, configText, doctorText, stateOf, taskTable, taskText } from './render.ts';
+
+/** Runs a command and resolves to its exit status. */
+type Handler<N extends CommandName> = (session: Session, args: ArgsOf<N>) => Promise<number>;
+
+export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
+  async start({ app, io }, args) {
+    if ((args.task === undefined) === (args.taskFile === undefined)) {
+      throw usageError(args.task === undefined ? 'there is no task' : '--task and --task-file exclude one another', 'Give --task TEXT, or --task-file FILE (- is standard input).');
+    }
+    const prompt = args.task ?? (args.taskFile === '-' ? await io.readStdin() : readTaskFile(args.taskFile!));
+    const request = {
+      prompt, repo: args.repo, base: args.base, agent: args.agent, checks: args.checks, maxAttempts: args.maxAttempts,
+      permissions: args.allowTools ? ('all' as const) : undefined, includeChanges: args.includeChanges,
+    };
+    const plan = await app.plan(request);
+    for (const note of [...plan.notes, ...plan.agent.notes]) io.err(note);
+    if (plan.dirty.length > 0 && !args.includeChanges) {
+      const shown = plan.dirty.slice(0, 5).join(', ') + (plan.dirty.length > 5 ? ', …' : '');
+      io.err(`Uncommitted here and not part of the task (--include-changes takes them along): ${shown}`);
+    }
+    const task = await app.start(request);
+    if (!io.asJson) io.out(`Task ${task.id} created on branch ${task.branch}`);
+    if (args.wait || args.watch) return waitFor({ app, io }, task.id, args.wait === true);
+    if (io.asJson) io.json(taskJson(task));
+    await sayIfNobodyWorks({ app, io });
+    return 0;
+  },
+
+  async ls({ app, io }, args) {
+    const mine = args.all ? {} : { createdBy: await app.me() };
+    const filter = { ...mine, ...(args.status ? { statuses: args.status } : {}), ...(args.limit === undefined ? {} : { limit: args.limit }) };
+    const draw = async (): Promise<void> => {
+      const { tasks, total } = await app.list(filter);
+      if (io.asJson) return io.json({ tasks: tasks.map(taskJson), total }, args.watch);
+      if (args.watch && io.isTerminal) io.out('\u001b[H\u001b[2J');
+      if (tasks.length > 0) io.out(taskTable(tasks, Date.now(), io.paint));
+      else io.err(total === 0 && !args.all ? 'No tasks of yours here. `ampa ls --all` shows everyone\'s; `ampa start --task "…"` makes one.' : 'No tasks.');
+      if (tasks.length < total) io.err(`${total - tasks.length} more; --limit shows them.`);
+    };
+    await draw();
+    if (!args.watch) return 0;
+    await eachChange({ app, io }, draw);
+    return 0;
+  },
+
+  async show({ app, io }, { id }) {
+    const detail = await app.show((await app.find(id)).id);
+    if (io.asJson) io.json({ task: taskJson(detail.task), attempts: detail.attempts, checks: detail.checks, events: detail.events });
+    else io.out(taskText(detail, Date.now(), io.paint));
+    return 0;
+  },
+
+  async logs({ app, io }, args) {
+    const task = await app.find(args.id);
+    if (args.ci) {
+      const { checks } = await app.show(task.id);
+      const red = checks.findLast((check) => check.excerpt !== null);
+      if (!red) throw new AmpaError('not_found', `no check of task ${task.id} has failed`, '`ampa show` lists its checks.');
+      if (io.asJson) io.json({ lines: red.excerpt!.split('\n') });
+      else io.out(red.excerpt!);
+      return 0;
+    }
+    const print = (lines: string[]): void => {
+      if (lines.length === 0) return;
+      if (!io.asJson) io.out(lines.join('\n'));
+      else for (const line of lines) io.json({ line }, true);
+    };
+    let piece = await app.readLog(task.id, { attempt: args.attempt ?? task.attempts, tailBytes: args.tail === undefined ? 64 * 1024 * 1024 : Math.max(64 * 1024, args.tail * 400) });
+    let lines = piece.text.split('\n');
+    let partial = args.follow ? (lines.pop() ?? '') : '';
+    if (!args.follow && lines.at(-1) === '') lines.pop();
+    if (args.tail !== undefined) lines = lines.slice(-args.tail);
+    if (io.asJson && !args.follow) {
+      io.json({ lines });
+      return 0;
+    }
+    print(lines);
+    if (!args.follow) return 0;
+    for (let ended = false; !io.signal.aborted; ) {
+      const next = await app.readLog(task.id, { cursor: piece.cursor });
+      piece = next;
+      if (next.text !== '') {
+        lines = (partial + next.text).split('\n');
+        partial = lines.pop() ?? '';
+        print(lines);
+        continue;
+      }
+      const now = await app.find(task.id);
+      if (args.attempt === undefined && now.attempts > piece.attempt) {
+        piece = { text: '', attempt: now.attempts, cursor: { attempt: now.attempts, offset: 0 } };
+        continue;
+      }
+      // Once more after the end: the last lines may have come in between.
+      if (ended) break;
+      ended = !isActive(now.status);
+      if (!ended) await delay(300, undefined, { signal: io.signal }).catch(() => undefined);
+    }
+    if (partial) print([partial]);
+    return 0;
+  },
+
+  async continue({ app, io }, args) {
+    const task = await app.find(args.id);
+    const { task: after, as } = await app.continue(task.id, args.message ?? null);
+    if (!io.asJson) {
+      io.out({ requeued: `Task ${after.id} continues on branch ${after.branch}`, message: `Task ${after.id} gets the message when its turn ends`, appended: `Added to the prompt of task ${after.id}` }[as]);
+    }
+    if (args.wait) return waitFor({ app, io }, task.id, true);
+    if (io.asJson) io.json(taskJson(after));
+    await sayIfNobodyWorks({ app, io });
+    return 0;
+  },
+
+  async abort({ app, io }, { id }) {
+    const task = await app.abort((await app.find(id)).id);
+    if (io.asJson) io.json(taskJson(task));
+    else io.out(`Task ${task.id} is stopped; its processes are gone.`);
+    return 0;
+  },
+
+  async diff({ app, io }, { id }) {
+    const task = await app.find(id);
+    const text = await app.diff(task.id);
+    if (io.asJson) io.json({ diff: text });
+    else if (text !== '') io.out(text);
+    else io.err('No difference yet.');
+    return 0;
+  },
+
+  async merge({ app, io }, args) {
+    const task = await app.merge((await app.find(args.id)).id, { method: args.method ?? 'merge', deleteBranch: args.deleteBranch === true });
+    if (io.asJson) io.json(taskJson(task));
+    else io.out(`Task ${task.id} is merged into ${task.base}.`);
+    return 0;
+  },
+
+  async clean({ app, io }, args) {
+    const report = await app.clean({ olderThanDays: args.olderThan ?? 14, force: args.force === true });
+    if (io.asJson) io.json(report);
+    else io.out(cleanText(report));
+    return 0;
+  },
+
+  async config({ app, io }) {
+    const resolved = app.config();
+    if (io.asJson) io.json(configJson(resolved));
+    else io.out(configText(resolved, io.paint));
+    return 0;
+  },
+
+  async trust({ app, io }, { revoke }) {
+    const result = await app.trust(revoke === true);
+    if (io.asJson) io.json(result);
+    else io.out(result.trusted ? `${app.workspace.root} is trusted: checks and setup commands found in it may run.` : `${app.workspace.root} is not trusted any more.`);
+    return 0;
+  },
+
+  async doctor({ app, io }) {
+    const checks = await app.doctor();
+    if (io.asJson) io.json({ checks });
+    else io.out(doctorText(checks, io.paint));
+    return checks.every((check) => check.ok) ? 0 : 1;
+  },
+
+  async daemon({ app, io }, args) {
+    if (args.startScheduler && args.untilIdle) throw usageError('--start-scheduler and --until-idle exclude one another');
+    if (!args.startScheduler && !args.untilIdle) throw usageError('daemon needs to be told how long to run', 'Give --start-scheduler (until a signal) or --until-idle.');
+    app.onNotice((notice) => io.err(notice));
+    await app.startEngine();
+    io.err(`Working on ${app.workspace.root}${args.untilIdle ? ' until no task is active' : ''}. Ctrl-C ends this process; running tasks go on.`);
+    const off = app.watch(({ tasks }) => {
+      for (const task of tasks) announce({ app, io }, task);
+    });
+    if (args.untilIdle) await app.untilIdle(io.signal);
+    else await new Promise<void>((resolve) => (io.signal.aborted ? resolve() : io.signal.addEventListener('abort', () => resolve(), { once: true })));
+    off();
+    return 0;
+  },
+
+  async work({ app, io }, { id, owner, token }) {
+    const claim = owner !== undefined && token !== undefined ? { owner, token } : null;
+    const task = await app.work(id, claim, io.signal);
+    if (!task) throw new AmpaError('refused', `task ${id} is carried by another process`, 'Nothing to do here.');
+    return 0;
+  },
+};
+
+function readTaskFile(file: string): string {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new AmpaError('usage', `the task file ${file} cannot be read`, 'Check the name.', error);
+  }
+}
+
+/** Carries the task in this process, or watches; exit status 0 only for success. */
+async function waitFor(session: Session, id: string, carry: boolean): Promise<number> {
+  const { app, io } = session;
+  let last = '';
+  const onEvent = (task: Task): void => {
+    const line = stateOf(task);
+    if (line === last) return;
+    last = line;
+    announce(session, task);
+  };
+  const offWatch = app.watch(({ tasks }) => tasks.filter((task) => task.id === id).forEach(onEvent));
+  let task: Task;
+  if (carry) task = await app.carryHere(id, io.signal);
+  else {
+    await sayIfNobodyWorks(session);
+    task = await app.find(id);
+    while (isActive(task.status) && !io.signal.aborted) {
+      await delay(200, undefined, { signal: io.signal }).catch(() => undefined);
+      task = await app.find(id);
+    }
+  }
+  offWatch();
+  onEvent(task);
+  if (io.asJson) io.json(taskJson(task), !carry);
+  else if (isActive(task.status)) io.err('Interrupted: the task stays, and any host takes it up again.');
+  else if (task.reason) {
+    const { sentence, hint } = reasonText(task.reason);
+    io.err([sentence, task.reason_detail ?? '', hint].filter(Boolean).join('\n'));
+  }
+  return task.status === 'success' ? 0 : 1;
+}
+
+function announce({ io }: Session, task: Task): void {
+  if (!io.asJson) io.err(`${task.id.slice(-6)}  ${stateOf(task)}  ${task.title}`);
+}
+
+async function sayIfNobodyWorks({ app, io }: Session): Promise<void> {
+  const hosts = await app.hosts();
+  if (hosts.some((host) => host.live && (host.kind === 'vscode' || host.kind === 'daemon'))) return;
+  io.err('Nothing works on this folder yet: open it in VS Code, run `ampa daemon --start-scheduler`, or use --wait.');
+}
+
+/** Runs `draw` after every change until a signal. */
+async function eachChange({ app, io }: Session, draw: () => Promise<void>): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const off = app.watch(() => {
+      draw().catch(reject);
+    });
+    const end = (): void => {
+      off();
+      resolve();
+    };
+    if (io.signal.aborted) end();
+    else io.signal.addEventListener('abort', end, { once: true });
+  });
+}

@@ -1,0 +1,39 @@
+import type { App } from '../app/api.ts';
+import { painter, type Paint } from './render.ts';
+
+/** The terminal as a command sees it. */
+export interface Io {
+  out(text: string): void;
+  err(text: string): void;
+  /** One JSON document, or one line of JSON Lines. */
+  json(value: unknown, line?: boolean): void;
+  readStdin(): Promise<string>;
+  isTerminal: boolean;
+  asJson: boolean;
+  paint: Paint;
+  /** Aborted by SIGINT or SIGTERM. */
+  signal: AbortSignal;
+}
+
+export interface Session {
+  app: App;
+  io: Io;
+}
+
+export function terminalIo(asJson: boolean, signal: AbortSignal, env: Readonly<Record<string, string | undefined>>): Io {
+  const isTerminal = process.stdout.isTTY === true;
+  return {
+    out: (text) => void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`),
+    err: (text) => void process.stderr.write(text.endsWith('\n') ? text : `${text}\n`),
+    json: (value, line) => void process.stdout.write(`${line ? JSON.stringify(value) : JSON.stringify(value, null, 2)}\n`),
+    async readStdin() {
+      const chunks: Buffer[] = [];
+      for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+      return Buffer.concat(chunks).toString('utf8');
+    },
+    isTerminal,
+    asJson,
+    paint: painter(isTerminal && !asJson && !env['NO_COLOR']),
+    signal,
+  };
+}

@@ -1,0 +1,89 @@
+import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
+import { COMMANDS, optionsOf, usageOf, type Command, type CommandName } from '../app/commands.ts';
+import { AmpaError, usageError } from '../errors.ts';
+
+/** Options that every command takes. */
+export interface Common {
+  json: boolean;
+  verbose: boolean;
+  workspace: string | undefined;
+}
+
+export type ParsedLine =
+  | { kind: 'run'; name: CommandName; command: Command; args: Record<string, unknown>; common: Common }
+  | { kind: 'help'; command: Command | null }
+  | { kind: 'version' };
+
+const COMMON: ParseArgsOptionsConfig = {
+  json: { type: 'boolean' },
+  verbose: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean' },
+  workspace: { type: 'string' },
+};
+
+/** Reads a command line by the command table. Throws `usage` errors that name the option and the usage line. */
+export function parseLine(argv: readonly string[]): ParsedLine {
+  // The command is the first word; options before it are the common ones.
+  const at = argv.findIndex((word, i) => !word.startsWith('-') && argv[i - 1] !== '--workspace');
+  const word = at < 0 ? undefined : argv[at];
+  if (word === undefined) {
+    const { values } = parse({ args: [...argv], options: COMMON, strict: true }, null);
+    if (values['version']) return { kind: 'version' };
+    if (values['help'] || argv.length === 0) return { kind: 'help', command: null };
+    throw usageError('no command was given');
+  }
+  if (word === 'help') {
+    const wanted = argv[at + 1];
+    return { kind: 'help', command: wanted === undefined ? null : COMMANDS[nameOf(wanted)] };
+  }
+  const name = nameOf(word);
+  const command: Command = COMMANDS[name];
+  const infos = optionsOf(command);
+  const options: ParseArgsOptionsConfig = { ...COMMON };
+  for (const info of infos) {
+    if (info.positional) continue;
+    options[info.flag.slice(2)] = { type: info.boolean ? 'boolean' : 'string', ...(info.short ? { short: info.short } : {}) };
+  }
+  const { values, positionals } = parse({ args: [...argv.slice(0, at), ...argv.slice(at + 1)], options, allowPositionals: true, strict: true }, command);
+  if (values['version']) return { kind: 'version' };
+  if (values['help']) return { kind: 'help', command };
+
+  const raw: Record<string, unknown> = {};
+  const wanted = infos.filter((info) => info.positional);
+  for (const info of infos) if (!info.positional) raw[info.key] = values[info.flag.slice(2)];
+  wanted.forEach((info, i) => {
+    raw[info.key] = positionals[i];
+  });
+  const spare = positionals[wanted.length];
+  if (spare !== undefined) throw usageError(`${JSON.stringify(spare)} is one argument too many`, `Usage: ${usageOf(command)}`);
+  const checked = command.args.safeParse(raw);
+  if (!checked.success) {
+    const issue = checked.error.issues[0]!;
+    const info = infos.find((it) => it.key === issue.path[0]);
+    const given = raw[String(issue.path[0])];
+    const problem = given === undefined ? 'is missing' : issue.message.startsWith('Invalid option') ? `is ${JSON.stringify(given)}, not one of ${info?.value ?? ''}` : `${JSON.stringify(given)} ${issue.message}`;
+    throw usageError(`${info?.flag ?? issue.path.join('.')} ${problem}`, `Usage: ${usageOf(command)}`);
+  }
+  return {
+    kind: 'run',
+    name,
+    command,
+    args: checked.data,
+    common: { json: values['json'] === true, verbose: values['verbose'] === true, workspace: values['workspace'] as string | undefined },
+  };
+}
+
+function nameOf(word: string): CommandName {
+  for (const [name, command] of Object.entries<Command>(COMMANDS)) if (command.cli?.includes(word)) return name as CommandName;
+  throw usageError(`there is no command ${JSON.stringify(word)}`);
+}
+
+function parse(config: Parameters<typeof parseArgs>[0], command: Command | null) {
+  try {
+    return parseArgs(config) as { values: Record<string, string | boolean | undefined>; positionals: string[] };
+  } catch (error) {
+    const message = error instanceof Error ? error.message.split('\n')[0]!.replace(/\. To specify.*$/, '') : String(error);
+    throw new AmpaError('usage', message, command ? `Usage: ${usageOf(command)}` : 'Run `ampa --help`.', error);
+  }
+}
