@@ -134,7 +134,7 @@ async function runAll(stages: readonly Stage[]): Promise<Map<string, Outcome>> {
       });
       running.set(stage.name, finished);
     }
-    await Promise.race(running.values());
+    if (running.size > 0) await Promise.race(running.values());
   }
   return outcomes;
 }

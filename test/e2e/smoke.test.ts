@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import {
-  answerInput,
+  filterAndPick,
   openActivity,
   reloadWindow,
   runCommand,
@@ -29,7 +29,7 @@ describe('The workbench', () => {
   it('opens a file by its name and shows it in a webview', async () => {
     const { page } = session;
     await runCommand(page, 'Go to File...');
-    await answerInput(page, 'README.md');
+    await filterAndPick(page, 'README.md');
     await page.locator('.tab.active[aria-label^="README.md"]').waitFor();
     await runCommand(page, 'Markdown: Open Preview');
     const frame = await webviewFrame(page, 'h1#demo-shop');

@@ -1,87 +1,24 @@
 /**
- * `node test/host/run.ts source|vsix [PROFILE…]`: mocha inside real extension hosts. Each folder of
- * suite/ is a profile with a window of its own:
- *
- *   folder      the sample repository, trusted, with the demo agent
- *   untrusted   the same, not trusted
- *   empty       no folder
- *   multiroot   two repositories in one workspace
- *
- * Only a result file that the extension host wrote counts: one that crashed reports success.
+ * `node test/host/run.ts source|vsix [PROFILE…]`: mocha inside real extension hosts, one for each
+ * profile. Only a result file that the extension host wrote counts: one that crashed reports success.
  */
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { build } from 'esbuild';
 import type { Browser } from 'playwright-core';
-import { createSample, demoEnv } from '../../scripts/demo/sample.ts';
+import { compile, hostEnv, PROFILES, testFiles, workspace, type Mode, type Profile } from './profiles.ts';
 import { installVsix, packagedVsix, root, startServer } from './server.ts';
 import { setup } from './setup.ts';
 import { launchBrowser, openWorkbench } from './workbench.ts';
 
-const PROFILES = ['folder', 'untrusted', 'empty', 'multiroot'] as const;
-type Profile = (typeof PROFILES)[number];
 const LIMIT_MS = 5 * 60_000;
-const suiteDir = path.join(import.meta.dirname, 'suite');
 
 interface Results {
   stats: { tests: number; passes: number; failures: number; pending: number };
   tests: { fullTitle: string; duration?: number; err?: { message?: string; stack?: string } }[];
 }
 
-const testFiles = (profile: Profile): string[] =>
-  fs
-    .globSync(`${profile}/**/*.test.ts`, { cwd: suiteDir })
-    .toSorted()
-    .map((file) => path.join(suiteDir, file));
-
-/** Compiles a profile's suites. CommonJS: the extension host hands `vscode` out through require. */
-async function compile(profile: Profile, outdir: string): Promise<string> {
-  await build({
-    entryPoints: [...testFiles(profile), path.join(import.meta.dirname, 'suite-index.ts')],
-    absWorkingDir: root,
-    outbase: import.meta.dirname,
-    outdir,
-    outExtension: { '.js': '.cjs' },
-    bundle: true,
-    format: 'cjs',
-    platform: 'node',
-    target: 'node22',
-    external: ['vscode', 'mocha'],
-    sourcemap: 'inline',
-    logLevel: 'warning',
-  });
-  return path.join(outdir, 'suite-index.cjs');
-}
-
-/** What the profile's window opens. */
-function workspace(profile: Profile, dir: string): string | undefined {
-  if (profile === 'empty') return undefined;
-  const first = createSample(dir).folder;
-  if (profile !== 'multiroot') return first;
-  const second = createSample(path.join(dir, 'second')).folder;
-  const file = path.join(dir, 'two.code-workspace');
-  fs.writeFileSync(
-    file,
-    JSON.stringify({
-      folders: [
-        { path: first, name: 'one' },
-        { path: second, name: 'two' },
-      ],
-    }),
-  );
-  return file;
-}
-
-/** Nothing of the user's own configuration or state is seen or touched. */
-function privateHome(dir: string): Record<string, string> {
-  const home = path.join(dir, 'home');
-  fs.mkdirSync(home, { recursive: true });
-  fs.writeFileSync(path.join(home, '.gitconfig'), '[user]\n\tname = Tester\n\temail = tester@example.invalid\n');
-  return { HOME: home, XDG_CONFIG_HOME: path.join(home, '.config'), XDG_STATE_HOME: path.join(home, '.state') };
-}
-
-async function runProfile(browser: Browser, profile: Profile, mode: 'source' | 'vsix'): Promise<Results | string> {
+async function runProfile(browser: Browser, profile: Profile, mode: Mode): Promise<Results | string> {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), `ampa-${mode}-${profile}-`));
   const data = path.join(dir, 'server');
   const result = path.join(dir, 'results.json');
@@ -92,15 +29,7 @@ async function runProfile(browser: Browser, profile: Profile, mode: 'source' | '
     data,
     trustAll: profile !== 'untrusted',
     settings: { 'security.workspace.trust.startupPrompt': 'never', 'security.workspace.trust.banner': 'never' },
-    env: {
-      ...privateHome(dir),
-      ...demoEnv(),
-      DEMO_PAUSE_MS: '20',
-      AMPA_HOST_RESULTS: result,
-      AMPA_HOST_MODE: mode,
-      AMPA_HOST_TESTS: path.dirname(tests),
-      AMPA_HOST_ROOT: root,
-    },
+    env: hostEnv(dir, mode, tests, result),
   });
   const exit = Promise.withResolvers<number | string>();
   const timer = setTimeout(() => exit.resolve('no end within five minutes'), LIMIT_MS);

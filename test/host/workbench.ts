@@ -2,15 +2,15 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { chromium, type Browser, type Frame, type Locator, type Page } from 'playwright-core';
+import { chromium, errors, type Browser, type Frame, type Locator, type Page } from 'playwright-core';
 import { root, type Server } from './server.ts';
 import { findChromium } from './setup.ts';
 
 export type Theme = 'dark' | 'light' | 'contrast';
 const THEMES: Record<Theme, { label: string; css: string }> = {
-  dark: { label: 'Default Dark Modern', css: '.vs-dark' },
-  light: { label: 'Default Light Modern', css: '.vs' },
-  contrast: { label: 'Default High Contrast', css: '.hc-black' },
+  dark: { label: 'Dark Modern', css: '.vs-dark' },
+  light: { label: 'Light Modern', css: '.vs' },
+  contrast: { label: 'Dark High Contrast', css: '.hc-black' },
 };
 const screenshots = path.join(root, 'test-results/screenshots');
 
@@ -90,42 +90,66 @@ export async function ready(page: Page): Promise<void> {
   await page.locator('.statusbar-item[id="status.host"]:not([aria-label*="Opening"])').waitFor({ timeout: 60_000 });
 }
 
-/** Reloads the window as "Developer: Reload Window" does. */
+/** Reloads the window by its command: a page that the browser reloads has not saved its editors. */
 export async function reloadWindow(page: Page): Promise<void> {
-  await page.reload();
+  const loaded = page.waitForEvent('domcontentloaded', { timeout: 30_000 });
+  await Promise.all([loaded, runCommand(page, 'Developer: Reload Window')]);
   await ready(page);
 }
 
 const quickInput = (page: Page): Locator => page.locator('.quick-input-widget:visible');
 
-/** Runs a command of the palette by its full title, "AMPA: Start Task…". */
-export async function runCommand(page: Page, title: string): Promise<void> {
-  await page.keyboard.press('F1');
-  const input = quickInput(page).locator('input').first();
-  await input.waitFor();
-  await input.fill(`>${title}`);
-  const row = quickInput(page)
-    .locator('.monaco-list-row')
-    .filter({ has: page.getByText(title, { exact: true }) });
-  await row.first().click({ timeout: 20_000 });
+/**
+ * Runs a command of the palette by its full title, "AMPA: Start Task…". The palette lists what is
+ * possible when it opens, so it is opened again until the command is there.
+ */
+export async function runCommand(page: Page, title: string, timeoutMs = 20_000): Promise<void> {
+  const listed = async (): Promise<boolean> => {
+    await page.keyboard.press('F1');
+    await quickInput(page).locator('input').first().fill(`>${title}`);
+    try {
+      await row(page, title).waitFor({ timeout: 2000 });
+      return true;
+    } catch (error) {
+      if (!(error instanceof errors.TimeoutError)) throw error;
+      await page.keyboard.press('Escape');
+      return false;
+    }
+  };
+  await waitFor(listed, `the command "${title}" in the palette`, timeoutMs);
+  await row(page, title).click();
 }
 
-/** Types into the open quick input and accepts it. `text` null accepts what is there. */
-export async function answerInput(page: Page, text: string | null, placeholder?: RegExp): Promise<void> {
-  const input = quickInput(page).locator('input').first();
+const row = (page: Page, label: string): Locator =>
+  quickInput(page)
+    .locator('.monaco-list-row')
+    .filter({ has: page.locator('.label-name').getByText(label, { exact: true }) })
+    .first();
+
+/** Types into the open input box and accepts it. `prompt` is what the box must ask, in any of its texts. */
+export async function answerInput(page: Page, text: string, prompt?: RegExp): Promise<void> {
+  const widget = quickInput(page);
+  const input = widget.locator('input').first();
   await input.waitFor();
-  if (placeholder)
-    await waitFor(
-      async () => placeholder.test((await input.getAttribute('placeholder')) ?? ''),
-      `an input that asks ${placeholder}`,
-    );
-  if (text !== null) await input.fill(text);
+  if (prompt) {
+    const asks = async (): Promise<boolean> =>
+      prompt.test(`${await widget.innerText()}\n${(await input.getAttribute('placeholder')) ?? ''}`);
+    await waitFor(asks, `an input box that asks ${prompt.source}`);
+  }
+  await input.fill(text);
   await input.press('Enter');
 }
 
-/** Picks a row of the open quick pick by a part of its label. */
-export async function pick(page: Page, label: string | RegExp): Promise<void> {
-  await quickInput(page).locator('.monaco-list-row').filter({ hasText: label }).first().click();
+/** Picks the row with this label in the open quick pick. */
+export async function pick(page: Page, label: string): Promise<void> {
+  await quickInput(page).locator('input').first().waitFor();
+  await row(page, label).click();
+}
+
+/** Types a part of a label into the open quick pick, which may be longer than its view, and picks that row. */
+export async function filterAndPick(page: Page, label: string): Promise<void> {
+  await quickInput(page).locator('input').first().fill(label);
+  await pick(page, label);
 }
 
 /** The texts of the status bar's items, left to right, icons left out. */
@@ -141,16 +165,19 @@ export const statusBarItem = (page: Page, text: string | RegExp): Locator =>
 /** Notification toasts that are shown now. */
 export const notifications = (page: Page): Locator => page.locator('.notifications-toasts .notification-list-item');
 
-/** Opens a view container of the activity bar by its title. */
+/** Shows a view container of the activity bar by its title. */
 export async function openActivity(page: Page, title: string): Promise<void> {
-  const tab = page.locator(`.part.activitybar .action-item a[aria-label^="${title}"]`).first();
-  await tab.waitFor();
-  if ((await tab.getAttribute('aria-expanded')) !== 'true') await tab.click();
+  const item = page
+    .locator('.part.activitybar .action-item')
+    .filter({ has: page.locator(`a[aria-label^="${title}"]`) });
+  await item.first().waitFor();
+  // A click on the one that is shown hides the side bar.
+  if (!(await item.first().getAttribute('class'))?.includes('checked')) await item.first().click();
 }
 
-/** Rows of a tree whose view has this title. */
+/** Rows of the tree in the view with this title. */
 export const treeRows = (page: Page, view: string): Locator =>
-  page.locator(`.pane:has(.pane-header[aria-label^="${view}"]) .monaco-list-row`);
+  page.locator(`.pane:has(.pane-header[aria-label*="${view}"]) .monaco-list-row`);
 
 /** The document inside the webview that contains `selector`; webviews are two frames deep. */
 export async function webviewFrame(page: Page, selector: string, timeoutMs = 30_000): Promise<Frame> {
@@ -195,8 +222,7 @@ export async function waitFor(
 export async function setTheme(page: Page, theme: Theme): Promise<void> {
   const { label, css } = THEMES[theme];
   await runCommand(page, 'Preferences: Color Theme');
-  await waitFor(async () => (await quickInput(page).locator('.monaco-list-row').count()) > 3, 'the list of themes');
-  await answerInput(page, label);
+  await filterAndPick(page, label);
   await page.locator(`.monaco-workbench${css}`).waitFor({ timeout: 20_000 });
   await quickInput(page).waitFor({ state: 'hidden' });
 }
