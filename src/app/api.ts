@@ -39,6 +39,10 @@ export interface AgentInfo {
   /** How it is spoken to; null when not found. */
   adapter: 'acp' | 'stream-json' | null;
   install: string;
+  /** What a person types in a terminal to sign in. */
+  login: string;
+  /** Where the permission modes mean something else to it; null where they do not. */
+  permissionNotes: string | null;
 }
 
 export interface LogChunk {

@@ -18,14 +18,15 @@ export interface Snapshot {
 /**
  * - `guest`: nothing of ours is here, or the workspace is not trusted
  * - `starting`, `running`, `failed`: the engine
+ * - `readonly`: another machine works on this folder; its tasks are shown
  */
-export type FolderState = 'guest' | 'starting' | 'running' | 'failed';
+export type FolderState = 'guest' | 'starting' | 'running' | 'readonly' | 'failed';
 
 export interface Folder {
   readonly uri: vscode.Uri;
   readonly name: string;
   readonly state: FolderState;
-  /** Why the engine does not run, when it failed. */
+  /** Why the engine does not run, when it failed or only reads. */
   readonly error: unknown;
   /** The engine's facade, loaded on first use. Makes nothing. Rejects while the workspace is not trusted. */
   app(): Promise<App>;
@@ -62,6 +63,8 @@ interface OwnFolder extends Folder {
   /** Another folder of this window resolves to the same repository: that one's engine is used. */
   readonly twin: OwnFolder | null;
   hasStore(): boolean;
+  /** Reads the settings again, where they are in use. */
+  reload(): void;
   close(): void;
 }
 
@@ -107,13 +110,7 @@ export function createFolders(options: FoldersOptions): Folders & vscode.Disposa
     }),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (!event.affectsConfiguration('ampa')) return;
-      for (const folder of folders.values()) {
-        if (folder.twin || folder.state === 'guest') continue;
-        folder.app().then(
-          (app) => app.reloadConfig(),
-          (error: unknown) => options.report(folder, error),
-        );
-      }
+      for (const folder of folders.values()) folder.reload();
     }),
   ];
   sync();
@@ -186,13 +183,14 @@ function createFolder(
     if (twin) return twin.engage();
     set('starting');
     try {
-      await app.startEngine();
+      if (closed) throw new AmpaError('refused', `${name} is not part of this window any more`);
+      const reading = await startOrRead(app);
       // From here on every change is seen; what the list brings may be older and does not replace it.
       stops.push(app.watch(take), app.onNotice((text) => notice(own, text)));
       const [listed, open] = await Promise.all([app.list({}), app.prompts()]);
       take({ tasks: listed.tasks, prompts: open });
       for (const text of app.notices()) notice(own, text);
-      set('running');
+      set(reading === null ? 'running' : 'readonly', reading);
       return app;
     } catch (problem) {
       for (const stop of stops.splice(0)) stop();
@@ -201,10 +199,21 @@ function createFolder(
       throw problem;
     }
   };
+  /** Another machine's claim on the store leaves us its readers: null where the engine runs. */
+  const startOrRead = async (app: App): Promise<AmpaError | null> => {
+    try {
+      await app.startEngine();
+      return null;
+    } catch (problem) {
+      if (problem instanceof AmpaError && problem.code === 'read_only') return problem;
+      throw problem;
+    }
+  };
   const closeApp = (): void => {
     for (const stop of stops.splice(0)) stop();
     const app = loaded;
     loaded = null;
+    loading = null;
     if (!app) return;
     roots.delete(app.workspace.root);
     app.close().catch((problem: unknown) => report(own, problem));
@@ -229,6 +238,8 @@ function createFolder(
         return Promise.reject(new AmpaError('trust', 'AMPA runs nothing in a workspace that is not trusted', hint));
       }
       if (twin) return twin.app();
+      // It was no repository when we looked; somebody may have made it one since.
+      if (loaded && !loaded.workspace.isGit && state === 'guest' && fs.existsSync(path.join(uri.fsPath, '.git'))) closeApp();
       loading ??= loadOnce().catch((problem: unknown) => {
         loading = null;
         throw problem;
@@ -244,6 +255,13 @@ function createFolder(
     },
     snapshot: () => (twin ? twin.snapshot() : { tasks, prompts }),
     onDidChange: (listener) => (twin ? twin.onDidChange(listener) : change.event(listener)),
+    reload() {
+      try {
+        loaded?.reloadConfig();
+      } catch (problem) {
+        report(own, problem);
+      }
+    },
     close() {
       closed = true;
       closeApp();

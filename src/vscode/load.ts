@@ -1,0 +1,34 @@
+/** Makes the engine's facade of a folder. The engine's code is loaded here, on first need, and nowhere else. */
+import * as vscode from 'vscode';
+import type { App } from '../app/api.ts';
+import type { SettingsReader } from '../config/sources.ts';
+
+/** What the person set for a folder; values that the workspace's own files carry are kept apart. */
+export function editorSettings(folder: vscode.Uri): SettingsReader {
+  const inspect = (setting: string) => vscode.workspace.getConfiguration(undefined, folder).inspect(setting);
+  return {
+    workspace(setting) {
+      const found = inspect(setting);
+      return found?.workspaceFolderValue ?? found?.workspaceValue;
+    },
+    user: (setting) => inspect(setting)?.globalValue,
+  };
+}
+
+/** Carriers run on the editor's own Node, so that they need nothing installed. */
+export async function loadApp(context: vscode.ExtensionContext, folder: vscode.Uri): Promise<App> {
+  const { createApp } = await import('../app/createApp.ts');
+  return createApp({
+    folder: folder.fsPath,
+    kind: 'vscode',
+    env: process.env,
+    settings: () => editorSettings(folder),
+    trusted: true,
+    asks: true,
+    carrier: {
+      execPath: process.execPath,
+      args: [context.asAbsolutePath('dist/cli.js')],
+      env: { ELECTRON_RUN_AS_NODE: '1' },
+    },
+  });
+}

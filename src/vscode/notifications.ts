@@ -1,0 +1,91 @@
+/** Notices in the window that has the focus; the others keep their badge. */
+import os from 'node:os';
+import * as vscode from 'vscode';
+import type { OpenPrompt } from '../tasks/board.ts';
+import type { Task } from '../tasks/task.ts';
+import type { Folder } from './folders.ts';
+import { noticeFor, promptMessage, summaryOf, type Notice } from './noticeFor.ts';
+import type { Overview, OverviewChange } from './overview.ts';
+
+/** Tasks that end within this time of each other are told together, if they are many. */
+const GATHER_MS = 400;
+const MANY = 3;
+const NEVER = "Don't Show Again";
+
+function message(severity: Notice['severity'], text: string, ...buttons: string[]): Thenable<string | undefined> {
+  if (severity === 'error') return vscode.window.showErrorMessage(text, ...buttons);
+  return severity === 'warning' ? vscode.window.showWarningMessage(text, ...buttons) : vscode.window.showInformationMessage(text, ...buttons);
+}
+
+const enabled = (): boolean => vscode.workspace.getConfiguration('ampa').get('notifications', true);
+
+export function createNotifications(overview: Overview, onError: (error: unknown) => void): vscode.Disposable {
+  let notices: Notice[] = [];
+  let prompts: { prompt: OpenPrompt; folder: Folder }[] = [];
+  const told = new Set<string>();
+  let timer: NodeJS.Timeout | undefined;
+
+  const flush = (): void => {
+    timer = undefined;
+    if (!vscode.window.state.focused || !enabled()) return;
+    const now = notices.filter((it) => stillTrue(overview.task(it.taskId)));
+    notices = [];
+    for (const notice of now.length > MANY ? [summaryOf(now)] : now) tell(notice).catch(onError);
+    for (const { prompt, folder } of prompts.splice(0)) {
+      const open = overview.questions(prompt.task_id).some((it) => it.id === prompt.id);
+      if (!open || told.has(prompt.id)) continue;
+      told.add(prompt.id);
+      ask(prompt, folder, overview.task(prompt.task_id)?.title ?? 'A task').catch(onError);
+    }
+  };
+  const gather = (change: OverviewChange): void => {
+    for (const { before, after } of change.tasks) {
+      const notice = noticeFor(before, after);
+      if (notice) notices = [...notices.filter((it) => it.taskId !== after.id), notice];
+    }
+    prompts.push(...change.asked);
+    if (notices.length > 0 || prompts.length > 0) timer ??= setTimeout(flush, GATHER_MS);
+  };
+  const subscriptions = [
+    overview.onDidChange(gather),
+    // What happened meanwhile is told when somebody comes back, if it is still so.
+    vscode.window.onDidChangeWindowState((state) => {
+      if (state.focused) timer ??= setTimeout(flush, GATHER_MS);
+    }),
+  ];
+  return {
+    dispose() {
+      clearTimeout(timer);
+      for (const subscription of subscriptions) subscription.dispose();
+    },
+  };
+}
+
+/** Nobody has acted on it since. */
+const stillTrue = (task: Task | undefined): boolean =>
+  task !== undefined && (task.status === 'success' ? task.merged_at === null : ['error', 'needs_review'].includes(task.status));
+
+const stopTelling = (): Thenable<void> =>
+  vscode.workspace.getConfiguration('ampa').update('notifications', false, vscode.ConfigurationTarget.Global);
+
+async function tell(notice: Notice): Promise<void> {
+  const chosen = await message(notice.severity, notice.message, ...notice.buttons.map((it) => it.title), NEVER);
+  if (chosen === NEVER) return stopTelling();
+  const button = notice.buttons.find((it) => it.title === chosen);
+  if (button) await vscode.commands.executeCommand(button.command, notice.taskId);
+}
+
+/** A question of an agent: what it wants to do, and the two answers. */
+async function ask(prompt: OpenPrompt, folder: Folder, title: string): Promise<void> {
+  const chosen = await vscode.window.showWarningMessage(promptMessage(prompt, title), 'Allow', 'Refuse', 'Open…', NEVER);
+  if (chosen === NEVER) return stopTelling();
+  if (chosen === 'Open…') return vscode.commands.executeCommand('ampa.showTask', prompt.task_id);
+  if (chosen) await answer(folder, prompt, chosen === 'Allow' ? 'allow' : 'reject');
+}
+
+/** Answers a question, and says so where somebody else was faster. */
+export async function answer(folder: Folder, prompt: OpenPrompt, response: 'allow' | 'reject'): Promise<void> {
+  const app = await folder.app();
+  const first = await app.answer(prompt.id, response, os.userInfo().username);
+  if (!first) await vscode.window.showInformationMessage('This question was answered already, or the agent does not need it any more.');
+}

@@ -1,0 +1,79 @@
+/** All folders' tasks as one: what the tree, the status bar and the notices are drawn from. */
+import * as vscode from 'vscode';
+import type { OpenPrompt } from '../tasks/board.ts';
+import type { Task } from '../tasks/task.ts';
+import type { Folder, Folders } from './folders.ts';
+import { layOut, touched, type Layout } from './tasksModel.ts';
+
+export interface OverviewChange {
+  tasks: { before: Task | undefined; after: Task; folder: Folder }[];
+  /** Questions that are new. */
+  asked: { prompt: OpenPrompt; folder: Folder }[];
+  /** Rows of the tree to draw again. */
+  rows: 'root' | string[];
+}
+
+export interface Overview extends vscode.Disposable {
+  task(id: string): Task | undefined;
+  tasks(): Iterable<Task>;
+  /** Open questions of a task, oldest first. */
+  questions(id: string): readonly OpenPrompt[];
+  layout(): Layout;
+  onDidChange(listener: (change: OverviewChange) => void): vscode.Disposable;
+}
+
+/** Many rows change within moments of each other; the views are drawn once. */
+const COALESCE_MS = 80;
+
+export function createOverview(folders: Folders): Overview {
+  const emitter = new vscode.EventEmitter<OverviewChange>();
+  let seen = new Map<string, Task>();
+  let questions = new Map<string, OpenPrompt[]>();
+  let layout = layOut([], new Set());
+  let timer: NodeJS.Timeout | undefined;
+
+  const read = (): void => {
+    timer = undefined;
+    const now = new Map<string, Task>();
+    const asking = new Map<string, OpenPrompt[]>();
+    const change: OverviewChange = { tasks: [], asked: [], rows: [] };
+    for (const folder of folders.all()) {
+      const { tasks, prompts } = folder.snapshot();
+      for (const [id, task] of tasks) {
+        now.set(id, task);
+        const before = seen.get(id);
+        if (before?.rev !== task.rev) change.tasks.push({ before, after: task, folder });
+      }
+      for (const prompt of prompts) {
+        const known = questions.get(prompt.task_id)?.some((it) => it.id === prompt.id) ?? false;
+        if (!known) change.asked.push({ prompt, folder });
+        asking.set(prompt.task_id, [...(asking.get(prompt.task_id) ?? []), prompt]);
+      }
+    }
+    const next = layOut(now.values(), new Set(asking.keys()));
+    const redraw = new Set(change.tasks.map((it) => it.after.id));
+    for (const id of [...asking.keys(), ...questions.keys()]) {
+      if (asking.get(id)?.length !== questions.get(id)?.length) redraw.add(id);
+    }
+    change.rows = touched(layout, next, redraw);
+    seen = now;
+    questions = asking;
+    layout = next;
+    emitter.fire(change);
+  };
+  const subscription = folders.onDidChange(() => {
+    timer ??= setTimeout(read, COALESCE_MS);
+  });
+  return {
+    task: (id) => seen.get(id),
+    tasks: () => seen.values(),
+    questions: (id) => questions.get(id) ?? [],
+    layout: () => layout,
+    onDidChange: (listener) => emitter.event(listener),
+    dispose() {
+      clearTimeout(timer);
+      subscription.dispose();
+      emitter.dispose();
+    },
+  };
+}

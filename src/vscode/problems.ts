@@ -1,0 +1,59 @@
+/** How an error reaches a person: one sentence with its next step, or a report where it is a bug. */
+import * as vscode from 'vscode';
+import { AmpaError, describeError, type ErrorCode } from '../errors.ts';
+import type { CommandId } from './commandTable.ts';
+import type { Documents } from './documents.ts';
+
+export interface Problems {
+  /** Into the log only. */
+  log(what: string, error: unknown): void;
+  /** Into the log and before the person's eyes. */
+  show(what: string, error: unknown): void;
+}
+
+const HELP: Partial<Record<ErrorCode, { title: string; command: CommandId }>> = {
+  agent: { title: 'Install an Agent…', command: 'ampa.installAgent' },
+  trust: { title: 'Manage Trust', command: 'ampa.manageTrust' },
+  repository: { title: 'Check Setup', command: 'ampa.doctor' },
+  store_corrupt: { title: 'Check Setup', command: 'ampa.doctor' },
+};
+
+export function createProblems(output: vscode.LogOutputChannel, documents: Documents, version: string): Problems {
+  const log = (what: string, error: unknown): void =>
+    output.error(`${what}: ${error instanceof AmpaError ? `${error.code}: ${describeError(error)}` : ''}`, error instanceof Error ? error : String(error));
+  const show = async (what: string, error: unknown): Promise<void> => {
+    if (error instanceof AmpaError) {
+      const help = HELP[error.code];
+      const text = `AMPA: ${sentence(describeError(error))}`;
+      const chosen = await vscode.window.showErrorMessage(text, ...(help ? [help.title] : []));
+      if (help && chosen === help.title) await vscode.commands.executeCommand(help.command);
+      return;
+    }
+    const chosen = await vscode.window.showErrorMessage(`AMPA: ${what} failed: ${describeError(error)}`, 'Show Report');
+    if (chosen) await documents.show('AMPA Error Report', report(what, error, version));
+  };
+  return {
+    log,
+    show(what, error) {
+      log(what, error);
+      show(what, error).catch((again: unknown) => log('showing an error', again));
+    },
+  };
+}
+
+const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? '' : '.');
+
+function report(what: string, error: unknown, version: string): string {
+  const stacks: string[] = [];
+  for (let it: unknown = error; it instanceof Error; it = it.cause) stacks.push(it.stack ?? it.message);
+  const rows = [
+    ['Command', what],
+    ['Error', error instanceof Error ? `${error.name}: ${error.message}` : String(error)],
+    ['Time', new Date().toISOString()],
+    ['AMPA', version],
+    ['Editor', `${vscode.env.appName} ${vscode.version}`],
+    ['Node', process.version],
+    ['Platform', `${process.platform}-${process.arch}`],
+  ];
+  return `# Error Report\n\n${rows.map(([name, value]) => `- ${name}: \`${value?.replaceAll('`', "'")}\``).join('\n')}\n\n\`\`\`\`text\n${stacks.join('\nCaused by: ')}\n\`\`\`\`\n`;
+}
