@@ -7,6 +7,8 @@ import type { Repository } from './repository.ts';
 import { createTaskGit } from './taskGit.ts';
 import type { TaskGitDependencies } from './taskGit.ts';
 
+export type { Repository } from './repository.ts';
+
 export type GitAdapterOptions = GitDependencies & Omit<TaskGitDependencies, 'git'>;
 
 /** `env` is the host's environment without AMPA's secrets: git and the programs it starts see it. */

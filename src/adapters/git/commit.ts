@@ -15,7 +15,7 @@ import { readSettings } from './settings.ts';
 import type { Settings } from './settings.ts';
 import { parseStatus } from './status.ts';
 import type { StatusEntry } from './status.ts';
-import { hasProgram, LFS_OFF, usesLfs } from './worktree.ts';
+import { hasProgram, lfsSettings } from './worktree.ts';
 
 export interface CommitDependencies {
   git: Git;
@@ -41,9 +41,10 @@ export async function commitAll(
 ): Promise<CommitOutcome> {
   const worktree = task.worktree;
   if (!worktree) return { kind: 'failed', detail: 'the task has no worktree' };
+  const config = await lfsSettings(worktree, path);
   const [settings, status, underWay] = await Promise.all([
     readSettings(git, worktree, signal),
-    git.run(worktree, ['status', '--porcelain=v2', '-z', '--branch', '--untracked-files=all', '--no-renames'], { signal }),
+    git.run(worktree, ['status', '--porcelain=v2', '-z', '--branch', '--untracked-files=all', '--no-renames'], { signal, config }),
     gitDirOf(worktree).then((gitDir) => (gitDir ? operationOf(gitDir) : null)),
   ]);
   if (status.code !== 0) throw gitFailed(status);
@@ -54,7 +55,6 @@ export async function commitAll(
   const kept = new Set(without.map((entry) => entry.path));
   if (!underWay && entries.every((entry) => kept.has(bare(entry.path)))) return { kind: 'nothing', sha: oid, notes };
 
-  const config = (settings.lfs || (await usesLfs(worktree))) && !(await hasProgram('git-lfs', path)) ? LFS_OFF : [];
   const staged = without.filter((entry) => entry.staged).map((entry) => entry.path);
   if (staged.length > 0) await git.text(worktree, ['reset', '--quiet', '--', ...staged.map((file) => `:(top,literal)${file}`)], { signal });
   const pathspecs = ['.', ...without.map((entry) => `:(top,exclude,literal)${entry.path}`)].join('\0');
@@ -81,7 +81,7 @@ export async function commitAll(
     notes.push('the hooks in .husky need .husky/_, which is not in the worktree (the project\'s install command makes it): committed without them');
     ended = await commit(['--no-verify']);
   }
-  if (ended.code !== 0) return notCommitted(git, worktree, ended, { settings, home, oid, notes, signal });
+  if (ended.code !== 0) return notCommitted(git, worktree, ended, { settings, config, home, oid, notes, signal });
   return { kind: 'committed', sha: await git.text(worktree, ['rev-parse', 'HEAD'], { signal }), notes };
 }
 
@@ -103,7 +103,7 @@ async function notCommitted(
   git: Git,
   worktree: string,
   ended: OwnedResult,
-  { settings, home, oid, notes, signal }: { settings: Settings; home: string; oid: string; notes: string[]; signal: AbortSignal },
+  { settings, config, home, oid, notes, signal }: { settings: Settings; config: readonly string[]; home: string; oid: string; notes: string[]; signal: AbortSignal },
 ): Promise<CommitOutcome> {
   const { output, timedOut } = ended;
   if (timedOut) return { kind: 'hook_failed', output: `${output}\nThe commit hook did not end within ${HOOK_TIMEOUT_MS / 60_000} minutes and was stopped.` };
@@ -118,7 +118,7 @@ async function notCommitted(
     case 'other':
   }
   // What was to be added may be the same as before once filters (line ends, LFS) have been at it.
-  const staged = await git.run(worktree, ['diff', '--cached', '--quiet'], { signal });
+  const staged = await git.run(worktree, ['diff', '--cached', '--quiet'], { signal, config });
   if (staged.code === 0) return { kind: 'nothing', sha: oid, notes };
   const hooked = await anyHook(['pre-commit', 'pre-merge-commit', 'prepare-commit-msg', 'commit-msg'], settings.hooksPath, worktree, home);
   if (!hooked) return { kind: 'failed', detail: detailOf(output) };

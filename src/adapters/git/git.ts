@@ -101,20 +101,22 @@ export function createGit({ env: hostEnv, onCall }: GitDependencies): Git {
       // An ssh master connection that outlives git holds its stderr open for ever.
       stdout.once('end', () => {
         const timer = setTimeout(() => (stderr as unknown as { destroy(): void }).destroy(), 2000);
+        // Its stderr may have closed before; a timer left over must not keep a finished host alive.
+        timer.unref();
         stderr.once('close', () => clearTimeout(timer));
       });
     });
     const begun = performance.now();
-    let failure: unknown = null;
+    let failure: Error | null = null;
     try {
       await instance.raw([...args]);
     } catch (error) {
-      failure = error;
+      failure = error instanceof Error ? error : new Error(String(error));
     }
     const { exitCode, stdOut, stdErr } = ended ?? { exitCode: -1, stdOut: [], stdErr: [] };
     const code = exitCode ?? -1;
     onCall?.({ args, cwd, ms: performance.now() - begun, code });
-    if (options.signal?.aborted) throw options.signal.reason;
+    options.signal?.throwIfAborted();
     const timedOut = timeout.aborted;
     const stderrText = Buffer.concat(stdErr).toString();
     if (/^Error: spawn \S+ ENOENT/m.test(stderrText)) {

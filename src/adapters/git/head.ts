@@ -1,5 +1,5 @@
 /** Is the worktree where it should be: on the task's branch, with nothing half done? Mends what loses nothing. */
-import { readdir, readlink, unlink } from 'node:fs/promises';
+import { readdir, readlink, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Task } from '../../tasks/task.ts';
 import { commitOf } from './base.ts';
@@ -21,12 +21,8 @@ export async function verifyHead(git: Git, task: Task): Promise<HeadState> {
   await clearStaleLocks(gitDir, worktree, branch);
 
   const operation = await operationOf(gitDir);
-  if (operation) {
-    const state = await finishOperation(git, worktree, operation);
-    if (!state.ok || operation !== 'rebase') return state.ok ? onBranch(git, task, gitDir, state.notes) : state;
-    return onBranch(git, task, gitDir, state.notes);
-  }
-  return onBranch(git, task, gitDir, []);
+  const state: HeadState = operation ? await finishOperation(git, worktree, operation) : { ok: true, notes: [] };
+  return state.ok ? onBranch(git, task, gitDir, state.notes) : state;
 }
 
 const NAMES: Record<Operation, [what: string, finish: string]> = {
@@ -135,9 +131,7 @@ export async function clearStaleLocks(gitDir: string, worktree: string, branch: 
     const age = Date.now() - there.mtimeMs;
     const abandoned = process.platform === 'linux' ? age > 1000 && !(await gitWorksIn([worktree, gitDir])) : age > 60_000;
     if (!abandoned) continue;
-    await unlink(lock).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
-    });
+    await rm(lock, { force: true });
   }
 }
 

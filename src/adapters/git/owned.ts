@@ -15,13 +15,13 @@ const KEPT = 256 * 1024;
 export async function runOwned(processes: TaskProcesses, spec: Omit<ProcessSpec, 'onOutput' | 'kind'>): Promise<OwnedResult> {
   const kept = keepEnds(KEPT);
   const ended = await processes.run({ ...spec, kind: 'git', onOutput: (chunk) => kept.push(Buffer.from(chunk)) });
-  if (spec.signal?.aborted) throw spec.signal.reason;
+  spec.signal?.throwIfAborted();
   return { code: ended.code ?? -1, output: kept.text(), timedOut: ended.timedOut };
 }
 
 function keepEnds(limit: number) {
   const head: Buffer[] = [];
-  let tail: Buffer[] = [];
+  const tail: Buffer[] = [];
   let headSize = 0;
   let tailSize = 0;
   let dropped = 0;

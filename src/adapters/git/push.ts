@@ -70,7 +70,7 @@ async function pushCommit(dependencies: PushDependencies, task: Task, sha: strin
   const refusal = /^!\t[^\t]*\t(.+)$/m.exec(result.stdout)?.[1];
   if (refusal) {
     const detail = [refusal, remoteLines(result)].filter(Boolean).join('\n');
-    const moved = /^\[rejected\]/.test(refusal) || /cannot lock ref|failed to update ref|reference already exists/i.test(refusal);
+    const moved = refusal.startsWith('[rejected]') || /cannot lock ref|failed to update ref|reference already exists/i.test(refusal);
     return { kind: moved ? 'moved' : 'rejected', detail };
   }
   const detail = detailOf(result.stderr) || `git push ended with exit code ${result.code}`;

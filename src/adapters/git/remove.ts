@@ -4,7 +4,7 @@ import { snapshotRef } from './base.ts';
 import { gitFailed } from './git.ts';
 import type { Git } from './git.ts';
 import { exists, gitDirOf } from './layout.ts';
-import { removeWorktreeAt } from './worktree.ts';
+import { lfsSettings, removeWorktreeAt } from './worktree.ts';
 
 export interface WorktreeState {
   exists: boolean;
@@ -19,14 +19,14 @@ export interface WorktreeState {
 
 type Placed = Pick<Task, 'repo' | 'remote' | 'worktree' | 'pushed_sha' | 'copied_files' | 'snapshot_sha'>;
 
-export async function worktreeState(git: Git, task: Placed): Promise<WorktreeState> {
+export async function worktreeState(git: Git, searchPath: string, task: Placed): Promise<WorktreeState> {
   const { worktree, remote, pushed_sha: pushed, copied_files: copied } = task;
   if (!worktree || !(await exists(worktree)) || !(await gitDirOf(worktree))) {
     return { exists: worktree !== null && (await exists(worktree)), uncommitted: [], unpushed: 0 };
   }
   const elsewhere = remote === null ? ['--branches'] : ['--remotes', '--glob=refs/ampa/*', ...(pushed ? [pushed] : [])];
   const [status, count] = await Promise.all([
-    git.run(worktree, ['status', '--porcelain', '-z', '--untracked-files=normal', '--no-renames']),
+    git.run(worktree, ['status', '--porcelain', '-z', '--untracked-files=normal', '--no-renames'], { config: await lfsSettings(worktree, searchPath) }),
     git.run(worktree, ['rev-list', '--count', 'HEAD', '--not', ...elsewhere]),
   ]);
   if (status.code !== 0) throw gitFailed(status);
@@ -38,11 +38,11 @@ export async function worktreeState(git: Git, task: Placed): Promise<WorktreeSta
 export type Removal = { removed: true } | { removed: false; why: string };
 
 /** Removes the worktree, not the branch. Without `force` one that holds work found nowhere else stays. */
-export async function removeWorktree(git: Git, task: Placed, { force }: { force: boolean }): Promise<Removal> {
+export async function removeWorktree(git: Git, searchPath: string, task: Placed, { force }: { force: boolean }): Promise<Removal> {
   const { repo, worktree, snapshot_sha: snapshot } = task;
   if (!worktree) return { removed: true };
   if (!force) {
-    const { uncommitted, unpushed } = await worktreeState(git, task);
+    const { uncommitted, unpushed } = await worktreeState(git, searchPath, task);
     if (uncommitted.length > 0) return { removed: false, why: `it has uncommitted changes: ${some(uncommitted)}` };
     if (unpushed > 0) return { removed: false, why: `it has ${unpushed === 1 ? '1 commit that is' : `${unpushed} commits that are`} not pushed` };
   }

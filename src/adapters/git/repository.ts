@@ -68,8 +68,8 @@ export function createRepository({ path, ...base }: RepositoryDependencies): Rep
     mergeBaseOf: (task, head) => diffBase(git, task, head),
     unifiedDiff: (task, head) => unifiedDiff(git, task, head),
     show: async (root, commit, file) => (await show(git, root, commit, file)) ?? new Uint8Array(),
-    worktreeState: (task) => worktreeState(git, task),
-    removeWorktree: (task, options) => removeWorktree(git, task, options),
+    worktreeState: (task) => worktreeState(git, path, task),
+    removeWorktree: (task, options) => removeWorktree(git, path, task, options),
     mergeToBase: (task, options) => mergeToBase(dependencies, task, options),
   };
 }

@@ -12,12 +12,10 @@ export interface Settings {
   remotes: Map<string, string>;
   /** Upstream remote by branch name. */
   upstreams: Map<string, string>;
-  /** `filter.lfs.*` is set: git-lfs was installed for this user or repository. */
-  lfs: boolean;
 }
 
 const WANTED =
-  '^(core\\.(hookspath|sshcommand)|commit\\.gpgsign|remote\\..*\\.url|branch\\..*\\.remote|filter\\.lfs\\.(process|clean|smudge))$';
+  '^(core\\.(hookspath|sshcommand)|commit\\.gpgsign|remote\\..*\\.url|branch\\..*\\.remote)$';
 
 /** Reads them as git sees them from `dir` (includes and scopes resolved). */
 export async function readSettings(git: Git, dir: string, signal?: AbortSignal): Promise<Settings> {
@@ -29,7 +27,7 @@ export async function readSettings(git: Git, dir: string, signal?: AbortSignal):
 
 /** Parses `git config -z --get-regexp` output. Later values win, but of several addresses the first is fetched from. */
 export function parseSettings(output: string): Settings {
-  const settings: Settings = { hooksPath: null, sshCommand: null, signs: false, remotes: new Map(), upstreams: new Map(), lfs: false };
+  const settings: Settings = { hooksPath: null, sshCommand: null, signs: false, remotes: new Map(), upstreams: new Map() };
   for (const entry of output.split('\0')) {
     if (!entry) continue;
     const split = entry.indexOf('\n');
@@ -41,7 +39,6 @@ export function parseSettings(output: string): Settings {
     if (name === 'core.hookspath') settings.hooksPath = value || null;
     else if (name === 'core.sshcommand') settings.sshCommand = value || null;
     else if (name === 'commit.gpgsign') settings.signs = /^(true|yes|on|1)$/i.test(value);
-    else if (name.startsWith('filter.lfs.')) settings.lfs = true;
     else if (remote && !settings.remotes.has(remote)) settings.remotes.set(remote, value);
     else if (branch) settings.upstreams.set(branch, value);
   }

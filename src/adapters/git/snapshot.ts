@@ -10,7 +10,7 @@ import { gitFailed } from './git.ts';
 import type { Git } from './git.ts';
 import { exists, gitDirOf } from './layout.ts';
 import { parseStatus } from './status.ts';
-import { hasProgram, LFS_OFF, usesLfs } from './worktree.ts';
+import { lfsSettings } from './worktree.ts';
 
 /**
  * Commits HEAD plus all uncommitted and untracked files that are not ignored, and returns the
@@ -20,9 +20,11 @@ import { hasProgram, LFS_OFF, usesLfs } from './worktree.ts';
 export async function snapshot(git: Git, searchPath: string, worktree: string): Promise<string> {
   const gitDir = await gitDirOf(worktree);
   if (!gitDir) throw new AmpaError('repository', `${worktree} is not the top of a working tree`);
+  const lfs = await lfsSettings(worktree, searchPath);
   const status = await git.run(worktree, ['status', '--porcelain=v2', '-z', '--branch', '--untracked-files=all', '--no-renames'], {
     // A refreshed index would be a touched one.
     env: { GIT_OPTIONAL_LOCKS: '0' },
+    config: lfs,
   });
   if (status.code !== 0) throw gitFailed(status);
   const { oid, branch, entries } = parseStatus(status.stdout);
@@ -34,7 +36,7 @@ export async function snapshot(git: Git, searchPath: string, worktree: string): 
   try {
     const index = join(gitDir, 'index');
     if (await exists(index)) await copyFile(index, env.GIT_INDEX_FILE);
-    const config = ['core.splitIndex=false', ...((await usesLfs(worktree)) && !(await hasProgram('git-lfs', searchPath)) ? LFS_OFF : [])];
+    const config = ['core.splitIndex=false', ...lfs];
     const pathspecs = ['.', ...without.map(({ path }) => `:(top,exclude,literal)${path}`)].join('\0');
     await git.text(worktree, ['add', '--all', '--pathspec-from-file=-', '--pathspec-file-nul'], { env, config, stdin: pathspecs });
     const tree = await git.text(worktree, ['write-tree'], { env });

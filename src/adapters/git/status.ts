@@ -29,7 +29,7 @@ export function parseStatus(output: string): Status {
   for (let index = 0; index < fields.length; index++) {
     const field = fields[index]!;
     const words = field.split(' ');
-    switch (words[0]) {
+    switch (words[0] ?? '') {
       case '#':
         if (words[1] === 'branch.oid') status.oid = words[2] === '(initial)' ? '' : (words[2] ?? '');
         else if (words[1] === 'branch.head') status.branch = words[2] === '(detached)' ? null : words.slice(2).join(' ');
@@ -49,6 +49,7 @@ export function parseStatus(output: string): Status {
       case '?':
         status.entries.push({ path: words.slice(1).join(' '), kind: 'untracked', staged: false, added: true, gitlink: false });
         break;
+      default:
     }
   }
   return status;

@@ -26,7 +26,7 @@ const REASON = 'in use by an AMPA task';
 const CHECKOUT_TIMEOUT_MS = 60 * 60_000;
 
 /** Without git-lfs its files stay pointers, instead of failing the checkout. */
-export const LFS_OFF = ['filter.lfs.process=', 'filter.lfs.smudge=', 'filter.lfs.clean=', 'filter.lfs.required=false'];
+const LFS_OFF = ['filter.lfs.process=', 'filter.lfs.smudge=', 'filter.lfs.clean=', 'filter.lfs.required=false'];
 
 /** Implements `TaskGit.ensureWorktree`. */
 export async function ensureWorktree(
@@ -54,7 +54,7 @@ export async function ensureWorktree(
       throw new AmpaError('git', `the branch ${branch} is checked out in ${registered.path}`, 'Check out another branch there, then continue.');
     }
     const there = await exists(registered.path);
-    if (there && !(await isHalfMade(git, registered.path, branch, signal))) {
+    if (there && !(await isHalfMade(git, searchPath, registered.path, branch, signal))) {
       if (!task.worktree_ready) note(`kept the changes that were found in ${registered.path}`);
       return finish(git, registered.path, { signal, note });
     }
@@ -177,12 +177,12 @@ async function isWhole(place: string): Promise<boolean> {
 }
 
 /** Half-made, or untouched so far: remaking it loses nothing. */
-async function isHalfMade(git: Git, place: string, branch: string, signal?: AbortSignal): Promise<boolean> {
+async function isHalfMade(git: Git, searchPath: string, place: string, branch: string, signal?: AbortSignal): Promise<boolean> {
   if (!(await isWhole(place))) return true;
   const gitDir = (await gitDirOf(place))!;
   const head = await readHead(gitDir);
   if (head && !('ref' in head && head.ref === `refs/heads/${branch}`)) return false;
-  const status = await git.run(place, ['status', '--porcelain', '-z'], { signal });
+  const status = await git.run(place, ['status', '--porcelain', '-z'], { signal, config: await lfsSettings(place, searchPath) });
   if (status.code !== 0) throw gitFailed(status);
   return status.stdout === '';
 }
@@ -208,6 +208,10 @@ async function belongsTo(repo: string, place: string): Promise<boolean> {
   const gitDir = await gitDirOf(repo);
   return pointed !== undefined && gitDir !== null && pointed.startsWith(join(await realpath(gitDir), 'worktrees'));
 }
+
+/** The settings a call needs where the repository keeps files in LFS and git-lfs is missing; else none. */
+export const lfsSettings = async (place: string, searchPath: string): Promise<readonly string[]> =>
+  (await usesLfs(place)) && !(await hasProgram('git-lfs', searchPath)) ? LFS_OFF : [];
 
 export async function usesLfs(place: string): Promise<boolean> {
   return /\bfilter=lfs\b/.test((await readIfThere(join(place, '.gitattributes'))) ?? '');
