@@ -157,7 +157,7 @@ export function createEngine(deps: EngineDeps) {
         if (reading) return;
         reading = true;
         try {
-          while (again) {
+          while (again && !stop.signal.aborted) {
             again = false;
             const changed = await it.board.changedSince(rev);
             rev = changed.rev;
@@ -165,7 +165,8 @@ export function createEngine(deps: EngineDeps) {
             if (changed.tasks.length > 0) listener({ tasks: changed.tasks, prompts: await it.board.openPrompts() });
           }
         } catch (error) {
-          say(`Changes could not be read: ${describeError(error)}`);
+          // The store may have been closed between two queries.
+          if (!stop.signal.aborted) say(`Changes could not be read: ${describeError(error)}`);
         } finally {
           reading = false;
         }

@@ -17,9 +17,9 @@ const IDLE_MS = 2_000;
  * Sees the changes of other processes through SQLite's version counter, which costs microseconds,
  * instead of reading tables again. Runs only while somebody listens.
  */
-export function watchStore(database: Pick<OpenDatabase, 'dataVersion'>): StoreWatcher {
+export function watchStore(database: Pick<OpenDatabase, 'version'>): StoreWatcher {
   const listeners = new Set<() => void>();
-  let version = database.dataVersion();
+  let version = database.version();
   let busy = false;
   let timer: NodeJS.Timeout | undefined;
 
@@ -27,7 +27,7 @@ export function watchStore(database: Pick<OpenDatabase, 'dataVersion'>): StoreWa
     for (const listener of listeners) listener();
   };
   const tick = (): void => {
-    const current = database.dataVersion();
+    const current = database.version();
     if (current !== version) {
       version = current;
       notify();

@@ -25,8 +25,8 @@ export interface OpenDatabase {
   db: Kysely<Schema>;
   /** Things a person should know: a restored backup, a damaged file set aside. */
   notices: string[];
-  /** Changes whenever another connection has committed; costs microseconds. */
-  dataVersion(): number;
+  /** Changes whenever this or another connection has written; costs microseconds. */
+  version(): string;
   /** Copies the database to a new backup if the newest is older than a day; returns its path. */
   backupDaily(): Promise<string | null>;
   /** `ok`, or what SQLite finds wrong. Reads the whole file. */
@@ -71,11 +71,12 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
 
   await migrate(connection, migrations, backupDir, now);
   const db = new Kysely<Schema>({ dialect: sqliteDialect(connection) });
-  const version = connection.prepare('pragma data_version').pluck();
+  const others = connection.prepare('pragma data_version').pluck();
+  const own = connection.prepare('select total_changes()').pluck();
   return {
     db,
     notices,
-    dataVersion: () => version.get() as number,
+    version: () => `${String(others.get())} ${String(own.get())}`,
     checkIntegrity: () => String(connection.pragma('quick_check(3)', { simple: true })),
     async backupDaily() {
       const newest = listBackups(backupDir)[0];
