@@ -5,6 +5,7 @@ import { committingPhase } from './phases/committing.ts';
 import { preparingPhase } from './phases/preparing.ts';
 import { pushingPhase } from './phases/pushing.ts';
 import type { AttemptLog, Agents, Claim, Clock, LocalChecks, TaskGit, TaskLogs, TaskProcesses, TaskStore } from './ports.ts';
+import { redact } from './redact.ts';
 import { holdsSlot, isActive, type Phase, type Task } from './task.ts';
 
 export interface CarryDeps {
@@ -41,6 +42,8 @@ export interface Carry {
   /** The log of an attempt; 0 is the preparation. */
   log(attempt: number): Promise<AttemptLog>;
   halt(why: Halt): void;
+  /** Text of agents, hooks and remotes as it may be stored: without the secrets they had printed. */
+  mask(text: string): string;
   /** While a person is asked, the time budget stands still. */
   pauseClock(paused: boolean): void;
 }
@@ -85,6 +88,7 @@ export async function carryTask(deps: CarryDeps, claim: Claim, shutdown: AbortSi
     processes,
     signal: controller.signal,
     halt,
+    mask: (text) => redact(text, deps.secrets),
     pauseClock(value) {
       paused = value;
     },
@@ -152,9 +156,9 @@ async function step(carry: Carry, task: Task, halted: () => Halt | undefined): P
       return task;
     }
     const log = await carry.log(task.attempts);
-    log.note(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    log.note(carry.mask(error instanceof Error ? (error.stack ?? error.message) : String(error)));
     const diskFull = hasCode(error, 'ENOSPC') || hasCode(error, 'SQLITE_FULL') || /no space left on device/i.test(describeError(error));
-    return deps.store.apply(claim, { type: 'stop', reason: diskFull ? 'disk_full' : 'internal', detail: describeError(error) });
+    return deps.store.apply(claim, { type: 'stop', reason: diskFull ? 'disk_full' : 'internal', detail: carry.mask(describeError(error)) });
   }
 }
 

@@ -167,7 +167,7 @@ async function askPerson(carry: Carry, log: AttemptLog, request: PermissionReque
 async function conclude(carry: Carry, task: Task, { outcome, stalled, usage }: TurnEnd): Promise<Task> {
   const { deps, claim } = carry;
   const { store } = deps;
-  const summary = outcome.summary?.trim().slice(0, 4000) || null;
+  const summary = carry.mask(outcome.summary?.trim() ?? '').slice(0, 4000) || null;
   const end = {
     summary,
     head_sha: null,
@@ -185,7 +185,7 @@ async function conclude(carry: Carry, task: Task, { outcome, stalled, usage }: T
     await store.endAttempt(claim, task.attempts, { ...end, outcome: 'completed', error: null });
     return store.apply(claim, { type: 'advance', phase: 'committing' }, patch);
   }
-  const detail = outcome.error ?? 'It ended without saying why.';
+  const detail = carry.mask(outcome.error ?? 'It ended without saying why.');
   if (!outcome.auth && task.turn_failures + 1 < MAX_FAILURES) {
     const log = await carry.log(task.attempts);
     log.note(`the turn failed and is tried once more: ${detail}`);

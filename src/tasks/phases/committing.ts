@@ -14,7 +14,7 @@ export async function committingPhase(carry: Carry, task: Task): Promise<Task> {
 
   const outcome = await git.commitAll(task, task.title, task.agent, carry.processes, signal);
   signal.throwIfAborted();
-  if (outcome.kind === 'failed') return store.apply(claim, { type: 'stop', reason: 'commit_failed', detail: outcome.detail });
+  if (outcome.kind === 'failed') return store.apply(claim, { type: 'stop', reason: 'commit_failed', detail: carry.mask(outcome.detail) });
   if (outcome.kind === 'hook_failed') {
     log.write(outcome.output);
     const excerpt = excerptOf(outcome.output, deps.secrets);

@@ -43,7 +43,7 @@ export async function preparingPhase(carry: Carry, task: Task): Promise<Task> {
       signal.throwIfAborted();
       if (result.code !== 0) {
         const how = result.timedOut ? 'timed out' : result.code === null ? `ended by ${result.signal}` : `exited with ${result.code}`;
-        return store.apply(claim, { type: 'stop', reason: 'setup_failed', detail: `${task.setup_command} ${how}\n${tail.trim()}` });
+        return store.apply(claim, { type: 'stop', reason: 'setup_failed', detail: `${task.setup_command} ${how}\n${carry.mask(tail.trim())}` });
       }
     }
     task = await store.patch(claim, { worktree_ready: true });

@@ -30,7 +30,7 @@ export async function pushingPhase(carry: Carry, task: Task): Promise<Task> {
   }
   if (outcome.kind === 'rejected' || outcome.kind === 'auth' || outcome.kind === 'unreachable') {
     log.note(outcome.detail);
-    return store.apply(claim, { type: 'stop', reason: REASON[outcome.kind], detail: outcome.detail });
+    return store.apply(claim, { type: 'stop', reason: REASON[outcome.kind], detail: carry.mask(outcome.detail) });
   }
   if (outcome.kind === 'pushed') for (const note of outcome.notes) await store.note(claim, note);
   return store.apply(claim, { type: 'advance', phase: 'checks' }, { head_sha: outcome.sha, pushed_sha: outcome.sha });

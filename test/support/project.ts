@@ -1,0 +1,95 @@
+/** A project with a real engine: a sandboxed repository, the composition root, and the command line. */
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { App, StartRequest } from '../../src/app/api.ts';
+import { createApp } from '../../src/app/createApp.ts';
+import { fileSettings } from '../../src/config/sources.ts';
+import type { Task } from '../../src/tasks/task.ts';
+import { createSandbox, type Sandbox } from './repo.ts';
+
+const CLI = path.resolve(import.meta.dirname, '../../src/cli/guard.ts');
+
+export interface Project {
+  box: Sandbox;
+  repo: string;
+  origin: string;
+  env: Record<string, string>;
+  /** Another engine on the same workspace, closed with the project. `agent` is the shell text of a command agent. */
+  open(agent?: string, env?: Record<string, string>): Promise<App>;
+  /** Records a task and carries it in this process. */
+  run(app: App, request?: Partial<StartRequest>): Promise<Task>;
+  /** Runs the command line to its end. */
+  ampa(args: string[], env?: Record<string, string>): Promise<{ code: number; stdout: string; stderr: string }>;
+  /** Starts the command line. */
+  spawnAmpa(args: string[], env?: Record<string, string>): ChildProcess;
+  remove(): Promise<void>;
+}
+
+/** `agent` of a test writes `bad` until its prompt names the failure. */
+export const MENDING_AGENT = 'P=$(cat); case "$P" in *"error 42"*) echo good > state.txt;; *) echo bad > state.txt;; esac; echo "I wrote $(cat state.txt)"';
+export const CHECK = 'grep -q good state.txt || { echo "FAIL: state.txt is not good: error 42"; exit 1; }';
+
+export function createProject(name = 'ampa-job-'): Project {
+  const box = createSandbox(name);
+  const { repo, origin } = box.withOrigin();
+  const env = { ...box.env, XDG_STATE_HOME: path.join(box.dir, 'state'), XDG_CONFIG_HOME: path.join(box.dir, 'config') };
+  const opened: App[] = [];
+  const children: ChildProcess[] = [];
+
+  const project: Project = {
+    box,
+    repo,
+    origin,
+    env,
+    async open(agent, extra = {}) {
+      const app = await createApp({
+        folder: repo,
+        kind: 'cli',
+        env: { ...env, ...(agent === undefined ? {} : { AMPA_AGENT_COMMAND: agent }), ...extra },
+        settings: fileSettings,
+        asks: false,
+        carrier: { execPath: process.execPath, args: [CLI], env: {} },
+      });
+      opened.push(app);
+      return app;
+    },
+    async run(app, request = {}) {
+      const task = await app.start({ prompt: 'Make it good', checks: CHECK, ...request });
+      return app.carryHere(task.id, new AbortController().signal);
+    },
+    ampa: (args, extra = {}) =>
+      new Promise((resolve) => {
+        execFile(process.execPath, [CLI, ...args], { cwd: repo, env: { ...env, ...extra }, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+          resolve({ code: error ? (typeof error.code === 'number' ? error.code : -1) : 0, stdout, stderr });
+        });
+      }),
+    spawnAmpa(args, extra = {}) {
+      const child = spawn(process.execPath, [CLI, ...args], { cwd: repo, env: { ...env, ...extra }, stdio: 'ignore' });
+      children.push(child);
+      return child;
+    },
+    async remove() {
+      for (const child of children) child.kill('SIGKILL');
+      await Promise.all(opened.map((app) => app.close()));
+      box.remove();
+    },
+  };
+  return project;
+}
+
+/** Pids of live processes whose environment names the task: what must not be left. Linux. */
+export function processesOf(taskId: string): number[] {
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      const owner = readFileSync(`/proc/${name}/environ`, 'latin1').split('\0').find((entry) => entry.startsWith('AMPA_OWNER='));
+      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
+      const zombie = stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3) === 'Z';
+      return owner?.includes(taskId) && !zombie ? [Number(name)] : [];
+    } catch {
+      // It ended while we looked.
+      return [];
+    }
+  });
+}
