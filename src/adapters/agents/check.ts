@@ -70,9 +70,22 @@ async function isSignedIn(name: string, program: string, options: CheckOptions):
   return true;
 }
 
+/** The first word of shell text, where that is plainly a program's name; the shell itself knows whether there is one. */
+async function checkCommand(text: string, options: CheckOptions): Promise<AgentReadiness> {
+  const word = /^\s*([\w./~-]+)(?=\s|$)/.exec(text)?.[1];
+  if (word === undefined || process.platform === 'win32') return { ready: true, version: null };
+  const { code } = await ask(['/bin/sh', '-c', 'command -v -- "$1"', 'sh', word], options);
+  if (code === 0 || code === null) return { ready: true, version: null };
+  return {
+    ready: false,
+    reason: 'agent_missing',
+    detail: `${word} is not there, or may not be executed. Mend ampa.agentCommand.`,
+  };
+}
+
 /** Looks the program up, asks its version and whether somebody is signed in. Starts no session. */
 export async function checkAgent(spec: AgentSpec, options: CheckOptions): Promise<AgentReadiness> {
-  if (spec.type === 'command') return { ready: true, version: null };
+  if (spec.type === 'command') return checkCommand(spec.argv[0] ?? '', options);
   const program = spec.argv[0] ?? '';
   const known = knownAgent(spec.name);
   if ((await options.find(program)) === null) {
