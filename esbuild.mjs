@@ -34,6 +34,8 @@ const hosts = {
   target: 'node22',
   chunkNames: '[name]-[hash]',
   external: ['vscode'],
+  // Its default entry, UMD, hides its own parts from a bundler.
+  alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
   // CommonJS packages in the bundle call require() for Node's own modules.
   banner: {
     js: "import { createRequire as ampaCreateRequire } from 'node:module'; const require = ampaCreateRequire(import.meta.url);",
