@@ -9,7 +9,7 @@ import type {
   SessionNotification,
 } from '@agentclientprotocol/sdk';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AgentTurn, ProcessResult, TaskProcesses, TurnOutcome } from '../../tasks/ports.ts';
+import type { AgentEvent, AgentTurn, ProcessResult, TaskProcesses, TurnOutcome } from '../../tasks/ports.ts';
 import type { AgentSpec } from '../../tasks/task.ts';
 import { createAcpPipe } from './acpStream.ts';
 import { createUpdateReader, stopFailure } from './acpUpdates.ts';
@@ -52,6 +52,7 @@ export async function runAcpTurn(
   let replaying = false;
   let prompting = false;
   let denied = false;
+  let usage: AgentEvent | null = null;
   let exit: ProcessResult | null = null;
   /** Why the turn is given up, where neither the agent nor a person ended it. */
   let failure: string | null = null;
@@ -84,13 +85,12 @@ export async function runAcpTurn(
       remark(line);
     },
     onMessage: (message) => {
-      const usage = field(field(message, 'result'), 'usage');
-      const outputTokens = numberField(usage, 'outputTokens');
-      const total = numberField(usage, 'totalTokens');
+      const counts = field(field(message, 'result'), 'usage');
+      const outputTokens = numberField(counts, 'outputTokens');
+      const total = numberField(counts, 'totalTokens');
       const inputTokens =
-        total === undefined || outputTokens === undefined ? numberField(usage, 'inputTokens') : total - outputTokens;
-      if (inputTokens !== undefined && outputTokens !== undefined)
-        sink.emit({ type: 'usage', inputTokens, outputTokens });
+        total === undefined || outputTokens === undefined ? numberField(counts, 'inputTokens') : total - outputTokens;
+      if (inputTokens !== undefined && outputTokens !== undefined) usage = { type: 'usage', inputTokens, outputTokens };
     },
   });
 
@@ -211,6 +211,7 @@ export async function runAcpTurn(
       sessionId: session,
       prompt: [{ type: 'text', text }],
     });
+    if (usage !== null) sink.emit(usage);
     return response.stopReason;
   };
 

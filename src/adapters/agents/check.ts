@@ -73,7 +73,9 @@ async function isSignedIn(name: string, program: string, options: CheckOptions):
 /** The first word of shell text, where that is plainly a program's name; the shell itself knows whether there is one. */
 async function checkCommand(text: string, options: CheckOptions): Promise<AgentReadiness> {
   const word = /^\s*([\w./~-]+)(?=\s|$)/.exec(text)?.[1];
-  if (word === undefined || process.platform === 'win32') return { ready: true, version: null };
+  // A relative path starts at the worktree, which is not there yet.
+  const isRelative = word?.includes('/') && !word.startsWith('/');
+  if (word === undefined || isRelative || process.platform === 'win32') return { ready: true, version: null };
   const { code } = await ask(['/bin/sh', '-c', 'command -v -- "$1"', 'sh', word], options);
   if (code === 0 || code === null) return { ready: true, version: null };
   return {

@@ -109,7 +109,7 @@ async function runOnce(
     }
     for (const event of parser.push(line)) {
       sink.emit(event);
-      if (event.type === 'session') sink.then(() => turn.onSession(event.session));
+      if (event.type === 'session') sink.run(() => turn.onSession(event.session));
     }
     if (parser.result().state !== 'running') ended.abort();
   });

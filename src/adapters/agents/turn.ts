@@ -9,7 +9,7 @@ export interface EventSink {
   /** Delivers in order, one after the other. */
   emit(event: AgentEvent): void;
   /** Runs something of the turn in the same order as the events. */
-  then(action: () => Promise<void>): void;
+  run(action: () => Promise<void>): void;
   /** A promise to wait for before more output is read, or undefined. */
   pressure(): Promise<void> | undefined;
   /** Resolves when everything is delivered; rejects with what a listener threw. */
@@ -37,7 +37,7 @@ export function createSink(turn: AgentTurn): EventSink {
   };
   return {
     emit: (event) => then(() => turn.onEvent(event)),
-    then,
+    run: then,
     pressure: () => (backlog > MAX_BACKLOG ? chain : undefined),
     idle: async () => {
       await chain;
