@@ -257,20 +257,20 @@ function buttons(task: Task, offered: ButtonId | undefined): Button[] {
     transition(task, event === 'merge' ? { type: event, at: '' } : { type: event }).ok;
   const active = isActive(task.status);
   const hasWork = task.base_sha !== null && task.head_sha !== null && task.head_sha !== task.base_sha;
+  const landing = task.status === 'success' && task.merged_at === null;
   const all: [Button, boolean][] = [
-    [{ id: 'continue', label: 'Continue', primary: false }, !active && may('continue')],
+    [{ id: 'merge', label: 'Merge…', primary: true }, landing && hasWork && task.base !== null && may('merge')],
+    [{ id: 'continue', label: 'Continue', primary: false }, !landing && !active && may('continue')],
     [{ id: 'diff', label: 'Diff', primary: false }, hasWork],
     [{ id: 'worktree', label: 'Worktree', primary: false }, task.worktree !== null && task.worktree_ready],
     [{ id: 'pr', label: `PR #${task.pr_number}`, primary: false }, task.pr_url !== null],
-    [{ id: 'merge', label: 'Merge…', primary: false }, hasWork && task.base !== null && may('merge')],
+    [{ id: 'merge', label: 'Merge…', primary: false }, !landing && hasWork && task.base !== null && may('merge')],
     [{ id: 'openLog', label: 'Log', primary: false }, task.attempts > 0 || task.phase !== null || task.status === 'error'],
+    [{ id: 'continue', label: 'Continue', primary: false }, landing && may('continue')],
     // What has succeeded can still be given up, but nobody looks for that here.
     [{ id: 'abort', label: 'Abort', primary: false }, task.status !== 'success' && !task.abort_requested_at && may('abort')],
   ];
-  const shown = all.filter(([button, allowed]) => allowed && button.id !== offered).map(([button]) => button);
-  if (task.status !== 'success' || task.merged_at) return shown;
-  const merge = shown.filter((it) => it.id === 'merge').map((it) => ({ ...it, primary: true }));
-  return [...merge, ...shown.filter((it) => it.id !== 'merge')];
+  return all.filter(([button, allowed]) => allowed && button.id !== offered).map(([button]) => button);
 }
 
 function composer(task: Task): TaskView['composer'] {

@@ -40,7 +40,7 @@ export function attemptSegments({ task, attempts, checks, events }: TaskDetail):
     const start = Date.parse(attempt.started_at);
     const current = isActive(task.status) && task.phase === 'agent' && attempt.number === task.attempts;
     const end = attempt.ended_at === null ? (current ? null : lastEventAfter(events, start)) : Date.parse(attempt.ended_at);
-    const bad = attempt.outcome !== null && attempt.outcome !== 'completed';
+    const bad = attempt.outcome === 'failed' || attempt.outcome === 'stalled' || attempt.outcome === 'interrupted';
     add(attempt.number, { kind: 'agent', result: end === null ? 'open' : bad ? 'bad' : 'plain', start, end });
   }
   for (const [i, event] of events.entries()) {

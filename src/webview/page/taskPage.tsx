@@ -5,6 +5,7 @@ import { applyChanges, type State } from '../model.ts';
 import type { Action } from '../protocol.ts';
 import './taskPage.css';
 import { Attempts } from './parts/attempts.tsx';
+import { Legend } from './parts/bars.tsx';
 import { Composer } from './parts/composer.tsx';
 import { Context, type PageContext } from './parts/context.ts';
 import { Files } from './parts/files.tsx';
@@ -132,11 +133,14 @@ function App({ host }: { host: Host }) {
           ) : null}
           {attempts.length > 0 ? (
             <section class="section level-2">
-              <h2 class="plain-heading">Attempts</h2>
+              <h2 class="plain-heading">
+                Attempts
+                <Legend />
+              </h2>
               <Attempts state={state} />
             </section>
           ) : null}
-          {attempts.length > 0 ? (
+          {files.state !== 'unknown' || task.runningSince !== null ? (
             <Section
               id="files"
               level={2}

@@ -38,3 +38,24 @@ export function Bars({ attempt, bars, now }: { attempt: AttemptView; bars: reado
     </svg>
   );
 }
+
+/** Every bar says the same in words. */
+export function Legend() {
+  const entries = [
+    ['agent', 'kind-agent', 'agent'],
+    ['green', 'kind-checks result-good', 'checks green'],
+    ['red', 'kind-checks result-bad', 'checks red'],
+  ] as const;
+  return (
+    <span class="legend" aria-hidden="true">
+      {entries.map(([key, classes, label]) => (
+        <span key={key}>
+          <svg>
+            <rect class={`bar ${classes}`} width="8" height="8" rx="2" />
+          </svg>
+          {label}
+        </span>
+      ))}
+    </span>
+  );
+}

@@ -38,31 +38,33 @@ export function Composer({ composer, waiting }: { composer: NonNullable<TaskView
         void send();
       }}
     >
-      {waiting.map((message, i) => (
-        <p key={i} class="waiting">
-          <Icon name="comment" />
-          <span class="waiting-text">{message}</span>
-          <span class="quiet">not delivered yet</span>
-        </p>
-      ))}
-      <div class="composer-row">
-        <textarea
-          ref={box}
-          rows={1}
-          value={text}
-          placeholder={composer.placeholder}
-          aria-label={composer.placeholder}
-          maxLength={100_000}
-          onInput={({ currentTarget }) => change(currentTarget.value)}
-          onKeyDown={(event) => {
-            if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
-            event.preventDefault();
-            void send();
-          }}
-        />
-        <button type="submit" class={empty ? 'button secondary' : 'button'} disabled={empty || sending} title={isMac ? '⌘Enter' : 'Ctrl+Enter'}>
-          {composer.label}
-        </button>
+      <div class="composer-body">
+        {waiting.map((message, i) => (
+          <p key={i} class="waiting">
+            <Icon name="comment" />
+            <span class="waiting-text">{message}</span>
+            <span class="quiet">not delivered yet</span>
+          </p>
+        ))}
+        <div class="composer-row">
+          <textarea
+            ref={box}
+            rows={1}
+            value={text}
+            placeholder={composer.placeholder}
+            aria-label={composer.placeholder}
+            maxLength={100_000}
+            onInput={({ currentTarget }) => change(currentTarget.value)}
+            onKeyDown={(event) => {
+              if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
+              event.preventDefault();
+              void send();
+            }}
+          />
+          <button type="submit" class={empty ? 'button secondary' : 'button'} disabled={empty || sending} title={isMac ? '⌘Enter' : 'Ctrl+Enter'}>
+            {composer.label}
+          </button>
+        </div>
       </div>
     </form>
   );
