@@ -55,7 +55,7 @@ export function createEngine(deps: EngineDeps) {
   let opened: Promise<EngineStore> | undefined;
 
   function store(): Promise<EngineStore> {
-    opened ??= openEngineStore(workspace, paths, now, newId).then(
+    opened ??= openEngineStore(workspace, paths, now, newId, say).then(
       (it) => {
         for (const notice of it.database.notices) say(notice);
         if (it.foreign) say(`The host on ${it.foreign} works on this folder, so this one only reads: the database does not cross machines.`);

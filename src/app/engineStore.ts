@@ -30,9 +30,18 @@ export async function openEngineStore(
   paths: StatePaths,
   now: () => number,
   newId: () => string,
+  say: (notice: string) => void,
 ): Promise<EngineStore> {
   makeStateDir(workspace);
-  const database = await openDatabase({ file: paths.database, backupDir: paths.backups, now });
+  const database = await openDatabase({
+    file: paths.database,
+    backupDir: paths.backups,
+    now,
+    onRestored(notice) {
+      makeStateDir(workspace);
+      say(notice);
+    },
+  });
   const hosts = createHostStore(database.db);
   const watcher = watchStore(database);
   return {

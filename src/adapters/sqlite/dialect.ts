@@ -15,21 +15,23 @@ import { AmpaError } from '../../errors.ts';
 const BUSY_LIMIT_MS = 10_000;
 
 /**
- * Kysely over one better-sqlite3 connection, differing from the stock dialect in three ways:
+ * Kysely over one better-sqlite3 connection (`current` is asked before each use: the file may have
+ * been replaced under it), differing from the stock dialect in three ways:
  * transactions begin IMMEDIATE (a deferred one that reads before it writes fails under contention,
  * whatever the busy timeout); a locked database is retried asynchronously with jitter, so the host's
  * event loop never waits for another process; and statements are prepared once.
  */
-export function sqliteDialect(connection: BetterSqlite3.Database): Dialect {
+export function sqliteDialect(current: () => Promise<BetterSqlite3.Database>): Dialect {
   return {
     createAdapter: () => new SqliteAdapter(),
-    createDriver: () => createDriver(connection),
+    createDriver: () => createDriver(current),
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   };
 }
 
-function createDriver(db: BetterSqlite3.Database): Driver {
+function createDriver(current: () => Promise<BetterSqlite3.Database>): Driver {
+  let db: BetterSqlite3.Database;
   const statements = new Map<string, BetterSqlite3.Statement>();
   const connection: DatabaseConnection = {
     async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
@@ -50,6 +52,11 @@ function createDriver(db: BetterSqlite3.Database): Driver {
   // One connection, so whoever holds it holds the transaction: the others queue here.
   let busy = false;
   const waiting: (() => void)[] = [];
+  const release = (): void => {
+    const next = waiting.shift();
+    if (next) next();
+    else busy = false;
+  };
   const statement = (text: string) => async () => {
     await connection.executeQuery(CompiledQuery.raw(text));
   };
@@ -58,12 +65,18 @@ function createDriver(db: BetterSqlite3.Database): Driver {
     async acquireConnection() {
       if (busy) await new Promise<void>((resolve) => waiting.push(resolve));
       busy = true;
+      try {
+        const latest = await current();
+        if (db !== latest) statements.clear();
+        db = latest;
+      } catch (error) {
+        release();
+        throw error;
+      }
       return connection;
     },
     async releaseConnection() {
-      const next = waiting.shift();
-      if (next) next();
-      else busy = false;
+      release();
     },
     beginTransaction: statement('begin immediate'),
     commitTransaction: statement('commit'),
@@ -73,7 +86,7 @@ function createDriver(db: BetterSqlite3.Database): Driver {
     },
     async destroy() {
       statements.clear();
-      db.close();
+      (await current()).close();
     },
   };
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
@@ -9,6 +10,8 @@ import { nativeBindingPath } from './native.ts';
 import type { Schema } from './schema.ts';
 
 const BACKUPS_KEPT = 3;
+/** How often the file is looked at before it is used, ms. */
+const LOOK_MS = 50;
 
 export interface OpenOptions {
   /** The database file; its folder exists. */
@@ -19,6 +22,8 @@ export interface OpenOptions {
   now: () => number;
   /** The migrations to apply; tests pass a shorter or longer list. */
   migrations?: readonly string[];
+  /** Told when the file had vanished under us and was put back. */
+  onRestored?: (notice: string) => void;
 }
 
 export interface OpenDatabase {
@@ -70,21 +75,62 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
   }
 
   await migrate(connection, migrations, backupDir, now);
-  const db = new Kysely<Schema>({ dialect: sqliteDialect(connection) });
-  const others = connection.prepare('pragma data_version').pluck();
-  const own = connection.prepare('select total_changes()').pluck();
+  let inode = fs.statSync(file).ino;
+  let lookedAt = performance.now();
+  let closed = false;
+  let versions = versionQueries(connection);
+
+  /** `git clean -fdx` unlinks the open file: what we hold is copied back before anything more is written. */
+  async function current(): Promise<BetterSqlite3.Database> {
+    if (closed || performance.now() - lookedAt < LOOK_MS) return connection;
+    lookedAt = performance.now();
+    if (fs.statSync(file, { throwIfNoEntry: false })?.ino === inode) return connection;
+    await putBack(connection, file);
+    connection.close();
+    connection = connect(file);
+    versions = versionQueries(connection);
+    inode = fs.statSync(file).ino;
+    options.onRestored?.(`The task database had been removed while it was in use; ${file} is back.`);
+    return connection;
+  }
+  const db = new Kysely<Schema>({ dialect: sqliteDialect(current) });
   return {
     db,
     notices,
-    version: () => `${String(others.get())} ${String(own.get())}`,
+    version: () => `${versions.others()} ${versions.own()}`,
     checkIntegrity: () => String(connection.pragma('quick_check(3)', { simple: true })),
     async backupDaily() {
       const newest = listBackups(backupDir)[0];
       if (newest && now() - newest.at < 24 * 3600_000) return null;
       return backup(connection, backupDir, now());
     },
-    close: () => db.destroy(),
+    close() {
+      closed = true;
+      return db.destroy();
+    },
   };
+}
+
+function versionQueries(connection: BetterSqlite3.Database): { others(): string; own(): string } {
+  const others = connection.prepare('pragma data_version').pluck();
+  const own = connection.prepare('select total_changes()').pluck();
+  return { others: () => String(others.get()), own: () => String(own.get()) };
+}
+
+/** Writes the content of an unlinked database to its old path, unless another process has done so already. */
+async function putBack(connection: BetterSqlite3.Database, file: string): Promise<void> {
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  const partial = `${file}.${randomUUID()}.partial`;
+  await connection.backup(partial);
+  // The journals of the unlinked file must not be taken for those of the new one.
+  if (!fs.existsSync(file)) for (const suffix of ['-wal', '-shm']) fs.rmSync(file + suffix, { force: true });
+  try {
+    fs.linkSync(partial, file);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  } finally {
+    fs.rmSync(partial, { force: true });
+  }
 }
 
 /** better-sqlite3 13 needs Node-API 10; on an older Node loading it ends the process with a segmentation fault. */
@@ -139,7 +185,7 @@ async function migrate(connection: BetterSqlite3.Database, migrations: readonly 
 async function backup(connection: BetterSqlite3.Database, backupDir: string, at: number): Promise<string> {
   fs.mkdirSync(backupDir, { recursive: true, mode: 0o700 });
   const target = path.join(backupDir, `ampa-${at}.db`);
-  const partial = `${target}.${process.pid}.partial`;
+  const partial = `${target}.${randomUUID()}.partial`;
   await connection.backup(partial);
   fs.renameSync(partial, target);
   for (const old of listBackups(backupDir).slice(BACKUPS_KEPT)) fs.rmSync(old.file, { force: true });

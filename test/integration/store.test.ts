@@ -1,0 +1,264 @@
+import assert from 'node:assert/strict';
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { monotonicFactory } from 'ulid';
+import { createHostStore } from '../../src/adapters/sqlite/hostStore.ts';
+import { MIGRATIONS } from '../../src/adapters/sqlite/migrations.ts';
+import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
+import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
+import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
+import { AmpaError } from '../../src/errors.ts';
+import type { Task } from '../../src/tasks/task.ts';
+import { makeTask } from '../support/repo.ts';
+import { until } from '../support/until.ts';
+
+const code = (wanted: AmpaError['code']) => (error: unknown) => error instanceof AmpaError && error.code === wanted;
+
+describe('the store', () => {
+  let dir: string;
+  let clock: number;
+  let databases: OpenDatabase[];
+  const newId = monotonicFactory();
+  const now = (): number => clock;
+  const file = (): string => path.join(dir, 'ampa.db');
+
+  beforeEach(() => {
+    dir = mkdtempSync(path.join(tmpdir(), 'ampa-store-'));
+    clock = Date.parse('2026-01-01T00:00:00Z');
+    databases = [];
+  });
+  afterEach(async () => {
+    await Promise.all(databases.map((database) => database.close().catch(() => undefined)));
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  async function open(migrations?: readonly string[]) {
+    const database = await openDatabase({ file: file(), backupDir: path.join(dir, 'backups'), now, migrations });
+    databases.push(database);
+    return { database, tasks: createTaskStore(database.db, now, newId), board: createTaskBoard(database.db, now), hosts: createHostStore(database.db) };
+  }
+  const task = (overrides: Partial<Task> = {}): Task => makeTask({ id: newId(), repo: '/repo', ...overrides });
+
+  describe('claims', () => {
+    it('are given once, whoever asks at the same moment', async () => {
+      const [a, b] = [await open(), await open()];
+      for (let i = 0; i < 40; i++) await a.board.insert(task());
+      const take = async (store: typeof a, owner: string): Promise<string[]> => {
+        const mine: string[] = [];
+        for (;;) {
+          const claim = await store.tasks.claimNext(owner, 1000);
+          if (!claim) return mine;
+          mine.push(claim.taskId);
+        }
+      };
+      const taken = (await Promise.all([take(a, 'a'), take(b, 'b'), take(a, 'c'), take(b, 'd')])).flat();
+      assert.equal(taken.length, 40);
+      assert.equal(new Set(taken).size, 40);
+    });
+
+    it('respect the slots of the workspace', async () => {
+      const { board, tasks } = await open();
+      for (let i = 0; i < 3; i++) await board.insert(task());
+      assert.ok(await tasks.claimNext('a', 2));
+      const second = await tasks.claimNext('b', 2);
+      assert.ok(second);
+      assert.equal(await tasks.claimNext('c', 2), undefined);
+      await tasks.apply(second, { type: 'stop', reason: 'no_changes' });
+      assert.ok(await tasks.claimNext('c', 2), 'an ended task gives its slot back');
+    });
+
+    it('fence off every write of a holder that was taken over', async () => {
+      const { board, tasks } = await open();
+      await board.insert(task());
+      const old = (await tasks.claimNext('old', 1))!;
+      const fresh = (await tasks.takeOver(old.taskId, old.token, 'new'))!;
+      assert.equal(fresh.token, old.token + 1);
+      const writes = [
+        () => tasks.apply(old, { type: 'advance', phase: 'agent' }),
+        () => tasks.patch(old, { summary: 'late' }),
+        () => tasks.note(old, 'late'),
+        () => tasks.beginAttempt(old, { number: 1, prompt: 'late', delivered: [] }),
+        () => tasks.endAttempt(old, 1, { outcome: 'completed', summary: null, error: null, head_sha: null }),
+      ];
+      for (const write of writes) await assert.rejects(write, code('lost_claim'));
+      assert.equal(await tasks.renew(old, 0), undefined);
+      assert.equal(await tasks.takeSlot(old, 10), false);
+      assert.equal(await tasks.takeOver(old.taskId, old.token, 'third'), undefined, 'a takeover is fenced too');
+      assert.equal((await tasks.apply(fresh, { type: 'advance', phase: 'agent' })).phase, 'agent');
+    });
+
+    it('count the interruption when a turn was under way', async () => {
+      const { board, tasks } = await open();
+      await board.insert(task());
+      const first = (await tasks.claimNext('a', 1))!;
+      await tasks.apply(first, { type: 'advance', phase: 'agent' });
+      const second = (await tasks.takeOver(first.taskId, first.token, 'b'))!;
+      assert.equal((await tasks.get(first.taskId))!.turn_interruptions, 0, 'the prompt was not yet sent');
+      await tasks.patch(second, { sent_at: 'now' });
+      await tasks.takeOver(first.taskId, second.token, 'c');
+      assert.equal((await tasks.get(first.taskId))!.turn_interruptions, 1);
+    });
+  });
+
+  describe('decisions', () => {
+    it('leave their event in the same statement, and an illegal one leaves nothing', async () => {
+      const { board, tasks } = await open();
+      const { id } = await board.insert(task());
+      const claim = (await tasks.claimNext('a', 1))!;
+      await assert.rejects(tasks.apply({ ...claim, token: 99 }, { type: 'succeed' }), code('lost_claim'));
+      await tasks.apply(claim, { type: 'retry' }, { prompt: 'mend it' }, 'red');
+      await assert.rejects(tasks.apply(claim, { type: 'succeed' }), code('illegal_transition'));
+      const { events } = await board.detail(id);
+      assert.deepEqual(events.map((event) => [event.status, event.phase, event.note]), [['queued', null, null], ['running', 'preparing', null], ['retrying', 'agent', 'red']]);
+    });
+
+    it('turn an end into another turn while a message waits, but not an error', async () => {
+      const { board, tasks } = await open();
+      const { id } = await board.insert(task());
+      const claim = (await tasks.claimNext('a', 1))!;
+      assert.equal((await board.continueTask(id, 'one more thing')).as, 'message');
+      const after = await tasks.apply(claim, { type: 'succeed' });
+      assert.deepEqual([after.status, after.phase, after.prompt], ['retrying', 'agent', '']);
+      const stopped = await tasks.apply(claim, { type: 'stop', reason: 'disk_full' });
+      assert.equal(stopped.status, 'error');
+      assert.equal((await board.detail(id)).messages[0]!.delivered_in, null, 'and the message is not lost');
+    });
+
+    it('append to the prompt of a queued task and refuse a merged one', async () => {
+      const { board } = await open();
+      const { id } = await board.insert(task({ prompt: 'first' }));
+      const appended = await board.continueTask(id, 'second');
+      assert.deepEqual([appended.as, appended.task.prompt, appended.task.request], ['appended', 'first\n\nsecond', 'Add a greeting']);
+      const merged = await board.insert(task({ status: 'success' }));
+      await board.recordMerge(merged.id, 'now', 'merged');
+      await assert.rejects(board.continueTask(merged.id, 'more'), /cannot continue a merged task/);
+      await assert.rejects(board.requestAbort(merged.id), /cannot abort a merged task/);
+    });
+
+    it('remember where a continue without words takes the work up', async () => {
+      const { board, tasks } = await open();
+      const { id } = await board.insert(task());
+      const claim = (await tasks.claimNext('a', 1))!;
+      await tasks.apply(claim, { type: 'advance', phase: 'pushing' });
+      await tasks.apply(claim, { type: 'stop', reason: 'remote_unreachable' });
+      assert.equal((await board.continueTask(id, null)).task.resume_phase, 'pushing');
+      const again = (await tasks.claimNext('a', 1))!;
+      await tasks.apply(again, { type: 'advance', phase: 'pushing' }, { resume_phase: null });
+      await tasks.apply(again, { type: 'stop', reason: 'remote_unreachable' });
+      assert.equal((await board.continueTask(id, 'do it differently')).task.resume_phase, null, 'words go to the agent');
+    });
+
+    it('number every visible change, so that a reader misses none and repeats none', async () => {
+      const { board, tasks } = await open();
+      const other = await open();
+      const { id } = await board.insert(task());
+      let { rev, tasks: seen } = await other.board.changedSince(0);
+      assert.deepEqual(seen.map((it) => it.id), [id]);
+      const claim = (await tasks.claimNext('a', 1))!;
+      await tasks.renew(claim, 5);
+      await tasks.saveCheck(claim, { task_id: id, attempt: 1, sha: 'x', name: 'test', provider: 'local', state: 'running', started_at: null, ended_at: null, url: null, excerpt: null, log_path: null });
+      ({ rev, tasks: seen } = await other.board.changedSince(rev));
+      assert.deepEqual(seen.map((it) => it.id), [id]);
+      await tasks.renew(claim, 5);
+      assert.deepEqual((await other.board.changedSince(rev)).tasks, [], 'a renewed lease is nothing to show');
+    });
+
+    it('find a task by either end of its id and refuse what is not one', async () => {
+      const { board } = await open();
+      const a = await board.insert(task({ id: '01AAAAAAAAAAAAAAAAAAAAAAA1' }));
+      await board.insert(task({ id: '01AAAAAAAAAAAAAAAAAAAAAAB2' }));
+      assert.equal((await board.find('a1')).id, a.id);
+      await assert.rejects(board.find('01a'), code('ambiguous'));
+      await assert.rejects(board.find('zzz'), code('not_found'));
+      await assert.rejects(board.find("%' or 1"), code('not_found'));
+    });
+  });
+
+  describe('answers to a question', () => {
+    it('count once: the first wins', async () => {
+      const [a, b] = [await open(), await open()];
+      await a.board.insert(task());
+      const claim = (await a.tasks.claimNext('a', 1))!;
+      const id = await a.tasks.openPrompt(claim, { kind: 'execute', title: 'Run it', detail: 'make' });
+      const won = await Promise.all([a.board.answerPrompt(id, 'allow', 'one'), b.board.answerPrompt(id, 'reject', 'two'), b.board.answerPrompt(id, 'allow', 'three')]);
+      assert.equal(won.filter(Boolean).length, 1);
+      assert.equal((await b.tasks.promptState(id)).state, 'resumed');
+    });
+  });
+
+  describe('the database file', () => {
+    it('is migrated by whoever comes first, after a backup, and the others find it done', async () => {
+      const { database } = await open(MIGRATIONS.slice(0, 1));
+      await database.close();
+      const longer = [...MIGRATIONS, 'create table later (id integer primary key)'];
+      const stores = await Promise.all([open(longer), open(longer), open(longer)]);
+      assert.equal(stores.length, 3);
+      assert.notEqual(readdirSync(path.join(dir, 'backups')).length, 0);
+    });
+
+    it('of a newer version is refused and left as it is', async () => {
+      const { database } = await open([...MIGRATIONS, 'create table later (id integer primary key)']);
+      await database.close();
+      await assert.rejects(open(), code('store_newer'));
+      await open([...MIGRATIONS, 'create table later (id integer primary key)']);
+    });
+
+    it('is backed up once a day, and three backups are kept', async () => {
+      const { database } = await open();
+      assert.ok(await database.backupDaily());
+      assert.equal(await database.backupDaily(), null);
+      for (let day = 0; day < 5; day++) {
+        clock += 25 * 3600_000;
+        assert.ok(await database.backupDaily());
+      }
+      assert.equal(readdirSync(path.join(dir, 'backups')).length, 3);
+    });
+
+    it('that vanished is restored from the newest backup, and that is said', async () => {
+      const { database, board } = await open();
+      const { id } = await board.insert(task());
+      await database.backupDaily();
+      await database.close();
+      for (const suffix of ['', '-wal', '-shm']) rmSync(file() + suffix, { force: true });
+      const again = await open();
+      assert.match(again.database.notices[0]!, /had vanished; restored/);
+      assert.equal((await again.board.find(id)).id, id);
+    });
+
+    it('that is removed while hosts use it is put back with everything in it', async () => {
+      const [a, b] = [await open(), await open()];
+      const { id } = await a.board.insert(task());
+      for (const name of readdirSync(dir)) if (name.startsWith('ampa.db')) rmSync(path.join(dir, name));
+      clock += 1000;
+      await until('the file is back', async () => {
+        await a.board.list({});
+        await b.board.list({});
+        return existsSync(file());
+      });
+      const second = await b.board.insert(task());
+      const third = await open();
+      assert.deepEqual((await third.board.list({})).tasks.map((it) => it.id).sort(), [id, second.id].sort());
+      assert.deepEqual((await a.board.list({})).total, 2, 'all hosts are on the same file again');
+    });
+
+    it('that is damaged is set aside, never deleted, and the newest good backup restored', async () => {
+      const { database, board } = await open();
+      const { id } = await board.insert(task());
+      const backup = (await database.backupDaily())!;
+      clock += 25 * 3600_000;
+      const newer = (await database.backupDaily())!;
+      await database.close();
+      for (const name of [newer, file()]) {
+        const fd = openSync(name, 'r+');
+        writeSync(fd, 'this is not a database at all, not any more', 0);
+        closeSync(fd);
+      }
+      assert.ok(existsSync(backup));
+      const again = await open();
+      assert.match(again.database.notices[0]!, /damaged and is set aside/);
+      assert.equal((await again.board.find(id)).id, id);
+      assert.ok(readdirSync(dir).some((name) => name.includes('.damaged-')));
+    });
+  });
+});
