@@ -13,7 +13,11 @@ export function parseLink(path: string, query: string): Link {
   }
   const id = (parts[1] ?? '').toUpperCase();
   if (!ULID.test(id)) return { kind: 'invalid', why: `${JSON.stringify((parts[1] ?? '').slice(0, 40))} is not the id of a task.` };
-  return { kind: 'task', id, folder: folderOf(query) };
+  const folder = folderOf(query);
+  if (folder !== null && !/^(file|vscode-remote):\/\//.test(folder)) {
+    return { kind: 'invalid', why: `${JSON.stringify(folder.slice(0, 80))} is not the address of a folder.` };
+  }
+  return { kind: 'task', id, folder };
 }
 
 /**

@@ -1,0 +1,327 @@
+/** What each command of the palette does. The table of ids and titles is commandTable.ts. */
+import * as vscode from 'vscode';
+import type { App } from '../app/api.ts';
+import { isActive, type Task } from '../tasks/task.ts';
+import { hasDiff, hasLog, hasWorktree, isAbortable, isContinuable, isMergeable } from './abilities.ts';
+import { chooseFolder, chooseTask, relevantTasks, requireTrust, taskIdOf, type Chosen, type TaskQuestion } from './choose.ts';
+import type { CommandId } from './commandTable.ts';
+import type { Documents } from './documents.ts';
+import type { Folder, Folders } from './folders.ts';
+import { doctorPage } from './doctorPage.ts';
+import { answer } from './notifications.ts';
+import type { Overview } from './overview.ts';
+import type { Start, StartArguments } from './startTask.ts';
+import { stateSentence, stateWords } from './taskRows.ts';
+import { nextNeeding, parseElement } from './tasksModel.ts';
+import type { TasksTree } from './tasksTree.ts';
+import type { Unread } from './unread.ts';
+import type { WrittenTasks } from './writtenTasks.ts';
+
+/** The parts that show something of a task; loaded on first use. */
+export interface Pages {
+  openTask(id: string, folder: Folder): Promise<void>;
+  openLog(app: App, task: Task, attempt: number | undefined): Promise<void>;
+  openDiff(app: App, task: Task): Promise<void>;
+}
+
+export interface CommandDeps {
+  folders: Folders;
+  overview: Overview;
+  unread: Unread;
+  tree: TasksTree;
+  documents: Documents;
+  written: WrittenTasks;
+  start: Start;
+  pages: Pages;
+}
+
+export type Handler = (...args: unknown[]) => Promise<unknown>;
+
+export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
+  const { folders, overview, unread, tree, documents, written, start, pages } = deps;
+  let lastShown: string | null = null;
+
+  /** Runs an action on the given or chosen task; whoever acts on a task has looked at it. */
+  const onTask =
+    (question: TaskQuestion, act: (chosen: Chosen, given: unknown) => Promise<unknown>): Handler =>
+    async (given) => {
+      if (!(await requireTrust())) return undefined;
+      const chosen = await chooseTask(folders, overview, given, question);
+      if (!chosen) return undefined;
+      unread.markRead(chosen.id);
+      return act(chosen, given);
+    };
+  const showTask = async ({ id, folder }: Chosen): Promise<void> => {
+    lastShown = id;
+    await pages.openTask(id, folder);
+  };
+  const firstQuestion = (id: string): string | null => overview.questions(id)[0]?.summary ?? null;
+
+  return {
+    'ampa.startTask': (given) => start(isStart(given) ? given : {}),
+    'ampa.writeTask': async () => {
+      if (!(await requireTrust())) return;
+      const folder = await chooseFolder(folders, 'Write a task for');
+      if (folder) await written.open('', folder);
+    },
+    'ampa.startWritten': (page) =>
+      written.start(page instanceof vscode.Uri ? page : undefined, (prompt, folder) => start({ prompt }, folder)),
+
+    'ampa.showTask': onTask({ title: 'Which task?', none: 'There is no task yet.', suits: () => true }, showTask),
+    'ampa.nextTask': async () => {
+      if (!(await requireTrust())) return;
+      await folders.wake();
+      const id = nextNeeding(overview.layout(), unread.ids(), lastShown);
+      if (id === null) void vscode.window.showInformationMessage('No task needs you.');
+      else await vscode.commands.executeCommand('ampa.showTask' satisfies CommandId, id);
+    },
+    'ampa.showLog': onTask(
+      { title: 'Whose log?', none: 'No task has a log yet.', suits: hasLog },
+      async ({ folder, task }, given) => {
+        const element = typeof given === 'string' ? parseElement(given) : undefined;
+        if (element?.kind === 'check') return vscode.commands.executeCommand('ampa.showCheck' satisfies CommandId, given);
+        const attempt = element && 'attempt' in element ? element.attempt : undefined;
+        return pages.openLog(await folder.app(), task, attempt);
+      },
+    ),
+    'ampa.showCheck': async (given) => {
+      const element = typeof given === 'string' ? parseElement(given) : undefined;
+      const folder = element?.kind === 'check' ? folders.of(element.task) : undefined;
+      if (element?.kind !== 'check' || !folder) return;
+      const { checks } = await (await folder.app()).show(element.task);
+      const check = checks.findLast((it) => it.attempt === element.attempt && it.name === element.name);
+      if (check?.url) await vscode.env.openExternal(vscode.Uri.parse(check.url, true));
+      else if (check?.log_path) await vscode.window.showTextDocument(vscode.Uri.file(check.log_path), { preview: true });
+      else void vscode.window.showInformationMessage('This check has printed nothing yet.');
+    },
+    'ampa.showDiff': onTask(
+      { title: 'Whose changes?', none: 'No task has changed anything yet.', suits: hasDiff },
+      async ({ folder, task }) => pages.openDiff(await folder.app(), task),
+    ),
+    'ampa.openWorktree': onTask(
+      { title: 'Whose worktree?', none: 'No task has a worktree now.', suits: hasWorktree },
+      ({ task }) => openWorktree(task),
+    ),
+
+    'ampa.continueTask': onTask(
+      { title: 'Which task goes on?', none: 'There is no task to continue.', suits: (task) => isContinuable(task) && task.status !== 'queued' },
+      ({ folder, task }) => continueTask(folder, task, firstQuestion(task.id)),
+    ),
+    'ampa.answerTask': onTask(
+      { title: 'Which question?', none: 'No agent has a question.', suits: (_task, asks) => asks },
+      ({ folder, task }) => answerTask(folder, task, overview),
+    ),
+    'ampa.abortTask': onTask(
+      { title: 'Which task is aborted?', none: 'There is no task to abort.', suits: (task, asks) => isAbortable(task) && (asks || task.status !== 'success') },
+      ({ folder, task }) => abortTask(folder, task),
+    ),
+    'ampa.mergeTask': onTask(
+      { title: 'Which task is merged?', none: 'No task has finished work to merge.', suits: isMergeable },
+      ({ folder, task }) => mergeTask(folder, task),
+    ),
+    'ampa.cleanUp': async () => {
+      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Clean up in') : undefined;
+      if (folder) await cleanUp(folder, overview);
+    },
+    'ampa.copyBranch': onTask({ title: 'Whose branch name?', none: 'There is no task yet.', suits: () => true }, async ({ task }) => {
+      await vscode.env.clipboard.writeText(task.branch);
+      vscode.window.setStatusBarMessage(`$(copy) ${task.branch}`, 3000);
+    }),
+    'ampa.copyTaskId': onTask({ title: 'Whose id?', none: 'There is no task yet.', suits: () => true }, async ({ id }) => {
+      await vscode.env.clipboard.writeText(id);
+      vscode.window.setStatusBarMessage(`$(copy) ${id}`, 3000);
+    }),
+
+    'ampa.signIn': async (given) => {
+      const folder = (await requireTrust()) ? await folderFor(folders, given, 'Sign in for') : undefined;
+      if (folder) await signIn(await folder.app(), overview.task(taskIdOf(given) ?? '')?.agent);
+    },
+    'ampa.installAgent': async () => {
+      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Install an agent for') : undefined;
+      if (folder) await installAgent(await folder.app());
+    },
+    'ampa.doctor': async () => {
+      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Check the setup of') : undefined;
+      if (!folder) return;
+      const checks = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: 'AMPA: checking the setup' }, async () =>
+        (await folder.app()).doctor(),
+      );
+      await documents.show('AMPA Setup', doctorPage(folder.uri.fsPath, checks));
+    },
+    'ampa.openSettings': async () => vscode.commands.executeCommand('workbench.action.openSettings', '@ext:ampa.ampa'),
+    'ampa.manageTrust': async () => vscode.commands.executeCommand('workbench.trust.manage'),
+    'ampa.whatNow': () => whatNow(overview),
+    'ampa.showMore': async (given) => {
+      const element = typeof given === 'string' ? parseElement(given) : undefined;
+      if (element?.kind === 'more') tree.showMore(element.parent);
+    },
+  };
+}
+
+const isStart = (given: unknown): given is StartArguments => typeof given === 'object' && given !== null && 'prompt' in given;
+
+const folderFor = async (folders: Folders, given: unknown, title: string): Promise<Folder | undefined> => {
+  const id = taskIdOf(given);
+  return (id === undefined ? undefined : folders.of(id)) ?? chooseFolder(folders, title);
+};
+
+async function openWorktree(task: Task): Promise<void> {
+  if (task.worktree === null) return;
+  const uri = vscode.Uri.file(task.worktree);
+  const items = [
+    { label: '$(empty-window) In a New Window', where: 'window' },
+    { label: '$(terminal) In a Terminal', where: 'terminal' },
+  ];
+  const chosen = await vscode.window.showQuickPick(items, { title: task.title, placeHolder: task.worktree });
+  if (chosen?.where === 'window') await vscode.commands.executeCommand('vscode.openFolder', uri, { forceNewWindow: true });
+  if (chosen?.where === 'terminal') vscode.window.createTerminal({ name: task.title, cwd: uri }).show();
+}
+
+async function continueTask(folder: Folder, task: Task, question: string | null): Promise<void> {
+  const active = isActive(task.status);
+  const text = await vscode.window.showInputBox({
+    title: active ? `A message for “${task.title}”` : `Continue “${task.title}”`,
+    prompt: active ? 'The agent gets it with its next turn.' : stateSentence(task, question),
+    placeHolder: active ? 'What should it know?' : 'What should it do next? Empty: go on where it stopped',
+    ignoreFocusOut: true,
+    validateInput: (value) => (active && value.trim() === '' ? 'Say something to the agent.' : null),
+  });
+  if (text === undefined) return;
+  const app = await folder.engage();
+  const { as } = await app.continue(task.id, text.trim() === '' ? null : text.trim());
+  const said = { requeued: 'goes on', message: 'gets your message with its next turn', appended: 'starts with your words added' }[as];
+  vscode.window.setStatusBarMessage(`$(debug-continue) “${task.title}” ${said}`, 5000);
+}
+
+async function answerTask(folder: Folder, task: Task, overview: Overview): Promise<void> {
+  const [prompt] = overview.questions(task.id);
+  if (!prompt) {
+    void vscode.window.showInformationMessage('The question is not open any more.');
+    return;
+  }
+  const chosen = await vscode.window.showQuickPick(
+    [
+      { label: '$(check) Allow', description: 'once', response: 'allow' as const },
+      { label: '$(close) Refuse', description: 'the agent looks for another way', response: 'reject' as const },
+    ],
+    { title: `“${task.title}” asks: ${prompt.summary}`, placeHolder: prompt.detail || prompt.summary, ignoreFocusOut: true },
+  );
+  if (chosen) await answer(folder, prompt, chosen.response);
+}
+
+async function abortTask(folder: Folder, task: Task): Promise<void> {
+  if (task.status === 'running' || task.status === 'retrying') {
+    const chosen = await vscode.window.showWarningMessage(
+      `Abort “${task.title}”?`,
+      { modal: true, detail: 'Its agent and everything that runs for it is stopped. What it did so far stays on its branch, and Continue takes it up again.' },
+      'Abort Task',
+    );
+    if (!chosen) return;
+  }
+  const app = await folder.engage();
+  await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: `AMPA: stopping “${task.title}”` }, () => app.abort(task.id));
+}
+
+async function mergeTask(folder: Folder, task: Task): Promise<void> {
+  const base = task.base ?? 'its base';
+  const items = [
+    { label: 'Merge', description: 'keeps the commits, with a merge commit', method: 'merge' as const },
+    { label: 'Squash', description: 'one commit', method: 'squash' as const },
+    { label: 'Rebase', description: 'the commits on top of the base', method: 'rebase' as const },
+  ].flatMap((it) => [
+    { ...it, deleteBranch: false },
+    { ...it, label: `${it.label} and Delete the Branch`, deleteBranch: true },
+  ]);
+  const chosen = await vscode.window.showQuickPick(items, {
+    title: `Merge “${task.title}” into ${base}`,
+    placeHolder: task.status === 'needs_review' ? `Not green: ${stateWords(task, false)}. Merge it all the same?` : `${task.branch} into ${base}`,
+  });
+  if (!chosen) return;
+  const app = await folder.engage();
+  await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: `AMPA: merging “${task.title}”` }, () =>
+    app.merge(task.id, { method: chosen.method, deleteBranch: chosen.deleteBranch }),
+  );
+  vscode.window.setStatusBarMessage(`$(git-merge) “${task.title}” is in ${base}`, 5000);
+}
+
+async function cleanUp(folder: Folder, overview: Overview): Promise<void> {
+  const items = [
+    { label: 'Ended Two Weeks Ago or Earlier', days: 14, force: false },
+    { label: 'Ended a Week Ago or Earlier', days: 7, force: false },
+    { label: 'All Ended Tasks', days: 0, force: false },
+    { label: 'All Ended Tasks, Also Unsaved Work', description: 'loses what is not committed or pushed', days: 0, force: true },
+  ];
+  const chosen = await vscode.window.showQuickPick(items, { title: 'Clean Up', placeHolder: 'Removes worktrees and logs; branches and the list of tasks stay' });
+  if (!chosen) return;
+  if (chosen.force) {
+    const detail = 'Worktrees of ended tasks are removed with everything in them that is not committed or pushed.';
+    if (!(await vscode.window.showWarningMessage('Remove unsaved work too?', { modal: true, detail }, 'Remove'))) return;
+  }
+  const app = await folder.app();
+  const report = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: 'AMPA: cleaning up' }, () =>
+    app.clean({ olderThanDays: chosen.days, force: chosen.force }),
+  );
+  const count = (n: number, one: string): string => `${n} ${one}${n === 1 ? '' : 's'}`;
+  const kept = report.kept.map(({ id, why }) => `${overview.task(id)?.title ?? id}: ${why}`);
+  void vscode.window.showInformationMessage(
+    `Removed ${count(report.worktrees, 'worktree')} and ${count(report.logs, 'log')}.${kept.length > 0 ? ` Kept: ${kept.slice(0, 3).join('; ')}${kept.length > 3 ? ` and ${kept.length - 3} more` : ''}.` : ''}`,
+  );
+}
+
+async function signIn(app: App, name: string | undefined): Promise<void> {
+  const found = (await app.agents()).filter((it) => it.found);
+  const items = found.map((agent) => ({ label: agent.title, description: agent.login, agent }));
+  const agent =
+    found.find((it) => it.name === name) ??
+    (await vscode.window.showQuickPick(items, { title: 'Sign in to', placeHolder: found.length > 0 ? 'It opens in a terminal' : 'No agent was found on PATH' }))?.agent;
+  if (!agent) return;
+  const terminal = vscode.window.createTerminal({ name: `Sign in to ${agent.title}` });
+  terminal.show();
+  terminal.sendText(agent.login);
+}
+
+/** The command is put into a terminal; the person runs it. */
+async function installAgent(app: App): Promise<void> {
+  const items = (await app.agents()).map((agent) => ({
+    label: agent.title,
+    description: agent.found ? `found: ${agent.path}` : agent.install,
+    agent,
+  }));
+  const chosen = await vscode.window.showQuickPick(items, { title: 'Install an agent', placeHolder: 'The command is put into a terminal, for you to run' });
+  if (!chosen) return;
+  const terminal = vscode.window.createTerminal({ name: `Install ${chosen.agent.title}` });
+  terminal.show();
+  terminal.sendText(chosen.agent.install, false);
+}
+
+/** The status bar's menu: what makes sense now, the urgent first. */
+async function whatNow(overview: Overview): Promise<void> {
+  interface Item extends vscode.QuickPickItem {
+    command?: CommandId | 'ampa.tasks.focus';
+    id?: string;
+  }
+  const row = (task: Task): Item => ({
+    label: task.title,
+    description: stateWords(task, overview.questions(task.id).length > 0),
+    command: overview.questions(task.id).length > 0 ? 'ampa.answerTask' : 'ampa.showTask',
+    id: task.id,
+  });
+  const section = (label: string, items: Item[]): Item[] =>
+    items.length === 0 ? [] : [{ label, kind: vscode.QuickPickItemKind.Separator }, ...items];
+  const needing = relevantTasks(overview, (task, asks) => asks || task.status === 'needs_review' || task.status === 'error');
+  const active = relevantTasks(overview, (task, asks) => isActive(task.status) && !asks);
+  const green = relevantTasks(overview, (task) => task.status === 'success' && isMergeable(task));
+  const items: Item[] = [
+    ...section('Needs you', needing.slice(0, 8).map(row)),
+    ...section('At work', active.slice(0, 8).map(row)),
+    ...section('Green, not merged', green.slice(0, 5).map(row)),
+    ...section('AMPA', [
+      { label: '$(add) Start Task…', command: 'ampa.startTask' },
+      { label: '$(list-tree) Show Tasks', command: 'ampa.tasks.focus' },
+      { label: '$(checklist) Check Setup', command: 'ampa.doctor' },
+      { label: '$(gear) Settings', command: 'ampa.openSettings' },
+    ]),
+  ];
+  const chosen = await vscode.window.showQuickPick(items, { title: 'AMPA', placeHolder: 'What now?' });
+  if (chosen?.command) await vscode.commands.executeCommand(chosen.command, ...(chosen.id ? [chosen.id] : []));
+}

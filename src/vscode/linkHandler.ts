@@ -1,0 +1,64 @@
+/** Opens links to tasks, also those of a folder that has to be opened first. */
+import * as vscode from 'vscode';
+import { requireTrust } from './choose.ts';
+import type { Folder, Folders } from './folders.ts';
+import { parseLink } from './links.ts';
+
+const KEY = 'ampa.link';
+/** A link that waits for its folder is not remembered for longer. */
+const WAIT_MS = 10 * 60_000;
+
+interface Waiting {
+  id: string;
+  folder: string;
+  at: number;
+}
+
+export interface LinkHandler extends vscode.UriHandler {
+  /** Opens the task that this window was opened for, if it was. */
+  resume(): Promise<void>;
+}
+
+export function createLinkHandler(
+  memory: vscode.Memento,
+  folders: Folders,
+  openTask: (id: string, folder: Folder) => Promise<void>,
+): LinkHandler {
+  /** By task, where the engine already knows it, else by asking each folder's store. */
+  const find = async (id: string): Promise<Folder | undefined> => {
+    await folders.wake();
+    return folders.of(id);
+  };
+  const elsewhere = async (id: string, folder: string): Promise<void> => {
+    const uri = vscode.Uri.parse(folder);
+    const chosen = await vscode.window.showInformationMessage(`This task belongs to ${uri.fsPath}.`, 'Open in New Window', 'Open Here');
+    if (!chosen) return;
+    const waiting: Waiting = { id, folder: uri.toString(), at: Date.now() };
+    await memory.update(KEY, waiting);
+    await vscode.commands.executeCommand('vscode.openFolder', uri, { forceNewWindow: chosen === 'Open in New Window' });
+  };
+  return {
+    async handleUri(uri) {
+      const link = parseLink(uri.path, uri.query);
+      if (link.kind === 'invalid') {
+        await vscode.window.showWarningMessage(link.why);
+        return;
+      }
+      if (!(await requireTrust())) return;
+      const folder = await find(link.id);
+      if (folder) return openTask(link.id, folder);
+      const isHere = link.folder === null || folders.of(vscode.Uri.parse(link.folder)) !== undefined;
+      if (isHere) await vscode.window.showWarningMessage(`There is no task ${link.id} in this window.`);
+      else await elsewhere(link.id, link.folder ?? '');
+    },
+    async resume() {
+      const waiting = memory.get<Waiting>(KEY);
+      if (!waiting || Date.now() - waiting.at > WAIT_MS) return;
+      const here = folders.of(vscode.Uri.parse(waiting.folder));
+      if (!here || !vscode.workspace.isTrusted) return;
+      await memory.update(KEY, undefined);
+      const folder = await find(waiting.id);
+      if (folder) await openTask(waiting.id, folder);
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { statusText, statusTooltip, type StatusInput } from '../../src/vscode/statusText.ts';
+
+const idle: StatusInput = { running: 0, queued: 0, needs: 0, problems: [] };
+const of = (changes: Partial<StatusInput>): string => statusText({ ...idle, ...changes }).text;
+
+describe('The status bar', () => {
+  it('says what goes on', () => {
+    assert.equal(of({}), '$(pulse) AMPA');
+    assert.equal(of({ running: 2 }), '$(sync~spin) 2 running');
+    assert.equal(of({ running: 2, needs: 1 }), '$(sync~spin) 2 running · 1 needs you');
+    assert.equal(of({ needs: 2 }), '$(bell-dot) 2 need you');
+    assert.equal(of({ queued: 3 }), '$(pulse) AMPA 3 queued');
+    assert.equal(of({ problems: ['stalled'] }), '$(warning) AMPA not working');
+  });
+
+  it('warns only where a person is needed or the engine does not work', () => {
+    assert.equal(statusText({ ...idle, running: 2, queued: 4 }).warning, false);
+    assert.equal(statusText({ ...idle, needs: 1 }).warning, true);
+    assert.equal(statusText({ ...idle, problems: ['x'] }).warning, true);
+  });
+
+  it('can be heard', () => {
+    assert.equal(statusText(idle).label, 'AMPA: idle');
+    assert.equal(statusText({ ...idle, running: 1, needs: 1 }).label, 'AMPA: 1 running · 1 needs you');
+  });
+
+  it('names live hosts with their last beat, problems and notices in its tooltip', () => {
+    const host = { id: 'h', kind: 'daemon' as const, pid: 7, machine: 'm', startedAt: '', lastBeat: 1000, live: true };
+    const text = statusTooltip({ ...idle, problems: ['It *stalled*'] }, [host, { ...host, pid: 8, live: false }], ['Restored'], 13_000);
+    assert.match(text, /Daemon 7, beat 12s ago/);
+    assert.doesNotMatch(text, /Daemon 8/);
+    assert.match(text, /\$\(warning\) It \\\*stalled\\\*/);
+    assert.match(text, /\$\(info\) Restored/);
+  });
+});

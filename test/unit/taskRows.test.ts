@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { REASONS, type Reason } from '../../src/tasks/reasons.ts';
+import { PHASES, STATUSES } from '../../src/tasks/task.ts';
+import { TOKENS, tokensOf } from '../../src/vscode/abilities.ts';
+import { attemptRow, checkRow, dayRow, duration, escapeMarkdown, stateSentence, stateWords, taskRow } from '../../src/vscode/taskRows.ts';
+import { editorTask } from '../support/editorTasks.ts';
+
+describe('The row of a task', () => {
+  it('says what it does, the attempt and the agent', () => {
+    const task = editorTask({ status: 'running', phase: 'checks', attempts: 2 });
+    assert.equal(taskRow(task, null, null).description, 'checking · 2/3 · claude');
+    assert.equal(taskRow(task, null, 'shop').description, 'checking · 2/3 · claude · shop');
+    assert.equal(taskRow(task, 'Run npm install', null).description, 'has a question · 2/3 · claude');
+    assert.equal(taskRow(editorTask({ status: 'queued', attempts: 0 }), null, null).description, 'waiting · claude');
+  });
+
+  it('has words, a sentence and an icon for every state', () => {
+    for (const status of STATUSES) {
+      for (const phase of [null, ...PHASES]) {
+        const task = editorTask({ status, phase, reason: status === 'error' ? 'internal' : null });
+        assert.ok(stateWords(task, false).length > 3);
+        assert.match(stateSentence(task, null), /[.…]$|needs_review|aborted/);
+        assert.ok(taskRow(task, null, null).icon);
+      }
+    }
+    for (const reason of Object.keys(REASONS) as Reason[]) {
+      const task = editorTask({ status: REASONS[reason].status, reason });
+      assert.ok(taskRow(task, null, null).tooltip.includes(escapeMarkdown(REASONS[reason].sentence)), reason);
+    }
+  });
+
+  it('offers what its state allows', () => {
+    const of = (...it: Parameters<typeof editorTask>): string => tokensOf(editorTask(...it), false).join(' ');
+    assert.equal(of(), 'task ended success abortable continuable mergeable hasWorktree hasDiff hasLog');
+    assert.equal(of({ merged_at: '2026-01-15T12:00:00.000Z', worktree: null }), 'task ended success merged hasDiff hasLog');
+    assert.equal(
+      of({ status: 'queued', attempts: 0, worktree: null, worktree_ready: false, head_sha: null }),
+      'task active queued abortable continuable',
+    );
+    assert.match(of({ status: 'error', reason: 'agent_auth' }), /\bneedsPerson\b.*\bsignIn\b/);
+    assert.doesNotMatch(of({ head_sha: 'a'.repeat(40) }), /mergeable|hasDiff/, 'nothing to merge');
+    assert.doesNotMatch(of({ base: null }), /mergeable/, 'no branch to merge into');
+  });
+
+  it('uses only the tokens that the menus know', () => {
+    const known = new Set<string>(TOKENS);
+    for (const status of STATUSES) for (const token of tokensOf(editorTask({ status }), true)) assert.ok(known.has(token), token);
+  });
+
+  it('shows other people’s texts as they are, in its tooltip', () => {
+    const task = editorTask({ title: 'Fix [link](command:evil) <img src=x> `code`', summary: '# Big\n- list $(zap)' });
+    const { tooltip } = taskRow(task, null, null);
+    assert.doesNotMatch(tooltip, /\[link\]\(|<img|\n# |\n- |\$\(zap/);
+  });
+});
+
+describe('The rows below a task', () => {
+  const task = editorTask({ status: 'running', phase: 'agent', attempts: 2 });
+  const attempt = {
+    task_id: task.id, number: 1, prompt: '', started_at: '2026-01-15T12:00:00.000Z', ended_at: '2026-01-15T12:01:05.000Z',
+    outcome: 'completed' as const, summary: null, error: null, head_sha: null, cost_usd: null, input_tokens: null, output_tokens: null,
+  };
+
+  it('say how an attempt ended and how long it took', () => {
+    assert.equal(attemptRow(attempt, task, false, 0).description, 'agent done · 1m 05s');
+    assert.equal(attemptRow({ ...attempt, outcome: 'stalled' }, task, false, 0).description, 'agent stalled · 1m 05s');
+    const open = { ...attempt, number: 2, ended_at: null, outcome: null };
+    assert.equal(attemptRow(open, task, true, 0).description, 'agent running');
+    assert.equal(attemptRow(open, { ...task, status: 'aborted', phase: null }, true, 0).description, 'agent interrupted');
+  });
+
+  it('show a check with its state, duration and failing lines', () => {
+    const row = checkRow({
+      task_id: task.id, attempt: 1, sha: 'b', name: 'npm test', provider: 'local', state: 'failure',
+      started_at: '2026-01-15T12:00:00.000Z', ended_at: '2026-01-15T12:00:09.000Z', url: null, excerpt: 'not ok 1 ```', log_path: '/l',
+    });
+    assert.equal(row.description, 'red · 9s');
+    assert.match(row.tooltip, /````text\nnot ok 1 ```\n````/);
+    assert.equal(row.command, 'ampa.showCheck');
+  });
+
+  it('name the day', () => {
+    assert.deepEqual(
+      ['2026-01-15', '2026-01-14', '2026-01-13'].map((day) => dayRow(day, 1, '2026-01-15', '2026-01-14')).map((it) => [it.label, it.collapsible]).slice(0, 2),
+      [['Today', 'expanded'], ['Yesterday', 'collapsed']],
+    );
+    assert.match(dayRow('2026-01-13', 1, '2026-01-15', '2026-01-14').label, /2026/);
+  });
+
+  it('write durations for people', () => {
+    assert.deepEqual([0, 9400, 65_000, 3_600_000 + 180_000].map(duration), ['0s', '9s', '1m 05s', '1h 03m']);
+  });
+});
