@@ -68,14 +68,16 @@ async function membersOf(
   for (const row of verified) add(row);
   // A group's number is not given to others while the group has a member, be it a zombie.
   const ours = new Set([...(target.groups ?? []), ...target.refs.map((ref) => ref.pid)]);
-  const groups = new Set(verified.map((row) => row.pgid).filter((pgid) => ours.has(pgid)));
+  // A group that holds one of the spared is never signalled as a whole: it would take them along.
+  const mixed = new Set([...spared].map((pid) => byPid.get(pid)?.pgid));
+  const groups = new Set(verified.map((row) => row.pgid).filter((pgid) => ours.has(pgid) && !mixed.has(pgid)));
   for (const row of rows) if (groups.has(row.pgid)) add(row);
   for (const marker of target.markers) for (const pid of await markedPids(rows, marker)) add(byPid.get(pid));
 
   for (const row of members.values()) known.set(row.pid, row.startTime);
   return {
     alive: [...members.values()].filter((row) => !row.zombie),
-    groups: [...groups].filter((pgid) => !spared.has(pgid)),
+    groups: [...groups],
   };
 }
 
