@@ -109,7 +109,7 @@ export interface AgentTurn {
 export interface TurnOutcome {
   outcome: 'completed' | 'failed' | 'cancelled';
   session: string | null;
-  /** The session could not be resumed; a new one was begun. */
+  /** The given session was taken up again; false where a new one was begun. */
   resumed: boolean;
   summary: string | null;
   /** What went wrong, for people; set when failed. */
