@@ -18,7 +18,10 @@ export async function abortTask(store: EngineStore, id: string, now: () => numbe
   const deadline = now() + PATIENCE_MS;
   for (let task: Task | undefined = asked; task; task = await store.tasks.get(id)) {
     if (task.status === 'aborted') return task;
-    const unheld = !isActive(task.status) || task.status === 'queued' || (await isOwnerDead(store.hosts, task.owner, task.lease_expires_at, now));
+    const unheld =
+      !isActive(task.status) ||
+      task.status === 'queued' ||
+      (await isOwnerDead(store.hosts, task.owner, task.lease_expires_at, now));
     if (unheld) {
       if (await stopUnheld(store, task)) continue;
     } else if (now() > deadline) {
@@ -43,7 +46,11 @@ async function stopUnheld(store: EngineStore, task: Task): Promise<boolean> {
 async function endCarrier(store: EngineStore, task: Task): Promise<void> {
   const host = task.owner === null ? undefined : await store.hosts.host(task.owner);
   if (!host || host.kind !== 'carrier') {
-    throw new AmpaError('external', `the process that carries task ${task.id} does not answer`, `End it by hand${host ? ` (pid ${host.pid} on ${host.machine})` : ''} and abort again.`);
+    throw new AmpaError(
+      'external',
+      `the process that carries task ${task.id} does not answer`,
+      `End it by hand${host ? ` (pid ${host.pid} on ${host.machine})` : ''} and abort again.`,
+    );
   }
   await endProcesses({ refs: [{ pid: host.pid, startTime: host.start_time }], markers: [] }, { graceMs: 500 });
 }

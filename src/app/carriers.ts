@@ -25,7 +25,11 @@ export interface CarrierCredentials {
 /** Marks the processes of one claim: a taker can tell its predecessor's from its own. */
 const markerOf = (taskId: string, token: number): string => `${taskId}:${token}`;
 
-export function processesOfClaim(store: HostStore, baseEnv: Readonly<Record<string, string>>, claim: Claim): TaskProcesses {
+export function processesOfClaim(
+  store: HostStore,
+  baseEnv: Readonly<Record<string, string>>,
+  claim: Claim,
+): TaskProcesses {
   return createTaskProcesses({
     owner: markerOf(claim.taskId, claim.token),
     baseEnv,
@@ -53,7 +57,12 @@ export async function reapPredecessors(store: HostStore, taskId: string, token: 
   for (const earlier of tokens) {
     const records = rows
       .filter((row) => row.token === earlier && row.boot_id === bootId && row.pid_namespace === pidNamespace)
-      .map((row) => ({ pid: row.pid, startTime: row.start_time, bootId: row.boot_id, pidNamespace: row.pid_namespace }));
+      .map((row) => ({
+        pid: row.pid,
+        startTime: row.start_time,
+        bootId: row.boot_id,
+        pidNamespace: row.pid_namespace,
+      }));
     if (earlier > 0) await reap(records, markerOf(taskId, earlier));
   }
   for (const row of rows) await store.forgetProcess(taskId, row.pid);
@@ -62,14 +71,29 @@ export async function reapPredecessors(store: HostStore, taskId: string, token: 
 /** Starts the detached process that carries a claimed task. */
 export async function startCarrier(
   command: CarrierCommand,
-  options: { workspace: string; logDir: string; env: Readonly<Record<string, string>>; credentials: CarrierCredentials },
+  options: {
+    workspace: string;
+    logDir: string;
+    env: Readonly<Record<string, string>>;
+    credentials: CarrierCredentials;
+  },
   claim: Claim,
 ): Promise<void> {
   const dir = path.join(options.logDir, claim.taskId);
   fs.mkdirSync(dir, { recursive: true });
   await spawnDetachedCarrier({
     execPath: command.execPath,
-    args: [...command.args, 'work', claim.taskId, '--workspace', options.workspace, '--owner', claim.owner, '--token', String(claim.token)],
+    args: [
+      ...command.args,
+      'work',
+      claim.taskId,
+      '--workspace',
+      options.workspace,
+      '--owner',
+      claim.owner,
+      '--token',
+      String(claim.token),
+    ],
     cwd: options.workspace,
     env: { ...options.env, ...command.env },
     logFile: path.join(dir, 'carrier.log'),

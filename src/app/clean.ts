@@ -17,7 +17,10 @@ export interface CleanDeps {
  * Removes worktrees and logs of tasks that ended `olderThanDays` ago or earlier; their branches and
  * rows stay. A worktree with anything uncommitted or unpushed is kept unless `force`.
  */
-export async function cleanTasks(deps: CleanDeps, options: { olderThanDays: number; force: boolean }): Promise<CleanReport> {
+export async function cleanTasks(
+  deps: CleanDeps,
+  options: { olderThanDays: number; force: boolean },
+): Promise<CleanReport> {
   const before = deps.now() - options.olderThanDays * 24 * 3600_000;
   const { tasks } = await deps.board.list({ statuses: ['success', 'needs_review', 'aborted', 'error'] });
   const report: CleanReport = { worktrees: 0, logs: 0, kept: [] };

@@ -16,12 +16,17 @@ interface OptionMeta {
   hidden?: true;
 }
 
-const option = <T extends z.ZodType>(type: T, help: string, meta: OptionMeta = {}): T => type.describe(help).meta({ ...meta, description: help }) as T;
+const option = <T extends z.ZodType>(type: T, help: string, meta: OptionMeta = {}): T =>
+  type.describe(help).meta({ ...meta, description: help }) as T;
 const flag = (help: string, short?: string) => option(z.boolean().optional(), help, short ? { short } : {});
-const text = (help: string, value: string, short?: string) => option(z.string().optional(), help, short ? { value, short } : { value });
+const text = (help: string, value: string, short?: string) =>
+  option(z.string().optional(), help, short ? { value, short } : { value });
 const count = (help: string, value = 'N') =>
   option(z.string().regex(/^\d+$/, 'is not a whole number').transform(Number).optional(), help, { value });
-const taskId = option(z.string(), 'Id of the task, or an unambiguous part of its beginning or end.', { value: 'ID', positional: true });
+const taskId = option(z.string(), 'Id of the task, or an unambiguous part of its beginning or end.', {
+  value: 'ID',
+  positional: true,
+});
 
 const statuses = option(
   z
@@ -29,7 +34,8 @@ const statuses = option(
     .transform((list, context): Status[] => {
       const names = list.split(',').map((name) => name.trim());
       const unknown = names.filter((name) => !STATUSES.includes(name as Status));
-      if (unknown.length > 0) context.addIssue({ code: 'custom', message: `names ${unknown.join(', ')}; there are ${STATUSES.join(', ')}` });
+      if (unknown.length > 0)
+        context.addIssue({ code: 'custom', message: `names ${unknown.join(', ')}; there are ${STATUSES.join(', ')}` });
       return names as Status[];
     })
     .optional(),
@@ -58,7 +64,9 @@ const none = z.object({});
 
 export const COMMANDS = {
   start: {
-    id: 'startTask', palette: 'Start Task…', cli: ['start'],
+    id: 'startTask',
+    palette: 'Start Task…',
+    cli: ['start'],
     summary: 'Records a task; a host carries it to green checks in a worktree and branch of its own.',
     args: z.object({
       task: text('What the agent should do.', 'TEXT'),
@@ -76,7 +84,9 @@ export const COMMANDS = {
     example: 'ampa start --task "Make the date parser accept ISO weeks" --checks "npm test"',
   },
   ls: {
-    id: 'listTasks', palette: null, cli: ['ls', 'list'],
+    id: 'listTasks',
+    palette: null,
+    cli: ['ls', 'list'],
     summary: 'Lists your tasks, newest first.',
     args: z.object({
       all: flag("Everyone's tasks, not only yours."),
@@ -87,13 +97,17 @@ export const COMMANDS = {
     example: 'ampa ls --status running,needs_review',
   },
   show: {
-    id: 'showTask', palette: 'Show Task', cli: ['show'],
+    id: 'showTask',
+    palette: 'Show Task',
+    cli: ['show'],
     summary: 'Shows one task with its attempts, checks and history.',
     args: z.object({ id: taskId }),
     example: 'ampa show 7QX2',
   },
   logs: {
-    id: 'showLog', palette: 'Show Log', cli: ['logs'],
+    id: 'showLog',
+    palette: 'Show Log',
+    cli: ['logs'],
     summary: "Prints the agent's and the worker's output.",
     args: z.object({
       id: taskId,
@@ -105,8 +119,11 @@ export const COMMANDS = {
     example: 'ampa logs 7QX2 -f',
   },
   continue: {
-    id: 'continueTask', palette: 'Continue Task…', cli: ['continue'],
-    summary: 'Gives a task another round on the same branch, worktree and agent session; an active task gets the text as a message.',
+    id: 'continueTask',
+    palette: 'Continue Task…',
+    cli: ['continue'],
+    summary:
+      'Gives a task another round on the same branch, worktree and agent session; an active task gets the text as a message.',
     args: z.object({
       id: taskId,
       message: text('What to do next. Without it the task goes on where it stopped.', 'TEXT', 'm'),
@@ -115,55 +132,76 @@ export const COMMANDS = {
     example: 'ampa continue 7QX2 -m "Keep the old function as an alias"',
   },
   abort: {
-    id: 'abortTask', palette: 'Abort Task', cli: ['abort'],
+    id: 'abortTask',
+    palette: 'Abort Task',
+    cli: ['abort'],
     summary: 'Stops a task: its processes are gone when the command returns.',
     args: z.object({ id: taskId }),
     example: 'ampa abort 7QX2',
   },
   diff: {
-    id: 'showDiff', palette: 'Show Diff', cli: ['diff'],
+    id: 'showDiff',
+    palette: 'Show Diff',
+    cli: ['diff'],
     summary: 'Prints the difference between base and branch.',
     args: z.object({ id: taskId }),
     example: 'ampa diff 7QX2 | less',
   },
   merge: {
-    id: 'mergeTask', palette: 'Merge Task…', cli: ['merge'],
+    id: 'mergeTask',
+    palette: 'Merge Task…',
+    cli: ['merge'],
     summary: 'Merges the branch into its base and pushes that, never forced.',
     args: z.object({
       id: taskId,
-      method: option(z.enum(['squash', 'merge', 'rebase']).optional(), 'How; default merge.', { value: 'squash|merge|rebase' }),
+      method: option(z.enum(['squash', 'merge', 'rebase']).optional(), 'How; default merge.', {
+        value: 'squash|merge|rebase',
+      }),
       deleteBranch: flag('Delete the branch afterwards.'),
     }),
     example: 'ampa merge 7QX2 --method squash',
     refusedInTask: true,
   },
   clean: {
-    id: 'cleanUp', palette: 'Clean Up Ended Tasks…', cli: ['clean'],
+    id: 'cleanUp',
+    palette: 'Clean Up Ended Tasks…',
+    cli: ['clean'],
     summary: 'Removes worktrees and logs of tasks that ended; what is uncommitted or unpushed is kept.',
-    args: z.object({ olderThan: count('Only tasks that ended so many days ago or earlier; default 14.', 'DAYS'), force: flag('Also worktrees with uncommitted or unpushed work.') }),
+    args: z.object({
+      olderThan: count('Only tasks that ended so many days ago or earlier; default 14.', 'DAYS'),
+      force: flag('Also worktrees with uncommitted or unpushed work.'),
+    }),
     example: 'ampa clean --older-than 7',
   },
   config: {
-    id: 'openSettings', palette: 'Open Settings', cli: ['config'],
+    id: 'openSettings',
+    palette: 'Open Settings',
+    cli: ['config'],
     summary: 'Prints every knob with its value and where that comes from.',
     args: none,
     example: 'ampa config --json',
   },
   trust: {
-    id: 'manageTrust', palette: 'Manage Workspace Trust', cli: ['trust'],
-    summary: "Trusts this folder and its remote: checks and setup commands found in it may run.",
+    id: 'manageTrust',
+    palette: 'Manage Workspace Trust',
+    cli: ['trust'],
+    summary: 'Trusts this folder and its remote: checks and setup commands found in it may run.',
     args: z.object({ revoke: flag('Take it back.') }),
     example: 'ampa trust',
     refusedInTask: true,
   },
   doctor: {
-    id: 'doctor', palette: 'Check Setup', cli: ['doctor'],
+    id: 'doctor',
+    palette: 'Check Setup',
+    cli: ['doctor'],
     summary: 'Checks git, agents, state folder, database and settings; each problem with its fix.',
     args: none,
     example: 'ampa doctor',
   },
   daemon: {
-    id: 'daemon', palette: null, cli: ['daemon'],
+    id: 'daemon',
+    palette: null,
+    cli: ['daemon'],
     summary: 'Runs the engine without an editor.',
     args: z.object({
       startScheduler: flag('Run until a signal.'),
@@ -172,7 +210,10 @@ export const COMMANDS = {
     example: 'ampa daemon --until-idle',
   },
   work: {
-    id: 'work', palette: null, cli: ['work'], hidden: true,
+    id: 'work',
+    palette: null,
+    cli: ['work'],
+    hidden: true,
     summary: "A task's carrier; not for people.",
     args: z.object({ id: taskId, owner: text('Owner of the claim.', 'ID'), token: count('Its fencing token.') }),
     example: 'ampa work ID',
@@ -213,7 +254,9 @@ export function usageOf(command: Command): string {
   const parts = optionsOf(command)
     .filter((it) => !it.hidden)
     .map((it) => {
-      const name = it.positional ? it.flag : `${it.short ? `-${it.short}, ` : ''}${it.flag}${it.boolean ? '' : ` ${it.value}`}`;
+      const name = it.positional
+        ? it.flag
+        : `${it.short ? `-${it.short}, ` : ''}${it.flag}${it.boolean ? '' : ` ${it.value}`}`;
       return it.required ? name : `[${name}]`;
     });
   return ['ampa', command.cli?.[0] ?? command.id, ...parts].join(' ');

@@ -95,7 +95,13 @@ export async function createApp(options: AppOptions): Promise<App> {
     config: () => resolved,
     trusted: () => trusted,
     resolveAgent: (name, permissions) =>
-      resolveAgent({ name, permissions, find, customCommand: resolved.values.agentCommand || undefined, customType: resolved.values.agentType }),
+      resolveAgent({
+        name,
+        permissions,
+        find,
+        customCommand: resolved.values.agentCommand || undefined,
+        customType: resolved.values.agentType,
+      }),
     workspaceRepo: repo?.root ?? null,
     cloneUrl: (url) => git.repository.cloneBare(url, paths.repos),
     now,
@@ -154,7 +160,8 @@ export async function createApp(options: AppOptions): Promise<App> {
       it.watcher.poke();
       return landed;
     },
-    clean: async (how) => cleanTasks({ board: (await engine.writable()).board, repository: git.repository, logs: paths.logs, now }, how),
+    clean: async (how) =>
+      cleanTasks({ board: (await engine.writable()).board, repository: git.repository, logs: paths.logs, now }, how),
     async answer(promptId, response, by) {
       const it = await engine.writable();
       const first = await it.board.answerPrompt(promptId, response, by);
@@ -173,7 +180,12 @@ export async function createApp(options: AppOptions): Promise<App> {
       const { task } = await app.show(id);
       const { repo: root, head_sha: head, base_sha: start } = task;
       if (!head || !start) return { base: start ?? '', head: head ?? '', repo: root, files: [] };
-      return { base: await git.repository.mergeBaseOf(task, head), head, repo: root, files: await git.tasks.changedFiles(task, head) };
+      return {
+        base: await git.repository.mergeBaseOf(task, head),
+        head,
+        repo: root,
+        files: await git.tasks.changedFiles(task, head),
+      };
     },
     async diff(id) {
       const { task } = await app.show(id);

@@ -49,8 +49,18 @@ export async function runDoctor(deps: DoctorDeps): Promise<DoctorCheck[]> {
     add('repository', false, `${workspace.root} is not a git repository`, 'Run git init and make a first commit.');
   }
   const found = deps.agents.filter((agent) => agent.found);
-  add('agents', found.length > 0, found.length > 0 ? found.map((agent) => `${agent.name} (${agent.path})`).join(', ') : 'none on PATH', `Install one: ${deps.agents[0]?.install ?? ''}`);
-  add('trust', deps.trusted, deps.trusted ? 'this folder is trusted' : 'this folder is not trusted: checks and setup found in it are not run', 'ampa trust');
+  add(
+    'agents',
+    found.length > 0,
+    found.length > 0 ? found.map((agent) => `${agent.name} (${agent.path})`).join(', ') : 'none on PATH',
+    `Install one: ${deps.agents[0]?.install ?? ''}`,
+  );
+  add(
+    'trust',
+    deps.trusted,
+    deps.trusted ? 'this folder is trusted' : 'this folder is not trusted: checks and setup found in it are not run',
+    'ampa trust',
+  );
   await attempt('native module', 'Install the package that was made for this platform.', () => nativeBindingPath());
   await attempt('state folder', `Make ${path.dirname(workspace.stateDir)} writable.`, () => {
     const dir = nearestExisting(workspace.stateDir);
@@ -64,8 +74,19 @@ export async function runDoctor(deps: DoctorDeps): Promise<DoctorCheck[]> {
   });
   const dotenv = path.join(workspace.stateDir, '.env');
   const mode = fs.statSync(dotenv, { throwIfNoEntry: false })?.mode;
-  if (mode !== undefined && process.platform !== 'win32') add('.env', (mode & 0o077) === 0, (mode & 0o077) === 0 ? `${dotenv}: only yours` : `${dotenv} can be read by others`, `chmod 600 ${dotenv}`);
-  add('configuration', config.warnings.length === 0, config.warnings.length === 0 ? 'no warnings' : config.warnings.join('; '), '`ampa config` shows every value and its source.');
+  if (mode !== undefined && process.platform !== 'win32')
+    add(
+      '.env',
+      (mode & 0o077) === 0,
+      (mode & 0o077) === 0 ? `${dotenv}: only yours` : `${dotenv} can be read by others`,
+      `chmod 600 ${dotenv}`,
+    );
+  add(
+    'configuration',
+    config.warnings.length === 0,
+    config.warnings.length === 0 ? 'no warnings' : config.warnings.join('; '),
+    '`ampa config` shows every value and its source.',
+  );
   return checks;
 }
 

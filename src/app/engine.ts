@@ -58,7 +58,10 @@ export function createEngine(deps: EngineDeps) {
     opened ??= openEngineStore(workspace, paths, now, newId, say).then(
       (it) => {
         for (const notice of it.database.notices) say(notice);
-        if (it.foreign) say(`The host on ${it.foreign} works on this folder, so this one only reads: the database does not cross machines.`);
+        if (it.foreign)
+          say(
+            `The host on ${it.foreign} works on this folder, so this one only reads: the database does not cross machines.`,
+          );
         return it;
       },
       (error: unknown) => {
@@ -74,7 +77,11 @@ export function createEngine(deps: EngineDeps) {
   async function writable(): Promise<EngineStore> {
     const it = await store();
     if (!it.foreign) return it;
-    throw new AmpaError('read_only', `a host on ${it.foreign} works on this folder; here it can only be read`, `Do it there, or stop that host and wait ${GONE_MS / 1000} s.`);
+    throw new AmpaError(
+      'read_only',
+      `a host on ${it.foreign} works on this folder; here it can only be read`,
+      `Do it there, or stop that host and wait ${GONE_MS / 1000} s.`,
+    );
   }
 
   const slots = (): number => deps.config().maxConcurrentTasks;
@@ -92,7 +99,9 @@ export function createEngine(deps: EngineDeps) {
     worktreeParent(task) {
       const { worktreesDir } = deps.config();
       return {
-        preferred: worktreesDir ? path.resolve(workspace.root, worktreesDir) : `${task.repo.replace(/[\\/]+$/, '')}.worktrees`,
+        preferred: worktreesDir
+          ? path.resolve(workspace.root, worktreesDir)
+          : `${task.repo.replace(/[\\/]+$/, '')}.worktrees`,
         fallback: path.join(workspace.stateDir, 'worktrees'),
       };
     },
@@ -105,7 +114,11 @@ export function createEngine(deps: EngineDeps) {
     clock: wallClock,
     newOwner: newId,
     startCarrier: (claim) =>
-      startCarrier(deps.carrier, { workspace: workspace.root, logDir: paths.logs, env: childEnv, credentials: { config: deps.config() } }, claim),
+      startCarrier(
+        deps.carrier,
+        { workspace: workspace.root, logDir: paths.logs, env: childEnv, credentials: { config: deps.config() } },
+        claim,
+      ),
     isDead: (owner, lease) => isOwnerDead(it.hosts, owner, lease, now),
     onChange: it.watcher.onChange,
     slots,
@@ -127,7 +140,8 @@ export function createEngine(deps: EngineDeps) {
   /** Claims a queued task, or takes over one whose holder is gone; undefined when neither is possible now. */
   async function claim(it: EngineStore, task: Task): Promise<Claim | undefined> {
     if (task.status === 'queued') return it.tasks.claimQueued(task.id, newId(), slots());
-    if (!isActive(task.status) || !(await isOwnerDead(it.hosts, task.owner, task.lease_expires_at, now))) return undefined;
+    if (!isActive(task.status) || !(await isOwnerDead(it.hosts, task.owner, task.lease_expires_at, now)))
+      return undefined;
     return it.tasks.takeOver(task.id, task.token, newId());
   }
 

@@ -23,7 +23,8 @@ export interface EngineStore {
 
 /** A store or a backup of one exists. */
 export const storeExists = (paths: StatePaths): boolean =>
-  fs.existsSync(paths.database) || (fs.existsSync(paths.backups) && fs.readdirSync(paths.backups).some((name) => name.endsWith('.db')));
+  fs.existsSync(paths.database) ||
+  (fs.existsSync(paths.backups) && fs.readdirSync(paths.backups).some((name) => name.endsWith('.db')));
 
 export async function openEngineStore(
   workspace: Workspace,

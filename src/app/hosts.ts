@@ -14,7 +14,11 @@ export interface HostPresence {
 }
 
 /** Registers this process as a host and beats every 15 s until stopped. */
-export async function announceHost(store: HostStore, host: { id: string; kind: HostKind; asks: boolean }, now: () => number): Promise<HostPresence> {
+export async function announceHost(
+  store: HostStore,
+  host: { id: string; kind: HostKind; asks: boolean },
+  now: () => number,
+): Promise<HostPresence> {
   const identity = await processIdentity();
   await store.register({
     id: host.id,
@@ -58,11 +62,21 @@ export async function otherMachine(store: HostStore, now: () => number): Promise
  * owner is taken over at once, a live one keeps its claim however late it beats. Elsewhere, or where
  * the holder has not yet registered, the lease decides.
  */
-export async function isOwnerDead(store: HostStore, owner: string | null, leaseExpiresAt: number | null, now: () => number): Promise<boolean> {
+export async function isOwnerDead(
+  store: HostStore,
+  owner: string | null,
+  leaseExpiresAt: number | null,
+  now: () => number,
+): Promise<boolean> {
   if (owner === null) return true;
   const expired = leaseExpiresAt === null || leaseExpiresAt < now();
   const host = await store.host(owner);
   if (!host) return expired;
-  const state = await isAlive({ pid: host.pid, startTime: host.start_time, bootId: host.boot_id, pidNamespace: host.pid_namespace });
+  const state = await isAlive({
+    pid: host.pid,
+    startTime: host.start_time,
+    bootId: host.boot_id,
+    pidNamespace: host.pid_namespace,
+  });
   return state === 'elsewhere' ? expired : state === 'dead';
 }

@@ -34,26 +34,47 @@ interface FullPlan {
 /** Decides everything a task needs, once, before anything is recorded. */
 async function makePlan(deps: StartDeps, request: StartRequest): Promise<FullPlan> {
   const { values } = deps.config();
-  const location = request.repo === undefined ? deps.workspaceRepo : isUrl(request.repo) ? await deps.cloneUrl(request.repo) : path.resolve(request.repo);
+  const location =
+    request.repo === undefined
+      ? deps.workspaceRepo
+      : isUrl(request.repo)
+        ? await deps.cloneUrl(request.repo)
+        : path.resolve(request.repo);
   if (location === null) {
-    throw new AmpaError('repository', 'this folder is not a git repository', 'Run `git init` and make a first commit, or name one with --repo.');
+    throw new AmpaError(
+      'repository',
+      'this folder is not a git repository',
+      'Run `git init` and make a first commit, or name one with --repo.',
+    );
   }
   const repo = await deps.repository.inspect(location);
   if (repo.head === null) {
-    throw new AmpaError('repository', `${repo.root} has no commit that a branch could start from`, 'Make a first commit: git commit --allow-empty -m "Start".');
+    throw new AmpaError(
+      'repository',
+      `${repo.root} has no commit that a branch could start from`,
+      'Make a first commit: git commit --allow-empty -m "Start".',
+    );
   }
   const notes: string[] = [];
   let head: string | null = repo.head;
   let branch = repo.branch;
   if (request.base !== undefined) {
     const base = await deps.repository.resolveBase(repo.root, request.base);
-    if (!base) throw new AmpaError('repository', `there is no branch or commit ${JSON.stringify(request.base)} in ${repo.root}`, '`git branch -a` lists them.');
+    if (!base)
+      throw new AmpaError(
+        'repository',
+        `there is no branch or commit ${JSON.stringify(request.base)} in ${repo.root}`,
+        '`git branch -a` lists them.',
+      );
     head = base.sha;
     branch = base.branch;
   } else if (branch === null) {
     notes.push(`HEAD is detached: the task starts from commit ${repo.head.slice(0, 10)}.`);
   }
-  const { spec, notes: agentNotes } = await deps.resolveAgent(request.agent ?? (values.agent || undefined), request.permissions ?? values.permissions);
+  const { spec, notes: agentNotes } = await deps.resolveAgent(
+    request.agent ?? (values.agent || undefined),
+    request.permissions ?? values.permissions,
+  );
   const checks = planChecks(deps, request, values, repo.root, notes);
   const setup = planSetup(deps, values, repo.root);
   return {
@@ -72,12 +93,21 @@ async function makePlan(deps: StartDeps, request: StartRequest): Promise<FullPla
   };
 }
 
-function planChecks(deps: StartDeps, request: StartRequest, values: ConfigValues, root: string, notes: string[]): { spec: ChecksSpec; shown: StartPlan['checks'] } {
+function planChecks(
+  deps: StartDeps,
+  request: StartRequest,
+  values: ConfigValues,
+  root: string,
+  notes: string[],
+): { spec: ChecksSpec; shown: StartPlan['checks'] } {
   const local = (command: string, source: string) => ({
     spec: { provider: 'local', command, source } as const,
     shown: { provider: 'local', command, source } as const,
   });
-  const none = (source: string) => ({ spec: { provider: 'none' } as const, shown: { provider: 'none', command: null, source } as const });
+  const none = (source: string) => ({
+    spec: { provider: 'none' } as const,
+    shown: { provider: 'none', command: null, source } as const,
+  });
   if (request.checks === 'none') return none('asked for');
   if (request.checks) return local(request.checks, 'asked for');
   if (values.checksProvider === 'none') return none('ampa.checksProvider');
@@ -91,7 +121,9 @@ function planChecks(deps: StartDeps, request: StartRequest, values: ConfigValues
     );
   }
   if (found) return local(found.command, found.source);
-  notes.push('No check was found: the task will stop for review when the agent is done. Name one with --checks or ampa.checksCommand.');
+  notes.push(
+    'No check was found: the task will stop for review when the agent is done. Name one with --checks or ampa.checksCommand.',
+  );
   return none('none found');
 }
 
@@ -100,7 +132,9 @@ function planSetup(deps: StartDeps, values: ConfigValues, root: string): StartPl
   if (values.setup) return { command: values.setup, source: deps.config().sources.setup };
   const found = detectSetup(root);
   // The install command of a lock file runs the repository's own scripts.
-  return found && deps.trusted() ? found : { command: null, source: found ? `${found.source}, not trusted` : 'none found' };
+  return found && deps.trusted()
+    ? found
+    : { command: null, source: found ? `${found.source}, not trusted` : 'none found' };
 }
 
 export async function planStart(deps: StartDeps, request: StartRequest): Promise<StartPlan> {
@@ -111,12 +145,16 @@ export async function planStart(deps: StartDeps, request: StartRequest): Promise
 export async function newTask(deps: StartDeps, request: StartRequest): Promise<Task> {
   const prompt = request.prompt.trim();
   if (prompt === '') throw usageError('the task is empty', 'Say what the agent should do: --task "…".');
-  if (request.maxAttempts !== undefined && (!Number.isInteger(request.maxAttempts) || request.maxAttempts < 1 || request.maxAttempts > 50)) {
+  if (
+    request.maxAttempts !== undefined &&
+    (!Number.isInteger(request.maxAttempts) || request.maxAttempts < 1 || request.maxAttempts > 50)
+  ) {
     throw usageError(`--max-attempts is ${request.maxAttempts}`, 'Give a whole number from 1 to 50.');
   }
   const plan = await makePlan(deps, request);
   const { values } = deps.config();
-  const snapshot = request.includeChanges && plan.shown.dirty.length > 0 ? await deps.repository.snapshot(plan.repo.root) : null;
+  const snapshot =
+    request.includeChanges && plan.shown.dirty.length > 0 ? await deps.repository.snapshot(plan.repo.root) : null;
   const id = deps.newId();
   const title = titleOf(prompt);
   const at = new Date(deps.now()).toISOString();
@@ -129,14 +167,59 @@ export async function newTask(deps: StartDeps, request: StartRequest): Promise<T
     checksMs: values.checksTimeoutMinutes * 60_000,
   };
   return {
-    id, title, repo: plan.repo.root, remote: plan.repo.remote, base: plan.repo.branch, base_sha: plan.repo.head, branch: branchOf(title, id),
-    worktree: null, worktree_ready: false, copied_files: [], snapshot_sha: snapshot, setup_command: plan.setup, copy_patterns: [...values.copyFiles],
-    thread_id: null, agent: plan.spec.name, agent_spec: plan.spec, permissions: request.permissions ?? values.permissions, checks: plan.checks, limits,
-    request: prompt, prompt, status: 'queued', phase: null, reason: null, resume_phase: null, reason_detail: null, attempts: 0,
-    max_attempts: limits.attempts, sent_at: null, turn_failures: 0, turn_interruptions: 0, denied: false, head_sha: null, pushed_sha: null,
-    checked_sha: null, ci_run_id: null, ci_url: null, pr_number: null, pr_url: null, merged_at: null, summary: null, cost_usd: null, flags: [],
-    held_ms: 0, created_by: await identityOf(deps.repository, plan.repo.root), created_at: at, updated_at: at, rev: 0, abort_requested_at: null,
-    owner: null, token: 0, lease_expires_at: null, slot: false,
+    id,
+    title,
+    repo: plan.repo.root,
+    remote: plan.repo.remote,
+    base: plan.repo.branch,
+    base_sha: plan.repo.head,
+    branch: branchOf(title, id),
+    worktree: null,
+    worktree_ready: false,
+    copied_files: [],
+    snapshot_sha: snapshot,
+    setup_command: plan.setup,
+    copy_patterns: [...values.copyFiles],
+    thread_id: null,
+    agent: plan.spec.name,
+    agent_spec: plan.spec,
+    permissions: request.permissions ?? values.permissions,
+    checks: plan.checks,
+    limits,
+    request: prompt,
+    prompt,
+    status: 'queued',
+    phase: null,
+    reason: null,
+    resume_phase: null,
+    reason_detail: null,
+    attempts: 0,
+    max_attempts: limits.attempts,
+    sent_at: null,
+    turn_failures: 0,
+    turn_interruptions: 0,
+    denied: false,
+    head_sha: null,
+    pushed_sha: null,
+    checked_sha: null,
+    ci_run_id: null,
+    ci_url: null,
+    pr_number: null,
+    pr_url: null,
+    merged_at: null,
+    summary: null,
+    cost_usd: null,
+    flags: [],
+    held_ms: 0,
+    created_by: await identityOf(deps.repository, plan.repo.root),
+    created_at: at,
+    updated_at: at,
+    rev: 0,
+    abort_requested_at: null,
+    owner: null,
+    token: 0,
+    lease_expires_at: null,
+    slot: false,
   };
 }
 

@@ -67,7 +67,8 @@ export function statePaths(workspace: Workspace, env: Env): StatePaths {
 /** The user's own state folder. */
 export function userStateDir(env: Env): string {
   const home = env['HOME'] || os.homedir();
-  if (process.platform === 'win32') return path.join(env['LOCALAPPDATA'] || path.join(home, 'AppData', 'Local'), 'ampa');
+  if (process.platform === 'win32')
+    return path.join(env['LOCALAPPDATA'] || path.join(home, 'AppData', 'Local'), 'ampa');
   return path.join(env['XDG_STATE_HOME'] || path.join(home, '.local', 'state'), 'ampa');
 }
 
@@ -83,7 +84,8 @@ export function secretValues(env: Env, names: readonly string[]): string[] {
   const values = new Set<string>();
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined || value.length < 8) continue;
-    if (names.includes(name) || /TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|PRIVATE_KEY|CREDENTIAL/i.test(name)) values.add(value);
+    if (names.includes(name) || /TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|PRIVATE_KEY|CREDENTIAL/i.test(name))
+      values.add(value);
   }
   return [...values];
 }

@@ -14,12 +14,21 @@ type Handler<N extends CommandName> = (session: Session, args: ArgsOf<N>) => Pro
 export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   async start({ app, io }, args) {
     if ((args.task === undefined) === (args.taskFile === undefined)) {
-      throw usageError(args.task === undefined ? 'there is no task' : '--task and --task-file exclude one another', 'Give --task TEXT, or --task-file FILE (- is standard input).');
+      throw usageError(
+        args.task === undefined ? 'there is no task' : '--task and --task-file exclude one another',
+        'Give --task TEXT, or --task-file FILE (- is standard input).',
+      );
     }
     const prompt = args.task ?? (args.taskFile === '-' ? await io.readStdin() : readTaskFile(args.taskFile!));
     const request = {
-      prompt, repo: args.repo, base: args.base, agent: args.agent, checks: args.checks, maxAttempts: args.maxAttempts,
-      permissions: args.allowTools ? ('all' as const) : undefined, includeChanges: args.includeChanges,
+      prompt,
+      repo: args.repo,
+      base: args.base,
+      agent: args.agent,
+      checks: args.checks,
+      maxAttempts: args.maxAttempts,
+      permissions: args.allowTools ? ('all' as const) : undefined,
+      includeChanges: args.includeChanges,
     };
     const plan = await app.plan(request);
     for (const note of [...plan.notes, ...plan.agent.notes]) io.err(note);
@@ -37,13 +46,22 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
 
   async ls({ app, io }, args) {
     const mine = args.all ? {} : { createdBy: await app.me() };
-    const filter = { ...mine, ...(args.status ? { statuses: args.status } : {}), ...(args.limit === undefined ? {} : { limit: args.limit }) };
+    const filter = {
+      ...mine,
+      ...(args.status ? { statuses: args.status } : {}),
+      ...(args.limit === undefined ? {} : { limit: args.limit }),
+    };
     const draw = async (): Promise<void> => {
       const { tasks, total } = await app.list(filter);
       if (io.asJson) return io.json({ tasks: tasks.map(taskJson), total }, args.watch);
       if (args.watch && io.isTerminal) io.out('\u001b[H\u001b[2J');
       if (tasks.length > 0) io.out(taskTable(tasks, Date.now(), io.paint));
-      else io.err(total === 0 && !args.all ? 'No tasks of yours here. `ampa ls --all` shows everyone\'s; `ampa start --task "…"` makes one.' : 'No tasks.');
+      else
+        io.err(
+          total === 0 && !args.all
+            ? 'No tasks of yours here. `ampa ls --all` shows everyone\'s; `ampa start --task "…"` makes one.'
+            : 'No tasks.',
+        );
       if (tasks.length < total) io.err(`${total - tasks.length} more; --limit shows them.`);
     };
     await draw();
@@ -54,7 +72,8 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
 
   async show({ app, io }, { id }) {
     const detail = await app.show((await app.find(id)).id);
-    if (io.asJson) io.json({ task: taskJson(detail.task), attempts: detail.attempts, checks: detail.checks, events: detail.events });
+    if (io.asJson)
+      io.json({ task: taskJson(detail.task), attempts: detail.attempts, checks: detail.checks, events: detail.events });
     else io.out(taskText(detail, Date.now(), io.paint));
     return 0;
   },
@@ -64,7 +83,8 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     if (args.ci) {
       const { checks } = await app.show(task.id);
       const red = checks.findLast((check) => check.excerpt !== null);
-      if (!red) throw new AmpaError('not_found', `no check of task ${task.id} has failed`, '`ampa show` lists its checks.');
+      if (!red)
+        throw new AmpaError('not_found', `no check of task ${task.id} has failed`, '`ampa show` lists its checks.');
       if (io.asJson) io.json({ lines: red.excerpt!.split('\n') });
       else io.out(red.excerpt!);
       return 0;
@@ -74,7 +94,10 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
       if (!io.asJson) io.out(lines.join('\n'));
       else for (const line of lines) io.json({ line }, true);
     };
-    let piece = await app.readLog(task.id, { attempt: args.attempt ?? task.attempts, tailBytes: args.tail === undefined ? 64 * 1024 * 1024 : Math.max(64 * 1024, args.tail * 400) });
+    let piece = await app.readLog(task.id, {
+      attempt: args.attempt ?? task.attempts,
+      tailBytes: args.tail === undefined ? 64 * 1024 * 1024 : Math.max(64 * 1024, args.tail * 400),
+    });
     let lines = piece.text.split('\n');
     let partial = args.follow ? (lines.pop() ?? '') : '';
     if (!args.follow && lines.at(-1) === '') lines.pop();
@@ -85,7 +108,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     }
     print(lines);
     if (!args.follow) return 0;
-    for (let ended = false; !io.signal.aborted; ) {
+    for (let ended = false; !io.signal.aborted;) {
       const next = await app.readLog(task.id, { cursor: piece.cursor });
       piece = next;
       if (next.text !== '') {
@@ -112,7 +135,13 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     const task = await app.find(args.id);
     const { task: after, as } = await app.continue(task.id, args.message ?? null);
     if (!io.asJson) {
-      io.out({ requeued: `Task ${after.id} continues on branch ${after.branch}`, message: `Task ${after.id} gets the message when its turn ends`, appended: `Added to the prompt of task ${after.id}` }[as]);
+      io.out(
+        {
+          requeued: `Task ${after.id} continues on branch ${after.branch}`,
+          message: `Task ${after.id} gets the message when its turn ends`,
+          appended: `Added to the prompt of task ${after.id}`,
+        }[as],
+      );
     }
     if (args.wait) return waitFor({ app, io }, task.id, true);
     if (io.asJson) io.json(taskJson(after));
@@ -137,7 +166,10 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   },
 
   async merge({ app, io }, args) {
-    const task = await app.merge((await app.find(args.id)).id, { method: args.method ?? 'merge', deleteBranch: args.deleteBranch === true });
+    const task = await app.merge((await app.find(args.id)).id, {
+      method: args.method ?? 'merge',
+      deleteBranch: args.deleteBranch === true,
+    });
     if (io.asJson) io.json(taskJson(task));
     else io.out(`Task ${task.id} is merged into ${task.base}.`);
     return 0;
@@ -160,7 +192,12 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   async trust({ app, io }, { revoke }) {
     const result = await app.trust(revoke === true);
     if (io.asJson) io.json(result);
-    else io.out(result.trusted ? `${app.workspace.root} is trusted: checks and setup commands found in it may run.` : `${app.workspace.root} is not trusted any more.`);
+    else
+      io.out(
+        result.trusted
+          ? `${app.workspace.root} is trusted: checks and setup commands found in it may run.`
+          : `${app.workspace.root} is not trusted any more.`,
+      );
     return 0;
   },
 
@@ -172,16 +209,26 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   },
 
   async daemon({ app, io }, args) {
-    if (args.startScheduler && args.untilIdle) throw usageError('--start-scheduler and --until-idle exclude one another');
-    if (!args.startScheduler && !args.untilIdle) throw usageError('daemon needs to be told how long to run', 'Give --start-scheduler (until a signal) or --until-idle.');
+    if (args.startScheduler && args.untilIdle)
+      throw usageError('--start-scheduler and --until-idle exclude one another');
+    if (!args.startScheduler && !args.untilIdle)
+      throw usageError(
+        'daemon needs to be told how long to run',
+        'Give --start-scheduler (until a signal) or --until-idle.',
+      );
     app.onNotice((notice) => io.err(notice));
     await app.startEngine();
-    io.err(`Working on ${app.workspace.root}${args.untilIdle ? ' until no task is active' : ''}. Ctrl-C ends this process; running tasks go on.`);
+    io.err(
+      `Working on ${app.workspace.root}${args.untilIdle ? ' until no task is active' : ''}. Ctrl-C ends this process; running tasks go on.`,
+    );
     const off = app.watch(({ tasks }) => {
       for (const task of tasks) announce({ app, io }, task);
     });
     if (args.untilIdle) await app.untilIdle(io.signal);
-    else await new Promise<void>((resolve) => (io.signal.aborted ? resolve() : io.signal.addEventListener('abort', () => resolve(), { once: true })));
+    else
+      await new Promise<void>((resolve) =>
+        io.signal.aborted ? resolve() : io.signal.addEventListener('abort', () => resolve(), { once: true }),
+      );
     off();
     return 0;
   },

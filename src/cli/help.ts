@@ -17,7 +17,10 @@ export function helpText(command: Command | null): string {
   if (command) {
     const rows = optionsOf(command)
       .filter((it) => !it.hidden)
-      .map((it): [string, string] => [it.positional ? it.flag : `${it.short ? `-${it.short}, ` : ''}${it.flag}${it.boolean ? '' : ` ${it.value}`}`, it.help]);
+      .map((it): [string, string] => [
+        it.positional ? it.flag : `${it.short ? `-${it.short}, ` : ''}${it.flag}${it.boolean ? '' : ` ${it.value}`}`,
+        it.help,
+      ]);
     return `${command.summary}\n\nUsage: ${usageOf(command)}\n\n${table([...rows, ...COMMON])}\n\nExample:\n  ${command.example}\n`;
   }
   const rows = Object.values<Command>(COMMANDS)

@@ -20,12 +20,17 @@ export interface Session {
   io: Io;
 }
 
-export function terminalIo(asJson: boolean, signal: AbortSignal, env: Readonly<Record<string, string | undefined>>): Io {
-  const isTerminal = process.stdout.isTTY === true;
+export function terminalIo(
+  asJson: boolean,
+  signal: AbortSignal,
+  env: Readonly<Record<string, string | undefined>>,
+): Io {
+  const isTerminal = process.stdout.isTTY;
   return {
     out: (text) => void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`),
     err: (text) => void process.stderr.write(text.endsWith('\n') ? text : `${text}\n`),
-    json: (value, line) => void process.stdout.write(`${line ? JSON.stringify(value) : JSON.stringify(value, null, 2)}\n`),
+    json: (value, line) =>
+      void process.stdout.write(`${line ? JSON.stringify(value) : JSON.stringify(value, null, 2)}\n`),
     async readStdin() {
       const chunks: Buffer[] = [];
       for await (const chunk of process.stdin) chunks.push(chunk as Buffer);

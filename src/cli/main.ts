@@ -20,7 +20,10 @@ export async function main(argv: readonly string[], entry: string): Promise<numb
   } catch (error) {
     const code = exitCodeOf(error);
     if (error instanceof AmpaError) {
-      if (json) process.stdout.write(`${JSON.stringify({ error: { code: error.code, message: error.message, hint: error.hint } })}\n`);
+      if (json)
+        process.stdout.write(
+          `${JSON.stringify({ error: { code: error.code, message: error.message, hint: error.hint } })}\n`,
+        );
       process.stderr.write(`ampa: ${describeError(error)}\n`);
       if (verbose) process.stderr.write(`${error.stack}\n`);
       return code;
@@ -42,7 +45,11 @@ async function run(argv: readonly string[], entry: string): Promise<number> {
     return 0;
   }
   if (line.command.refusedInTask && process.env['AMPA_TASK_ID']) {
-    throw new AmpaError('refused', `\`ampa ${line.command.cli?.[0]}\` is for people, and this is task ${process.env['AMPA_TASK_ID']}`, 'Run it outside the task.');
+    throw new AmpaError(
+      'refused',
+      `\`ampa ${line.command.cli?.[0]}\` is for people, and this is task ${process.env['AMPA_TASK_ID']}`,
+      'Run it outside the task.',
+    );
   }
   const stop = new AbortController();
   const onSignal = (): void => {
@@ -86,6 +93,11 @@ function parseCredentials(text: string): CarrierCredentials | undefined {
   try {
     return JSON.parse(text) as CarrierCredentials;
   } catch (error) {
-    throw new AmpaError('usage', 'standard input of `ampa work` is not what a host hands over', 'It is not for people.', error);
+    throw new AmpaError(
+      'usage',
+      'standard input of `ampa work` is not what a host hands over',
+      'It is not for people.',
+      error,
+    );
   }
 }

@@ -43,9 +43,15 @@ export function parseLine(argv: readonly string[]): ParsedLine {
   const options: ParseArgsOptionsConfig = { ...COMMON };
   for (const info of infos) {
     if (info.positional) continue;
-    options[info.flag.slice(2)] = { type: info.boolean ? 'boolean' : 'string', ...(info.short ? { short: info.short } : {}) };
+    options[info.flag.slice(2)] = {
+      type: info.boolean ? 'boolean' : 'string',
+      ...(info.short ? { short: info.short } : {}),
+    };
   }
-  const { values, positionals } = parse({ args: [...argv.slice(0, at), ...argv.slice(at + 1)], options, allowPositionals: true, strict: true }, command);
+  const { values, positionals } = parse(
+    { args: [...argv.slice(0, at), ...argv.slice(at + 1)], options, allowPositionals: true, strict: true },
+    command,
+  );
   if (values['version']) return { kind: 'version' };
   if (values['help']) return { kind: 'help', command };
 
@@ -56,13 +62,19 @@ export function parseLine(argv: readonly string[]): ParsedLine {
     raw[info.key] = positionals[i];
   });
   const spare = positionals[wanted.length];
-  if (spare !== undefined) throw usageError(`${JSON.stringify(spare)} is one argument too many`, `Usage: ${usageOf(command)}`);
+  if (spare !== undefined)
+    throw usageError(`${JSON.stringify(spare)} is one argument too many`, `Usage: ${usageOf(command)}`);
   const checked = command.args.safeParse(raw);
   if (!checked.success) {
     const issue = checked.error.issues[0]!;
     const info = infos.find((it) => it.key === issue.path[0]);
     const given = raw[String(issue.path[0])];
-    const problem = given === undefined ? 'is missing' : issue.message.startsWith('Invalid option') ? `is ${JSON.stringify(given)}, not one of ${info?.value ?? ''}` : `${JSON.stringify(given)} ${issue.message}`;
+    const problem =
+      given === undefined
+        ? 'is missing'
+        : issue.message.startsWith('Invalid option')
+          ? `is ${JSON.stringify(given)}, not one of ${info?.value ?? ''}`
+          : `${JSON.stringify(given)} ${issue.message}`;
     throw usageError(`${info?.flag ?? issue.path.join('.')} ${problem}`, `Usage: ${usageOf(command)}`);
   }
   return {
@@ -70,12 +82,17 @@ export function parseLine(argv: readonly string[]): ParsedLine {
     name,
     command,
     args: checked.data,
-    common: { json: values['json'] === true, verbose: values['verbose'] === true, workspace: values['workspace'] as string | undefined },
+    common: {
+      json: values['json'] === true,
+      verbose: values['verbose'] === true,
+      workspace: values['workspace'] as string | undefined,
+    },
   };
 }
 
 function nameOf(word: string): CommandName {
-  for (const [name, command] of Object.entries<Command>(COMMANDS)) if (command.cli?.includes(word)) return name as CommandName;
+  for (const [name, command] of Object.entries<Command>(COMMANDS))
+    if (command.cli?.includes(word)) return name as CommandName;
   throw usageError(`there is no command ${JSON.stringify(word)}`);
 }
 
@@ -83,7 +100,8 @@ function parse(config: Parameters<typeof parseArgs>[0], command: Command | null)
   try {
     return parseArgs(config) as { values: Record<string, string | boolean | undefined>; positionals: string[] };
   } catch (error) {
-    const message = error instanceof Error ? error.message.split('\n')[0]!.replace(/\. To specify.*$/, '') : String(error);
+    const message =
+      error instanceof Error ? error.message.split('\n')[0]!.replace(/\. To specify.*$/, '') : String(error);
     throw new AmpaError('usage', message, command ? `Usage: ${usageOf(command)}` : 'Run `ampa --help`.', error);
   }
 }

@@ -12,10 +12,19 @@ type Style = Parameters<typeof styleText>[0];
 export type Paint = (style: Style, text: string) => string;
 
 /** `NO_COLOR` and pipes get plain text. */
-export const painter = (colours: boolean): Paint => (style, text) => (colours ? styleText(style, text, { validateStream: false }) : text);
+export const painter =
+  (colours: boolean): Paint =>
+  (style, text) =>
+    colours ? styleText(style, text, { validateStream: false }) : text;
 
 const STATUS_STYLE: Record<Status, Style> = {
-  queued: 'gray', running: 'cyan', retrying: 'yellow', needs_review: 'yellow', success: 'green', aborted: 'gray', error: 'red',
+  queued: 'gray',
+  running: 'cyan',
+  retrying: 'yellow',
+  needs_review: 'yellow',
+  success: 'green',
+  aborted: 'gray',
+  error: 'red',
 };
 
 /** `5m`, `3h`, `2d`: how long ago, in the largest unit that fits. */
@@ -32,10 +41,15 @@ export function columns(rows: { text: string; style?: Style }[][], paint: Paint)
   const widths: number[] = [];
   for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.text.length)));
   return rows
-    .map((row) => row.map((cell, i) => {
-      const padded = i === row.length - 1 ? cell.text : cell.text.padEnd(widths[i]!);
-      return cell.style ? paint(cell.style, padded) : padded;
-    }).join('  ').trimEnd())
+    .map((row) =>
+      row
+        .map((cell, i) => {
+          const padded = i === row.length - 1 ? cell.text : cell.text.padEnd(widths[i]!);
+          return cell.style ? paint(cell.style, padded) : padded;
+        })
+        .join('  ')
+        .trimEnd(),
+    )
     .join('\n');
 }
 
@@ -61,53 +75,102 @@ export function taskTable(tasks: readonly Task[], now: number, paint: Paint): st
   );
 }
 
-export function taskText({ task, attempts, checks, events, prompts, messages }: TaskDetail, now: number, paint: Paint): string {
+export function taskText(
+  { task, attempts, checks, events, prompts, messages }: TaskDetail,
+  now: number,
+  paint: Paint,
+): string {
   const lines: string[] = [];
-  lines.push(`${paint('bold', task.title)}`, `${paint(STATUS_STYLE[task.status], stateOf(task))} · attempt ${task.attempts} of ${task.max_attempts} · ${task.agent} · ${ago(task.updated_at, now)}`);
+  lines.push(
+    paint('bold', task.title),
+    `${paint(STATUS_STYLE[task.status], stateOf(task))} · attempt ${task.attempts} of ${task.max_attempts} · ${task.agent} · ${ago(task.updated_at, now)}`,
+  );
   if (task.reason) {
     const { sentence, hint } = reasonText(task.reason);
-    lines.push('', sentence, ...(task.reason_detail ? task.reason_detail.split('\n').map((line) => `  ${line}`) : []), paint('gray', hint));
+    lines.push(
+      '',
+      sentence,
+      ...(task.reason_detail ? task.reason_detail.split('\n').map((line) => `  ${line}`) : []),
+      paint('gray', hint),
+    );
   }
   lines.push(
     '',
     columns(
       [
-        ['id', task.id], ['branch', task.branch], ['base', task.base ?? task.base_sha?.slice(0, 10) ?? ''], ['repository', task.repo],
-        ['worktree', task.worktree ?? ''], ['check', task.checks.provider === 'local' ? task.checks.command : task.checks.provider],
-        ['session', task.thread_id ?? ''], ['cost', task.cost_usd === null ? '' : `$${task.cost_usd.toFixed(2)}`], ['pull request', task.pr_url ?? ''],
-        ['merged', task.merged_at ?? ''], ['flags', task.flags.join(', ')],
-      ].filter(([, value]) => value).map(([name, value]) => [{ text: name!, style: 'gray' as const }, { text: value! }]),
+        ['id', task.id],
+        ['branch', task.branch],
+        ['base', task.base ?? task.base_sha?.slice(0, 10) ?? ''],
+        ['repository', task.repo],
+        ['worktree', task.worktree ?? ''],
+        ['check', task.checks.provider === 'local' ? task.checks.command : task.checks.provider],
+        ['session', task.thread_id ?? ''],
+        ['cost', task.cost_usd === null ? '' : `$${task.cost_usd.toFixed(2)}`],
+        ['pull request', task.pr_url ?? ''],
+        ['merged', task.merged_at ?? ''],
+        ['flags', task.flags.join(', ')],
+      ]
+        .filter(([, value]) => value)
+        .map(([name, value]) => [{ text: name!, style: 'gray' as const }, { text: value! }]),
       paint,
     ),
   );
   lines.push('', paint('bold', 'Asked'), indent(task.request));
-  if (prompts.length > 0) lines.push('', paint('yellow', 'Waits for you'), ...prompts.map((prompt) => `  ${prompt.summary}: ${prompt.detail}`));
+  if (prompts.length > 0)
+    lines.push(
+      '',
+      paint('yellow', 'Waits for you'),
+      ...prompts.map((prompt) => `  ${prompt.summary}: ${prompt.detail}`),
+    );
   for (const attempt of attempts) {
-    lines.push('', `${paint('bold', `Attempt ${attempt.number}`)} ${attempt.outcome ?? 'under way'} · ${ago(attempt.started_at, now)}`);
+    lines.push(
+      '',
+      `${paint('bold', `Attempt ${attempt.number}`)} ${attempt.outcome ?? 'under way'} · ${ago(attempt.started_at, now)}`,
+    );
     if (attempt.summary) lines.push(indent(attempt.summary));
     if (attempt.error) lines.push(indent(attempt.error));
     for (const check of checks.filter((it) => it.attempt === attempt.number)) {
-      lines.push(`  ${check.state === 'success' ? paint('green', '✓') : check.state === 'running' ? '•' : paint('red', '✗')} ${check.name} ${check.state} at ${check.sha.slice(0, 10)}`);
+      lines.push(
+        `  ${check.state === 'success' ? paint('green', '✓') : check.state === 'running' ? '•' : paint('red', '✗')} ${check.name} ${check.state} at ${check.sha.slice(0, 10)}`,
+      );
       if (check.excerpt) lines.push(indent(check.excerpt, 4));
     }
   }
   const undelivered = messages.filter((message) => message.delivered_in === null);
-  if (undelivered.length > 0) lines.push('', paint('bold', 'Not yet delivered'), ...undelivered.map((message) => indent(message.text)));
+  if (undelivered.length > 0)
+    lines.push('', paint('bold', 'Not yet delivered'), ...undelivered.map((message) => indent(message.text)));
   if (task.summary) lines.push('', paint('bold', 'Result'), indent(task.summary));
   lines.push('', paint('bold', 'History'));
   for (const event of events) {
-    lines.push(`  ${paint('gray', event.at)} ${event.note ?? [event.status, event.phase, event.reason].filter(Boolean).join(' ')}`);
+    lines.push(
+      `  ${paint('gray', event.at)} ${event.note ?? [event.status, event.phase, event.reason].filter(Boolean).join(' ')}`,
+    );
   }
   return lines.join('\n');
 }
 
-const indent = (text: string, by = 2): string => text.split('\n').map((line) => ' '.repeat(by) + line).join('\n');
+const indent = (text: string, by = 2): string =>
+  text
+    .split('\n')
+    .map((line) => ' '.repeat(by) + line)
+    .join('\n');
 
 export function configText(resolved: Resolved, paint: Paint): string {
   const rows = Object.entries<Knob>(KNOBS).map(([name, knob]) => {
     const value = resolved.values[name as KnobName];
-    const shown = knob.secret && value ? '********' : value === null || value === '' ? '' : Array.isArray(value) ? value.join(', ') : String(value);
-    return [{ text: knob.env, style: 'bold' as const }, { text: shown }, { text: resolved.sources[name as KnobName], style: 'gray' as const }];
+    const shown =
+      knob.secret && value
+        ? '********'
+        : value === null || value === ''
+          ? ''
+          : Array.isArray(value)
+            ? value.join(', ')
+            : String(value);
+    return [
+      { text: knob.env, style: 'bold' as const },
+      { text: shown },
+      { text: resolved.sources[name as KnobName], style: 'gray' as const },
+    ];
   });
   return columns(rows, paint);
 }
@@ -116,14 +179,20 @@ export function configJson(resolved: Resolved): Record<string, { value: unknown;
   return Object.fromEntries(
     Object.entries<Knob>(KNOBS).map(([name, knob]) => {
       const value: unknown = resolved.values[name as KnobName];
-      return [knob.env, { value: knob.secret && value ? '********' : value, source: resolved.sources[name as KnobName] }];
+      return [
+        knob.env,
+        { value: knob.secret && value ? '********' : value, source: resolved.sources[name as KnobName] },
+      ];
     }),
   );
 }
 
 export const doctorText = (checks: readonly DoctorCheck[], paint: Paint): string =>
   checks
-    .map((check) => `${check.ok ? paint('green', '✓') : paint('red', '✗')} ${paint('bold', check.name)}: ${check.detail}${check.fix ? `\n    ${paint('yellow', check.fix)}` : ''}`)
+    .map(
+      (check) =>
+        `${check.ok ? paint('green', '✓') : paint('red', '✗')} ${paint('bold', check.name)}: ${check.detail}${check.fix ? `\n    ${paint('yellow', check.fix)}` : ''}`,
+    )
     .join('\n');
 
 export const cleanText = (report: CleanReport): string =>

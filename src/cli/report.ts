@@ -16,7 +16,12 @@ export interface ErrorReport {
 }
 
 /** What an unexpected error tells: enough to find the cause, and no secret. */
-export function errorReport(error: unknown, argv: readonly string[], exitCode: number, secrets: readonly string[]): ErrorReport {
+export function errorReport(
+  error: unknown,
+  argv: readonly string[],
+  exitCode: number,
+  secrets: readonly string[],
+): ErrorReport {
   const mask = (text: string): string => redact(text, secrets);
   const stacks: string[] = [];
   for (let e: unknown = error; e instanceof Error; e = e.cause) stacks.push(e.stack ?? e.message);

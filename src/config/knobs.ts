@@ -28,78 +28,169 @@ export type Knob =
 
 export const KNOBS = {
   agent: {
-    env: 'AMPA_AGENT', setting: 'ampa.agent', type: 'string', default: '',
-    description: 'Agent for new tasks: amp, claude, codex, opencode, gemini or custom. Empty: the first one found on PATH.',
+    env: 'AMPA_AGENT',
+    setting: 'ampa.agent',
+    type: 'string',
+    default: '',
+    description:
+      'Agent for new tasks: amp, claude, codex, opencode, gemini or custom. Empty: the first one found on PATH.',
   },
   agentCommand: {
-    env: 'AMPA_AGENT_COMMAND', setting: 'ampa.agentCommand', type: 'string', default: '',
+    env: 'AMPA_AGENT_COMMAND',
+    setting: 'ampa.agentCommand',
+    type: 'string',
+    default: '',
     description: 'Command line of an agent of your own; defines the agent "custom" and selects it.',
   },
   agentType: {
-    env: 'AMPA_AGENT_TYPE', setting: 'ampa.agentType', type: 'enum', default: 'command', values: ['command', 'acp', 'stream-json'],
-    valueDescriptions: ['Any program: prompt on stdin, exit 0 is done.', 'Speaks the Agent Client Protocol on stdio.', 'Prints JSON lines like Claude Code or Amp.'],
+    env: 'AMPA_AGENT_TYPE',
+    setting: 'ampa.agentType',
+    type: 'enum',
+    default: 'command',
+    values: ['command', 'acp', 'stream-json'],
+    valueDescriptions: [
+      'Any program: prompt on stdin, exit 0 is done.',
+      'Speaks the Agent Client Protocol on stdio.',
+      'Prints JSON lines like Claude Code or Amp.',
+    ],
     description: 'How AMPA talks to the agent named by ampa.agentCommand.',
   },
   permissions: {
-    env: 'AMPA_PERMISSIONS', setting: 'ampa.permissions', type: 'enum', default: 'edits', values: ['ask', 'edits', 'all'],
-    valueDescriptions: ['Ask before everything but reading.', 'Reading, and editing inside the worktree, is allowed; the rest is asked.', 'Allow everything. The agent can do whatever you can.'],
+    env: 'AMPA_PERMISSIONS',
+    setting: 'ampa.permissions',
+    type: 'enum',
+    default: 'edits',
+    values: ['ask', 'edits', 'all'],
+    valueDescriptions: [
+      'Ask before everything but reading.',
+      'Reading, and editing inside the worktree, is allowed; the rest is asked.',
+      'Allow everything. The agent can do whatever you can.',
+    ],
     description: 'What agents may do without asking.',
   },
   checksProvider: {
-    env: 'AMPA_CHECKS_PROVIDER', setting: 'ampa.checksProvider', type: 'enum', default: 'auto', values: ['auto', 'local', 'none'],
-    valueDescriptions: ['A command that is configured or found in the repository.', 'Only a command that is configured or found.', 'No checks: tasks stop for review after the push.'],
+    env: 'AMPA_CHECKS_PROVIDER',
+    setting: 'ampa.checksProvider',
+    type: 'enum',
+    default: 'auto',
+    values: ['auto', 'local', 'none'],
+    valueDescriptions: [
+      'A command that is configured or found in the repository.',
+      'Only a command that is configured or found.',
+      'No checks: tasks stop for review after the push.',
+    ],
     description: 'What decides whether a commit is good.',
   },
   checksCommand: {
-    env: 'AMPA_CHECKS_COMMAND', setting: 'ampa.checksCommand', type: 'string', default: '',
-    description: 'Command that checks a commit, run in the task\'s worktree. Empty: .ci/run, the test script of package.json, or make test, whichever is found first.',
+    env: 'AMPA_CHECKS_COMMAND',
+    setting: 'ampa.checksCommand',
+    type: 'string',
+    default: '',
+    description:
+      "Command that checks a commit, run in the task's worktree. Empty: .ci/run, the test script of package.json, or make test, whichever is found first.",
   },
   checksTimeoutMinutes: {
-    env: 'AMPA_CHECKS_TIMEOUT_MINUTES', setting: 'ampa.checksTimeoutMinutes', type: 'number', default: 60, min: 0.01, max: 1440,
+    env: 'AMPA_CHECKS_TIMEOUT_MINUTES',
+    setting: 'ampa.checksTimeoutMinutes',
+    type: 'number',
+    default: 60,
+    min: 0.01,
+    max: 1440,
     description: 'Minutes that one run of the checks may take.',
   },
   setup: {
-    env: 'AMPA_SETUP', setting: 'ampa.setup', type: 'string', default: '',
-    description: 'Command that makes a new worktree usable. Empty: the install command of the lock file that is found (npm ci and its like); "none" for nothing.',
+    env: 'AMPA_SETUP',
+    setting: 'ampa.setup',
+    type: 'string',
+    default: '',
+    description:
+      'Command that makes a new worktree usable. Empty: the install command of the lock file that is found (npm ci and its like); "none" for nothing.',
   },
   copyFiles: {
-    env: 'AMPA_WORKTREE_COPY_FILES', setting: 'ampa.worktree.copyFiles', type: 'list', default: ['.env*'],
-    description: 'Ignored files that are copied into a new worktree, in .gitignore syntax. A .worktreeinclude file in the repository goes before it.',
+    env: 'AMPA_WORKTREE_COPY_FILES',
+    setting: 'ampa.worktree.copyFiles',
+    type: 'list',
+    default: ['.env*'],
+    description:
+      'Ignored files that are copied into a new worktree, in .gitignore syntax. A .worktreeinclude file in the repository goes before it.',
   },
   worktreesDir: {
-    env: 'AMPA_WORKTREES_DIR', setting: 'ampa.worktreesDir', type: 'string', default: '',
+    env: 'AMPA_WORKTREES_DIR',
+    setting: 'ampa.worktreesDir',
+    type: 'string',
+    default: '',
     description: 'Folder for worktrees. Empty: <repository>.worktrees beside the repository.',
   },
   maxAttempts: {
-    env: 'AMPA_MAX_ATTEMPTS', setting: 'ampa.maxAttempts', type: 'number', default: 3, min: 1, max: 50, integer: true,
+    env: 'AMPA_MAX_ATTEMPTS',
+    setting: 'ampa.maxAttempts',
+    type: 'number',
+    default: 3,
+    min: 1,
+    max: 50,
+    integer: true,
     description: 'Agent turns that a start, and each continue, grants.',
   },
   maxConcurrentTasks: {
-    env: 'AMPA_MAX_CONCURRENT_TASKS', setting: 'ampa.maxConcurrentTasks', type: 'number', default: 2, min: 1, max: 64, integer: true,
+    env: 'AMPA_MAX_CONCURRENT_TASKS',
+    setting: 'ampa.maxConcurrentTasks',
+    type: 'number',
+    default: 2,
+    min: 1,
+    max: 64,
+    integer: true,
     description: 'Tasks of a workspace that may work at the same time.',
   },
   maxTaskMinutes: {
-    env: 'AMPA_MAX_TASK_MINUTES', setting: 'ampa.maxTaskMinutes', type: 'number', default: 120, min: 0.01, max: 10080,
+    env: 'AMPA_MAX_TASK_MINUTES',
+    setting: 'ampa.maxTaskMinutes',
+    type: 'number',
+    default: 120,
+    min: 0.01,
+    max: 10080,
     description: 'Minutes of work that a task may take; waiting for others does not count.',
   },
   maxCostUsd: {
-    env: 'AMPA_MAX_COST_USD', setting: 'ampa.maxCostUsd', type: 'number', default: null, min: 0, max: 100000,
+    env: 'AMPA_MAX_COST_USD',
+    setting: 'ampa.maxCostUsd',
+    type: 'number',
+    default: null,
+    min: 0,
+    max: 100000,
     description: 'Dollars that a task may cost, where the agent says what it costs. Empty: no limit.',
   },
   agentSilentMinutes: {
-    env: 'AMPA_AGENT_SILENT_MINUTES', setting: 'ampa.agentSilentMinutes', type: 'number', default: 10, min: 0.01, max: 1440,
+    env: 'AMPA_AGENT_SILENT_MINUTES',
+    setting: 'ampa.agentSilentMinutes',
+    type: 'number',
+    default: 10,
+    min: 0.01,
+    max: 1440,
     description: 'Minutes without a sign of life after which an agent counts as stalled.',
   },
   toolSilentMinutes: {
-    env: 'AMPA_TOOL_SILENT_MINUTES', setting: 'ampa.toolSilentMinutes', type: 'number', default: 45, min: 0.01, max: 1440,
+    env: 'AMPA_TOOL_SILENT_MINUTES',
+    setting: 'ampa.toolSilentMinutes',
+    type: 'number',
+    default: 45,
+    min: 0.01,
+    max: 1440,
     description: 'The same while a tool call of the agent is in progress.',
   },
   continueAfterClose: {
-    env: 'AMPA_CONTINUE_AFTER_CLOSE', setting: 'ampa.continueAfterClose', type: 'boolean', default: true, safe: true,
+    env: 'AMPA_CONTINUE_AFTER_CLOSE',
+    setting: 'ampa.continueAfterClose',
+    type: 'boolean',
+    default: true,
+    safe: true,
     description: 'A task that ends while no window is open starts the next queued one.',
   },
   notifications: {
-    env: 'AMPA_NOTIFICATIONS', setting: 'ampa.notifications', type: 'boolean', default: true, safe: true,
+    env: 'AMPA_NOTIFICATIONS',
+    setting: 'ampa.notifications',
+    type: 'boolean',
+    default: true,
+    safe: true,
     description: 'Tell in the editor when a task has ended or needs a person.',
   },
 } as const satisfies Record<string, Knob>;
@@ -107,17 +198,29 @@ export const KNOBS = {
 export type KnobName = keyof typeof KNOBS;
 
 type ValueOf<K extends Knob> = K extends { type: 'number' }
-  ? K extends { default: null } ? number | null : number
-  : K extends { type: 'boolean' } ? boolean
-  : K extends { type: 'list' } ? readonly string[]
-  : K extends { type: 'enum'; values: readonly (infer V)[] } ? V
-  : string;
+  ? K extends { default: null }
+    ? number | null
+    : number
+  : K extends { type: 'boolean' }
+    ? boolean
+    : K extends { type: 'list' }
+      ? readonly string[]
+      : K extends { type: 'enum'; values: readonly (infer V)[] }
+        ? V
+        : string;
 
 export type ConfigValues = { readonly [K in KnobName]: ValueOf<(typeof KNOBS)[K]> };
 
 /** Environment names whose values children must not see. */
 export const SECRET_NAMES: readonly string[] = [
-  ...Object.values<Knob>(KNOBS).filter((knob) => knob.secret).map((knob) => knob.env),
-  'AMPA_DISCORD_BOT_TOKEN', 'AMPA_DISCORD_WEBHOOK', 'AMPA_SLACK_WEBHOOK_URL', 'AMPA_NTFY_TOKEN',
-  'AMPA_GITHUB_APP_PRIVATE_KEY', 'AMPA_GITHUB_APP_PRIVATE_KEY_PATH', 'AMPA_GITHUB_WEBHOOK_SECRET',
+  ...Object.values<Knob>(KNOBS)
+    .filter((knob) => knob.secret)
+    .map((knob) => knob.env),
+  'AMPA_DISCORD_BOT_TOKEN',
+  'AMPA_DISCORD_WEBHOOK',
+  'AMPA_SLACK_WEBHOOK_URL',
+  'AMPA_NTFY_TOKEN',
+  'AMPA_GITHUB_APP_PRIVATE_KEY',
+  'AMPA_GITHUB_APP_PRIVATE_KEY_PATH',
+  'AMPA_GITHUB_WEBHOOK_SECRET',
 ];

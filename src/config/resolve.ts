@@ -38,7 +38,9 @@ export function resolveConfig(sources: readonly Source[], trusted: boolean): Res
         values[name] = parsed.value;
         from[name] = source.name;
       } else {
-        warnings.push(`${nameIn(knob, source)} of ${source.name} ${parsed.problem}; the default ${JSON.stringify(knob.default)} is used`);
+        warnings.push(
+          `${nameIn(knob, source)} of ${source.name} ${parsed.problem}; the default ${JSON.stringify(knob.default)} is used`,
+        );
       }
       break;
     }
@@ -46,7 +48,8 @@ export function resolveConfig(sources: readonly Source[], trusted: boolean): Res
   return { values: values as unknown as ConfigValues, sources: from as Record<KnobName, string>, warnings };
 }
 
-const nameIn = (knob: Knob, source: Source): string => (source.name.includes('settings') ? (knob.setting ?? knob.env) : knob.env);
+const nameIn = (knob: Knob, source: Source): string =>
+  source.name.includes('settings') ? (knob.setting ?? knob.env) : knob.env;
 
 type Parsed = { ok: true; value: unknown } | { ok: false; problem: string };
 
@@ -56,10 +59,12 @@ function parse(knob: Knob, raw: unknown): Parsed {
     case 'string':
       return typeof raw === 'string' ? { ok: true, value: raw } : { ok: false, problem: `is ${shown}, not text` };
     case 'number': {
-      const value = typeof raw === 'number' ? raw : typeof raw === 'string' && raw.trim() !== '' ? Number(raw) : Number.NaN;
+      const value =
+        typeof raw === 'number' ? raw : typeof raw === 'string' && raw.trim() !== '' ? Number(raw) : Number.NaN;
       if (!Number.isFinite(value)) return { ok: false, problem: `is ${shown}, not a number` };
       if (knob.integer && !Number.isInteger(value)) return { ok: false, problem: `is ${shown}, not a whole number` };
-      if (value < knob.min || value > knob.max) return { ok: false, problem: `is ${shown}, not between ${knob.min} and ${knob.max}` };
+      if (value < knob.min || value > knob.max)
+        return { ok: false, problem: `is ${shown}, not between ${knob.min} and ${knob.max}` };
       return { ok: true, value };
     }
     case 'boolean': {
@@ -70,11 +75,20 @@ function parse(knob: Knob, raw: unknown): Parsed {
     }
     case 'enum': {
       const text = String(raw).trim().toLowerCase();
-      return knob.values.includes(text) ? { ok: true, value: text } : { ok: false, problem: `is ${shown}, not one of ${knob.values.join(', ')}` };
+      return knob.values.includes(text)
+        ? { ok: true, value: text }
+        : { ok: false, problem: `is ${shown}, not one of ${knob.values.join(', ')}` };
     }
     case 'list':
       if (Array.isArray(raw) && raw.every((item) => typeof item === 'string')) return { ok: true, value: raw };
-      if (typeof raw === 'string') return { ok: true, value: raw.split(',').map((item) => item.trim()).filter(Boolean) };
+      if (typeof raw === 'string')
+        return {
+          ok: true,
+          value: raw
+            .split(',')
+            .map((item) => item.trim())
+            .filter(Boolean),
+        };
       return { ok: false, problem: `is ${shown}, not a list of texts` };
   }
 }

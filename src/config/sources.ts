@@ -29,8 +29,16 @@ export function configSources(options: SourceOptions): Source[] {
   const dotenvSource = readDotenv(options);
   if (dotenvSource) sources.push(dotenvSource);
   sources.push({ name: 'environment', repository: false, get: (knob) => env[knob.env] });
-  sources.push({ name: 'workspace settings', repository: true, get: (knob) => knob.setting && settings.workspace(knob.setting) });
-  sources.push({ name: 'user settings', repository: false, get: (knob) => knob.setting && settings.user(knob.setting) });
+  sources.push({
+    name: 'workspace settings',
+    repository: true,
+    get: (knob) => knob.setting && settings.workspace(knob.setting),
+  });
+  sources.push({
+    name: 'user settings',
+    repository: false,
+    get: (knob) => knob.setting && settings.user(knob.setting),
+  });
   return sources;
 }
 

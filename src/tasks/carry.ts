@@ -4,7 +4,17 @@ import { checksPhase } from './phases/checks.ts';
 import { committingPhase } from './phases/committing.ts';
 import { preparingPhase } from './phases/preparing.ts';
 import { pushingPhase } from './phases/pushing.ts';
-import type { AttemptLog, Agents, Claim, Clock, LocalChecks, TaskGit, TaskLogs, TaskProcesses, TaskStore } from './ports.ts';
+import type {
+  AttemptLog,
+  Agents,
+  Claim,
+  Clock,
+  LocalChecks,
+  TaskGit,
+  TaskLogs,
+  TaskProcesses,
+  TaskStore,
+} from './ports.ts';
 import { redact } from './redact.ts';
 import { holdsSlot, isActive, type Phase, type Task } from './task.ts';
 
@@ -142,7 +152,9 @@ async function step(carry: Carry, task: Task, halted: () => Halt | undefined): P
     return run(carry, task);
   })();
   const stopped = new Promise<'stopped'>((resolve) => {
-    carry.signal.addEventListener('abort', () => void deps.clock.sleep(WIND_DOWN_MS).then(() => resolve('stopped')), { once: true });
+    carry.signal.addEventListener('abort', () => void deps.clock.sleep(WIND_DOWN_MS).then(() => resolve('stopped')), {
+      once: true,
+    });
   });
   try {
     const result = await Promise.race([work, stopped]);
@@ -157,8 +169,15 @@ async function step(carry: Carry, task: Task, halted: () => Halt | undefined): P
     }
     const log = await carry.log(task.attempts);
     log.note(carry.mask(error instanceof Error ? (error.stack ?? error.message) : String(error)));
-    const diskFull = hasCode(error, 'ENOSPC') || hasCode(error, 'SQLITE_FULL') || /no space left on device/i.test(describeError(error));
-    return deps.store.apply(claim, { type: 'stop', reason: diskFull ? 'disk_full' : 'internal', detail: carry.mask(describeError(error)) });
+    const diskFull =
+      hasCode(error, 'ENOSPC') ||
+      hasCode(error, 'SQLITE_FULL') ||
+      /no space left on device/i.test(describeError(error));
+    return deps.store.apply(claim, {
+      type: 'stop',
+      reason: diskFull ? 'disk_full' : 'internal',
+      detail: carry.mask(describeError(error)),
+    });
   }
 }
 
@@ -190,7 +209,12 @@ async function windUp(carry: Carry, task: Task, why: Halt): Promise<Task> {
   await carry.processes.endAll();
   if (why === 'lost' || why === 'shutdown') return task;
   if (task.attempts > 0) {
-    await store.endAttempt(carry.claim, task.attempts, { outcome: 'cancelled', summary: null, error: null, head_sha: null });
+    await store.endAttempt(carry.claim, task.attempts, {
+      outcome: 'cancelled',
+      summary: null,
+      error: null,
+      head_sha: null,
+    });
   }
   return store.apply(carry.claim, why === 'abort' ? { type: 'abort' } : { type: 'stop', reason: why });
 }

@@ -9,9 +9,11 @@ const LINES_BEFORE = 3;
 const LINES_AFTER = 10;
 const MAX_LINE = 600;
 
-const ERROR = /\b(?:errors?|err!|fail(?:ed|ure|ures|ing|s)?|fatal|panic(?:ked)?|exception|traceback|assert(?:ion)?(?:error)?|not ok|undefined reference|cannot find|segmentation fault|killed)\b|[✖✗✕×]/i;
+const ERROR =
+  /\b(?:errors?|err!|fail(?:ed|ure|ures|ing|s)?|fatal|panic(?:ked)?|exception|traceback|assert(?:ion)?(?:error)?|not ok|undefined reference|cannot find|segmentation fault|killed)\b|[✖✗✕×]/i;
 /** Lines that name errors without having any. */
-const NO_ERROR = /\b(?:0|no|zero) (?:errors?|fail(?:ed|ures?|ing)?|problems?)\b|\b(?:errors?|fail(?:ed|ures?|ing)?)\s*[:=]?\s*0\b|^\s*(?:#|ℹ) fail 0\b/i;
+const NO_ERROR =
+  /\b(?:0|no|zero) (?:errors?|fail(?:ed|ures?|ing)?|problems?)\b|\b(?:errors?|fail(?:ed|ures?|ing)?)\s*[:=]?\s*0\b|^\s*(?:#|ℹ) fail 0\b/i;
 
 // eslint-disable-next-line no-control-regex -- escape sequences are what it looks for
 const ANSI = /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[@-Z\\-_])/g;
@@ -20,7 +22,10 @@ const TIMESTAMP = /^\s*\[?\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:[.,]\d+)?(?:Z
 /** A line of a log without colours, timestamp and what a progress bar overwrote. */
 export function cleanLine(line: string): string {
   const text = line.replace(ANSI, '').replace(/\r+$/, '');
-  return text.slice(text.lastIndexOf('\r') + 1).replace(TIMESTAMP, '').trimEnd();
+  return text
+    .slice(text.lastIndexOf('\r') + 1)
+    .replace(TIMESTAMP, '')
+    .trimEnd();
 }
 
 export interface Excerpter {

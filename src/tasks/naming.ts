@@ -4,7 +4,10 @@ const MAX_TITLE = 72;
 
 /** The first line of the request, cut at a word. */
 export function titleOf(request: string): string {
-  const line = (request.split('\n').find((l) => l.trim() !== '') ?? 'Task').replace(/^[#>*\s-]+/, '').trim().replace(/\s+/g, ' ');
+  const line = (request.split('\n').find((l) => l.trim() !== '') ?? 'Task')
+    .replace(/^[#>*\s-]+/, '')
+    .trim()
+    .replace(/\s+/g, ' ');
   if (line.length <= MAX_TITLE) return line || 'Task';
   const cut = line.slice(0, MAX_TITLE - 1);
   return `${cut.slice(0, Math.max(cut.lastIndexOf(' '), 40)).trimEnd()}…`;

@@ -174,11 +174,20 @@ export interface TaskGit {
   /** HEAD is the task's branch, and no merge or rebase is under way; repairs what it safely can. */
   verifyHead(task: Task): Promise<{ ok: true; notes?: string[] } | { ok: false; detail: string }>;
   /** Commits whatever the agent left; hooks run among the task's processes, without credentials. */
-  commitAll(task: Task, message: string, coAuthor: string, processes: TaskProcesses, signal: AbortSignal): Promise<CommitOutcome>;
+  commitAll(
+    task: Task,
+    message: string,
+    coAuthor: string,
+    processes: TaskProcesses,
+    signal: AbortSignal,
+  ): Promise<CommitOutcome>;
   /** Pushes the branch, never forced; hooks first, without credentials. */
   push(task: Task, processes: TaskProcesses, signal: AbortSignal): Promise<PushOutcome>;
   /** Merges a moved base into the branch if that is clean; a conflict is left in the worktree for the agent. */
-  mergeBase(task: Task, signal: AbortSignal): Promise<{ kind: 'unchanged' | 'merged' } | { kind: 'conflict'; files: string[] }>;
+  mergeBase(
+    task: Task,
+    signal: AbortSignal,
+  ): Promise<{ kind: 'unchanged' | 'merged' } | { kind: 'conflict'; files: string[] }>;
   head(task: Task): Promise<string>;
   /** Files that differ between the base and `head`, and whether any do. */
   changedFiles(task: Task, head: string): Promise<ChangedFile[]>;
@@ -240,9 +249,32 @@ export interface Claim {
 export type TaskPatch = Partial<
   Pick<
     Task,
-    | 'title' | 'base_sha' | 'resume_phase' | 'worktree' | 'worktree_ready' | 'copied_files' | 'thread_id' | 'prompt' | 'reason_detail' | 'attempts'
-    | 'max_attempts' | 'sent_at' | 'turn_failures' | 'turn_interruptions' | 'denied' | 'head_sha' | 'pushed_sha' | 'checked_sha'
-    | 'ci_run_id' | 'ci_url' | 'pr_number' | 'pr_url' | 'summary' | 'cost_usd' | 'flags' | 'held_ms'
+    | 'title'
+    | 'base_sha'
+    | 'resume_phase'
+    | 'worktree'
+    | 'worktree_ready'
+    | 'copied_files'
+    | 'thread_id'
+    | 'prompt'
+    | 'reason_detail'
+    | 'attempts'
+    | 'max_attempts'
+    | 'sent_at'
+    | 'turn_failures'
+    | 'turn_interruptions'
+    | 'denied'
+    | 'head_sha'
+    | 'pushed_sha'
+    | 'checked_sha'
+    | 'ci_run_id'
+    | 'ci_url'
+    | 'pr_number'
+    | 'pr_url'
+    | 'summary'
+    | 'cost_usd'
+    | 'flags'
+    | 'held_ms'
   >
 >;
 
@@ -280,9 +312,12 @@ export interface TaskStore {
   canAsk(): Promise<boolean>;
 }
 
-export type PromptState = { state: 'waiting' | 'withdrawn' | 'lost' } | { state: 'resumed'; response: string; answeredBy: string };
+export type PromptState =
+  | { state: 'waiting' | 'withdrawn' | 'lost' }
+  | { state: 'resumed'; response: string; answeredBy: string };
 
-export type AttemptEnd = Pick<Attempt, 'outcome' | 'summary' | 'error' | 'head_sha'> & Partial<Pick<Attempt, 'cost_usd' | 'input_tokens' | 'output_tokens'>>;
+export type AttemptEnd = Pick<Attempt, 'outcome' | 'summary' | 'error' | 'head_sha'> &
+  Partial<Pick<Attempt, 'cost_usd' | 'input_tokens' | 'output_tokens'>>;
 
 /** What the worker loop of a host does with tasks it does not carry itself. */
 export interface WorkQueue {

@@ -19,7 +19,12 @@ export function fenced(text: string): string {
 }
 
 /** What the agent is told after a red commit. `attempt` is the number of the turn it is for. */
-export function retryPrompt(red: readonly RedCheck[], attempt: number, maxAttempts: number, conflicts: readonly string[] = []): string {
+export function retryPrompt(
+  red: readonly RedCheck[],
+  attempt: number,
+  maxAttempts: number,
+  conflicts: readonly string[] = [],
+): string {
   const parts = red.map((check) => {
     const head = [
       `The check ${JSON.stringify(check.name)} failed on your last commit${check.remark ? ` (${check.remark})` : ''}.`,

@@ -11,7 +11,11 @@ export interface StallClock {
 }
 
 /** Calls `onStall` once when an agent has been silent for `silentMs`, or `silentToolMs` inside a tool call. */
-export function startStallClock(clock: Clock, limits: { silentMs: number; silentToolMs: number }, onStall: () => void): StallClock {
+export function startStallClock(
+  clock: Clock,
+  limits: { silentMs: number; silentToolMs: number },
+  onStall: () => void,
+): StallClock {
   let open = 0;
   let paused = false;
   let last = clock.now();
@@ -32,7 +36,7 @@ export function startStallClock(clock: Clock, limits: { silentMs: number; silent
       last = clock.now();
     },
     tools(count) {
-      if ((open > 0) !== (count > 0)) {
+      if (open > 0 !== count > 0) {
         open = count;
         last = clock.now();
         arm();

@@ -25,11 +25,17 @@ describe('a task whose carrier is killed', () => {
     return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
   };
   const recordPushes = (): void =>
-    void project.box.write(path.join(project.origin, 'hooks/update'), `#!/bin/sh\necho "$3" >> ${project.box.dir}/pushes\n`, 0o755);
+    void project.box.write(
+      path.join(project.origin, 'hooks/update'),
+      `#!/bin/sh\necho "$3" >> ${project.box.dir}/pushes\n`,
+      0o755,
+    );
 
   /** Each phase is held open until the gate file is there, once: the second carrier passes. */
-  const gate = (name: string): string => `if [ ! -e "${project.box.dir}/${name}.passed" ]; then touch "${project.box.dir}/${name}.reached"; until [ -e "${project.box.dir}/${name}.passed" ]; do sleep 0.05; done; fi`;
-  const reached = (name: string) => until(`${name} is reached`, () => existsSync(path.join(project.box.dir, `${name}.reached`)), 15_000);
+  const gate = (name: string): string =>
+    `if [ ! -e "${project.box.dir}/${name}.passed" ]; then touch "${project.box.dir}/${name}.reached"; until [ -e "${project.box.dir}/${name}.passed" ]; do sleep 0.05; done; fi`;
+  const reached = (name: string) =>
+    until(`${name} is reached`, () => existsSync(path.join(project.box.dir, `${name}.reached`)), 15_000);
   const pass = (name: string) => project.box.write(path.join(project.box.dir, `${name}.passed`), '');
 
   const cases: { phase: Phase; setup?: string; agent?: string; hook?: string; checks?: string; prePush?: string }[] = [
@@ -44,9 +50,18 @@ describe('a task whose carrier is killed', () => {
       recordPushes();
       const g = gate(phase);
       const script = (text: string | undefined): string => (text ?? '').replace('GATE', g);
-      if (held.hook) project.box.write(path.join(project.repo, '.git/hooks/pre-commit'), `#!/bin/sh\n${script(held.hook)}\n`, 0o755);
-      if (held.prePush) project.box.write(path.join(project.repo, '.git/hooks/pre-push'), `#!/bin/sh\n${script(held.prePush)}\n`, 0o755);
-      const env = { AMPA_AGENT_COMMAND: `cat >/dev/null; ${script(held.agent)} echo good > state.txt`, ...(held.setup ? { AMPA_SETUP: script(held.setup) } : {}) };
+      if (held.hook)
+        project.box.write(path.join(project.repo, '.git/hooks/pre-commit'), `#!/bin/sh\n${script(held.hook)}\n`, 0o755);
+      if (held.prePush)
+        project.box.write(
+          path.join(project.repo, '.git/hooks/pre-push'),
+          `#!/bin/sh\n${script(held.prePush)}\n`,
+          0o755,
+        );
+      const env = {
+        AMPA_AGENT_COMMAND: `cat >/dev/null; ${script(held.agent)} echo good > state.txt`,
+        ...(held.setup ? { AMPA_SETUP: script(held.setup) } : {}),
+      };
       const app = await project.open(env.AMPA_AGENT_COMMAND, env);
       const { id } = await app.start({ prompt: 'Make it good', checks: `${script(held.checks)} ${CHECK}` });
 
@@ -57,7 +72,9 @@ describe('a task whose carrier is killed', () => {
       const orphans = processesOf(id);
       assert.notEqual(orphans.length, 0, 'something of the task runs');
       await killCarrier(project, before);
-      await until('the carrier is gone', async () => (await app.hosts()).every((host) => host.id !== before.owner || !alive(host.pid)));
+      await until('the carrier is gone', async () =>
+        (await app.hosts()).every((host) => host.id !== before.owner || !alive(host.pid)),
+      );
       pass(phase);
 
       const task = await app.carryHere(id, new AbortController().signal);
@@ -78,10 +95,17 @@ describe('a task whose carrier is killed', () => {
       project.spawnAmpa(['work', id], env);
       const held = await until(`carrier ${i} sent the prompt`, async () => {
         const task = await app.find(id);
-        return task.sent_at !== null && task.turn_interruptions === i && processesOf(id).length > 0 && (await app.hosts()).some((host) => host.id === task.owner) ? task : null;
+        return task.sent_at !== null &&
+          task.turn_interruptions === i &&
+          processesOf(id).length > 0 &&
+          (await app.hosts()).some((host) => host.id === task.owner)
+          ? task
+          : null;
       });
       await killCarrier(project, held);
-      await until('the carrier is gone', async () => (await app.hosts()).every((host) => host.id !== held.owner || !alive(host.pid)));
+      await until('the carrier is gone', async () =>
+        (await app.hosts()).every((host) => host.id !== held.owner || !alive(host.pid)),
+      );
     }
     const task = await app.carryHere(id, new AbortController().signal);
     assert.equal(task.reason, 'agent_failed');
@@ -96,10 +120,14 @@ describe('a task whose carrier is killed', () => {
     await reached('agent');
     await killCarrier(project, await app.find(id));
     pass('agent');
-    const task = await until('the task has ended', async () => {
-      const now = await app.find(id);
-      return now.status === 'success' || now.status === 'needs_review' || now.status === 'error' ? now : null;
-    }, 20_000);
+    const task = await until(
+      'the task has ended',
+      async () => {
+        const now = await app.find(id);
+        return now.status === 'success' || now.status === 'needs_review' || now.status === 'error' ? now : null;
+      },
+      20_000,
+    );
     assert.equal(task.status, 'success');
   });
 });
@@ -108,15 +136,25 @@ describe('two hosts on one store', () => {
   it('carry every task once between them', async () => {
     const project = createProject('ampa-two-');
     try {
-      const env = { AMPA_AGENT_COMMAND: 'cat >/dev/null; echo good > state.txt; echo "$AMPA_TASK_ID" >> ../../turns', AMPA_MAX_CONCURRENT_TASKS: '3' };
+      const env = {
+        AMPA_AGENT_COMMAND: 'cat >/dev/null; echo good > state.txt; echo "$AMPA_TASK_ID" >> ../../turns',
+        AMPA_MAX_CONCURRENT_TASKS: '3',
+      };
       const app = await project.open(env.AMPA_AGENT_COMMAND, env);
       const ids: string[] = [];
       for (let i = 0; i < 8; i++) ids.push((await app.start({ prompt: `Make it good ${i}`, checks: CHECK })).id);
       const hosts = [1, 2].map(() => project.spawnAmpa(['daemon', '--until-idle'], env));
-      await until('all tasks have ended', async () => (await app.list({ statuses: ['queued', 'running', 'retrying'] })).total === 0, 60_000);
+      await until(
+        'all tasks have ended',
+        async () => (await app.list({ statuses: ['queued', 'running', 'retrying'] })).total === 0,
+        60_000,
+      );
       await Promise.all(hosts.map((child) => until('the daemon ends', () => child.exitCode !== null, 10_000)));
       const { tasks } = await app.list({});
-      assert.deepEqual(tasks.map((task) => task.status), ids.map(() => 'success'));
+      assert.deepEqual(
+        tasks.map((task) => task.status),
+        ids.map(() => 'success'),
+      );
       const turns = readFileSync(path.join(project.box.dir, 'turns'), 'utf8').trim().split('\n');
       assert.deepEqual([...turns].sort(), [...ids].sort(), 'one turn for each');
     } finally {

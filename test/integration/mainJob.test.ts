@@ -23,11 +23,26 @@ describe('the main job', () => {
     assert.equal(project.box.git(project.origin, 'show', `${task.branch}:state.txt`), 'good');
     const { attempts, checks, events } = await app.show(task.id);
     assert.match(attempts[1]!.prompt, /FAIL: state\.txt is not good: error 42/);
-    assert.deepEqual(checks.map((check) => check.state), ['failure', 'success']);
+    assert.deepEqual(
+      checks.map((check) => check.state),
+      ['failure', 'success'],
+    );
     assert.match(checks[0]!.excerpt!, /error 42/);
     assert.deepEqual(
       events.filter((event) => !event.note).map((event) => `${event.status} ${event.phase ?? ''}`.trim()),
-      ['queued', 'running preparing', 'running agent', 'running committing', 'running pushing', 'running checks', 'retrying agent', 'running committing', 'running pushing', 'running checks', 'success'],
+      [
+        'queued',
+        'running preparing',
+        'running agent',
+        'running committing',
+        'running pushing',
+        'running checks',
+        'retrying agent',
+        'running committing',
+        'running pushing',
+        'running checks',
+        'success',
+      ],
     );
     assert.deepEqual(processesOf(task.id), []);
   });
@@ -62,7 +77,9 @@ describe('the main job', () => {
   });
 
   it('stops at max_attempts with the error line in the detail, and continue hands that line to the agent', async () => {
-    const app = await project.open('P=$(cat); case "$P" in *please*error\\ 42*) echo good > state.txt;; *) date +%N > state.txt;; esac');
+    const app = await project.open(
+      'P=$(cat); case "$P" in *please*error\\ 42*) echo good > state.txt;; *) date +%N > state.txt;; esac',
+    );
     const task = await project.run(app, { maxAttempts: 2 });
     assert.equal(task.reason, 'max_attempts');
     assert.equal(task.attempts, 2);
@@ -77,7 +94,9 @@ describe('the main job', () => {
 
   it('tries a failed turn once more within its number', async () => {
     const marker = path.join(project.box.dir, 'failed-once');
-    const app = await project.open(`cat >/dev/null; if [ -e ${marker} ]; then echo good > state.txt; else touch ${marker}; echo "API error" >&2; exit 3; fi`);
+    const app = await project.open(
+      `cat >/dev/null; if [ -e ${marker} ]; then echo good > state.txt; else touch ${marker}; echo "API error" >&2; exit 3; fi`,
+    );
     const task = await project.run(app);
     assert.equal(task.status, 'success');
     assert.equal(task.attempts, 1);
@@ -107,7 +126,9 @@ describe('the main job', () => {
   });
 
   it('stops when the time budget is used up', async () => {
-    const app = await project.open('cat >/dev/null; while :; do echo tick; sleep 0.2; done', { AMPA_MAX_TASK_MINUTES: '0.01' });
+    const app = await project.open('cat >/dev/null; while :; do echo tick; sleep 0.2; done', {
+      AMPA_MAX_TASK_MINUTES: '0.01',
+    });
     const task = await project.run(app);
     assert.equal(task.reason, 'budget_time');
     assert.deepEqual(processesOf(task.id), []);
@@ -136,7 +157,11 @@ describe('the main job', () => {
   });
 
   it('feeds a failing commit hook back to the agent as a red check', async () => {
-    project.box.write(path.join(project.repo, '.git/hooks/pre-commit'), '#!/bin/sh\ngrep -q good state.txt || { echo "hook: error 42"; exit 1; }\n', 0o755);
+    project.box.write(
+      path.join(project.repo, '.git/hooks/pre-commit'),
+      '#!/bin/sh\ngrep -q good state.txt || { echo "hook: error 42"; exit 1; }\n',
+      0o755,
+    );
     const app = await project.open(MENDING_AGENT);
     const task = await project.run(app);
     assert.equal(task.status, 'success');
@@ -146,7 +171,9 @@ describe('the main job', () => {
 
   it('delivers a message that came during the last turn instead of ending', async () => {
     const gate = path.join(project.box.dir, 'gate');
-    const app = await project.open(`P=$(cat); case "$P" in *"a second file"*) echo 2 > second.txt;; *) echo good > state.txt; until [ -e ${gate} ]; do sleep 0.05; done;; esac`);
+    const app = await project.open(
+      `P=$(cat); case "$P" in *"a second file"*) echo 2 > second.txt;; *) echo good > state.txt; until [ -e ${gate} ]; do sleep 0.05; done;; esac`,
+    );
     const started = await app.start({ prompt: 'Make it good', checks: CHECK });
     const carried = app.carryHere(started.id, new AbortController().signal);
     await until('the agent works', async () => (await app.find(started.id)).sent_at !== null);
@@ -160,7 +187,9 @@ describe('the main job', () => {
   });
 
   it('runs the setup command with its variables, and stops with its output when that fails', async () => {
-    const app = await project.open('cat >/dev/null; echo good > state.txt', { AMPA_SETUP: 'echo "$AMPA_WORKTREE|$AMPA_REPO|$AMPA_PORT" > ../../setup-env' });
+    const app = await project.open('cat >/dev/null; echo good > state.txt', {
+      AMPA_SETUP: 'echo "$AMPA_WORKTREE|$AMPA_REPO|$AMPA_PORT" > ../../setup-env',
+    });
     const task = await project.run(app, { checks: CHECK });
     assert.equal(task.status, 'success');
     const [worktree, repo, port] = readFileSync(path.join(project.box.dir, 'setup-env'), 'utf8').trim().split('|');
@@ -175,7 +204,11 @@ describe('the main job', () => {
 
   it('goes on at the push, without another turn, when the remote is back', async () => {
     const app = await project.open('cat >/dev/null; echo good > state.txt');
-    project.box.write(path.join(project.origin, 'hooks/pre-receive'), '#!/bin/sh\necho "you are not allowed"; exit 1\n', 0o755);
+    project.box.write(
+      path.join(project.origin, 'hooks/pre-receive'),
+      '#!/bin/sh\necho "you are not allowed"; exit 1\n',
+      0o755,
+    );
     const task = await project.run(app);
     assert.equal(task.reason, 'push_rejected');
     project.box.write(path.join(project.origin, 'hooks/pre-receive'), '#!/bin/sh\nexit 0\n', 0o755);
@@ -202,7 +235,9 @@ describe('the main job', () => {
   });
 
   it('shows no secret of the environment in logs, prompts or excerpts', async () => {
-    const app = await project.open('cat >/dev/null; echo "token is $MY_API_TOKEN"; echo bad > state.txt', { MY_API_TOKEN: 'hunter2-hunter2-hunter2' });
+    const app = await project.open('cat >/dev/null; echo "token is $MY_API_TOKEN"; echo bad > state.txt', {
+      MY_API_TOKEN: 'hunter2-hunter2-hunter2',
+    });
     const task = await project.run(app, { checks: 'echo "error: $MY_API_TOKEN"; exit 1', maxAttempts: 2 });
     assert.equal(task.reason, 'no_changes');
     const detail = JSON.stringify(await app.show(task.id));

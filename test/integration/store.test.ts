@@ -36,7 +36,12 @@ describe('the store', () => {
   async function open(migrations?: readonly string[]) {
     const database = await openDatabase({ file: file(), backupDir: path.join(dir, 'backups'), now, migrations });
     databases.push(database);
-    return { database, tasks: createTaskStore(database.db, now, newId), board: createTaskBoard(database.db, now), hosts: createHostStore(database.db) };
+    return {
+      database,
+      tasks: createTaskStore(database.db, now, newId),
+      board: createTaskBoard(database.db, now),
+      hosts: createHostStore(database.db),
+    };
   }
   const task = (overrides: Partial<Task> = {}): Task => makeTask({ id: newId(), repo: '/repo', ...overrides });
 
@@ -110,7 +115,14 @@ describe('the store', () => {
       await tasks.apply(claim, { type: 'retry' }, { prompt: 'mend it' }, 'red');
       await assert.rejects(tasks.apply(claim, { type: 'succeed' }), code('illegal_transition'));
       const { events } = await board.detail(id);
-      assert.deepEqual(events.map((event) => [event.status, event.phase, event.note]), [['queued', null, null], ['running', 'preparing', null], ['retrying', 'agent', 'red']]);
+      assert.deepEqual(
+        events.map((event) => [event.status, event.phase, event.note]),
+        [
+          ['queued', null, null],
+          ['running', 'preparing', null],
+          ['retrying', 'agent', 'red'],
+        ],
+      );
     });
 
     it('turn an end into another turn while a message waits, but not an error', async () => {
@@ -129,7 +141,10 @@ describe('the store', () => {
       const { board } = await open();
       const { id } = await board.insert(task({ prompt: 'first' }));
       const appended = await board.continueTask(id, 'second');
-      assert.deepEqual([appended.as, appended.task.prompt, appended.task.request], ['appended', 'first\n\nsecond', 'Add a greeting']);
+      assert.deepEqual(
+        [appended.as, appended.task.prompt, appended.task.request],
+        ['appended', 'first\n\nsecond', 'Add a greeting'],
+      );
       const merged = await board.insert(task({ status: 'success' }));
       await board.recordMerge(merged.id, 'now', 'merged');
       await assert.rejects(board.continueTask(merged.id, 'more'), /cannot continue a merged task/);
@@ -146,7 +161,11 @@ describe('the store', () => {
       const again = (await tasks.claimNext('a', 1))!;
       await tasks.apply(again, { type: 'advance', phase: 'pushing' }, { resume_phase: null });
       await tasks.apply(again, { type: 'stop', reason: 'remote_unreachable' });
-      assert.equal((await board.continueTask(id, 'do it differently')).task.resume_phase, null, 'words go to the agent');
+      assert.equal(
+        (await board.continueTask(id, 'do it differently')).task.resume_phase,
+        null,
+        'words go to the agent',
+      );
     });
 
     it('number every visible change, so that a reader misses none and repeats none', async () => {
@@ -154,12 +173,30 @@ describe('the store', () => {
       const other = await open();
       const { id } = await board.insert(task());
       let { rev, tasks: seen } = await other.board.changedSince(0);
-      assert.deepEqual(seen.map((it) => it.id), [id]);
+      assert.deepEqual(
+        seen.map((it) => it.id),
+        [id],
+      );
       const claim = (await tasks.claimNext('a', 1))!;
       await tasks.renew(claim, 5);
-      await tasks.saveCheck(claim, { task_id: id, attempt: 1, sha: 'x', name: 'test', provider: 'local', state: 'running', started_at: null, ended_at: null, url: null, excerpt: null, log_path: null });
+      await tasks.saveCheck(claim, {
+        task_id: id,
+        attempt: 1,
+        sha: 'x',
+        name: 'test',
+        provider: 'local',
+        state: 'running',
+        started_at: null,
+        ended_at: null,
+        url: null,
+        excerpt: null,
+        log_path: null,
+      });
       ({ rev, tasks: seen } = await other.board.changedSince(rev));
-      assert.deepEqual(seen.map((it) => it.id), [id]);
+      assert.deepEqual(
+        seen.map((it) => it.id),
+        [id],
+      );
       await tasks.renew(claim, 5);
       assert.deepEqual((await other.board.changedSince(rev)).tasks, [], 'a renewed lease is nothing to show');
     });
@@ -181,7 +218,11 @@ describe('the store', () => {
       await a.board.insert(task());
       const claim = (await a.tasks.claimNext('a', 1))!;
       const id = await a.tasks.openPrompt(claim, { kind: 'execute', title: 'Run it', detail: 'make' });
-      const won = await Promise.all([a.board.answerPrompt(id, 'allow', 'one'), b.board.answerPrompt(id, 'reject', 'two'), b.board.answerPrompt(id, 'allow', 'three')]);
+      const won = await Promise.all([
+        a.board.answerPrompt(id, 'allow', 'one'),
+        b.board.answerPrompt(id, 'reject', 'two'),
+        b.board.answerPrompt(id, 'allow', 'three'),
+      ]);
       assert.equal(won.filter(Boolean).length, 1);
       assert.equal((await b.tasks.promptState(id)).state, 'resumed');
     });

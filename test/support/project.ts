@@ -27,13 +27,18 @@ export interface Project {
 }
 
 /** `agent` of a test writes `bad` until its prompt names the failure. */
-export const MENDING_AGENT = 'P=$(cat); case "$P" in *"error 42"*) echo good > state.txt;; *) echo bad > state.txt;; esac; echo "I wrote $(cat state.txt)"';
+export const MENDING_AGENT =
+  'P=$(cat); case "$P" in *"error 42"*) echo good > state.txt;; *) echo bad > state.txt;; esac; echo "I wrote $(cat state.txt)"';
 export const CHECK = 'grep -q good state.txt || { echo "FAIL: state.txt is not good: error 42"; exit 1; }';
 
 export function createProject(name = 'ampa-job-'): Project {
   const box = createSandbox(name);
   const { repo, origin } = box.withOrigin();
-  const env = { ...box.env, XDG_STATE_HOME: path.join(box.dir, 'state'), XDG_CONFIG_HOME: path.join(box.dir, 'config') };
+  const env = {
+    ...box.env,
+    XDG_STATE_HOME: path.join(box.dir, 'state'),
+    XDG_CONFIG_HOME: path.join(box.dir, 'config'),
+  };
   const opened: App[] = [];
   const children: ChildProcess[] = [];
 
@@ -60,9 +65,14 @@ export function createProject(name = 'ampa-job-'): Project {
     },
     ampa: (args, extra = {}) =>
       new Promise((resolve) => {
-        execFile(process.execPath, [CLI, ...args], { cwd: repo, env: { ...env, ...extra }, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
-          resolve({ code: error ? (typeof error.code === 'number' ? error.code : -1) : 0, stdout, stderr });
-        });
+        execFile(
+          process.execPath,
+          [CLI, ...args],
+          { cwd: repo, env: { ...env, ...extra }, maxBuffer: 64 * 1024 * 1024 },
+          (error, stdout, stderr) => {
+            resolve({ code: error ? (typeof error.code === 'number' ? error.code : -1) : 0, stdout, stderr });
+          },
+        );
       }),
     spawnAmpa(args, extra = {}) {
       const child = spawn(process.execPath, [CLI, ...args], { cwd: repo, env: { ...env, ...extra }, stdio: 'ignore' });
@@ -83,7 +93,9 @@ export function processesOf(taskId: string): number[] {
   return readdirSync('/proc').flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
     try {
-      const owner = readFileSync(`/proc/${name}/environ`, 'latin1').split('\0').find((entry) => entry.startsWith('AMPA_OWNER='));
+      const owner = readFileSync(`/proc/${name}/environ`, 'latin1')
+        .split('\0')
+        .find((entry) => entry.startsWith('AMPA_OWNER='));
       const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
       const zombie = stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3) === 'Z';
       return owner?.includes(taskId) && !zombie ? [Number(name)] : [];

@@ -9,7 +9,12 @@ describe('the excerpt of a failing log', () => {
 
   it('has the first error of a long log, and its end, not its beginning', () => {
     const noise = (n: number, name: string) => Array.from({ length: n }, (_, i) => `line ${i} of the ${name}`);
-    const log = [...noise(5000, 'build'), 'src/a.ts(3,5): error TS2322: not a number', ...noise(5000, 'rest'), 'Process finished with exit code 2'].join('\n');
+    const log = [
+      ...noise(5000, 'build'),
+      'src/a.ts(3,5): error TS2322: not a number',
+      ...noise(5000, 'rest'),
+      'Process finished with exit code 2',
+    ].join('\n');
     const excerpt = excerptOf(log);
     assert.match(excerpt, /error TS2322: not a number/);
     assert.match(excerpt, /Process finished with exit code 2$/);
@@ -18,7 +23,12 @@ describe('the excerpt of a failing log', () => {
   });
 
   it('does not take "0 errors" for an error', () => {
-    const log = ['compiled with 0 errors', ...Array.from({ length: 3000 }, (_, i) => `ok ${i}`), 'AssertionError: 1 == 2', ...Array.from({ length: 3000 }, (_, i) => `ok ${i}`)].join('\n');
+    const log = [
+      'compiled with 0 errors',
+      ...Array.from({ length: 3000 }, (_, i) => `ok ${i}`),
+      'AssertionError: 1 == 2',
+      ...Array.from({ length: 3000 }, (_, i) => `ok ${i}`),
+    ].join('\n');
     const excerpt = excerptOf(log);
     assert.match(excerpt, /AssertionError: 1 == 2/);
     assert.doesNotMatch(excerpt, /compiled with/);
@@ -30,7 +40,9 @@ describe('the excerpt of a failing log', () => {
   });
 
   it('masks secrets by shape and by value', () => {
-    const excerpt = excerptOf('token ghp_abcdefghijklmnopqrstuvwxyz0123456789 and hunter2hunter2\n', ['hunter2hunter2']);
+    const excerpt = excerptOf('token ghp_abcdefghijklmnopqrstuvwxyz0123456789 and hunter2hunter2\n', [
+      'hunter2hunter2',
+    ]);
     assert.equal(excerpt, 'token *** and ***');
   });
 

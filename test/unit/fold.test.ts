@@ -4,7 +4,17 @@ import { foldChecks, type Verdict } from '../../src/tasks/fold.ts';
 import type { CheckState } from '../../src/tasks/task.ts';
 
 const STATES: readonly CheckState[] = [
-  'queued', 'running', 'success', 'failure', 'timed_out', 'cancelled', 'stale', 'action_required', 'startup_failure', 'skipped', 'neutral',
+  'queued',
+  'running',
+  'success',
+  'failure',
+  'timed_out',
+  'cancelled',
+  'stale',
+  'action_required',
+  'startup_failure',
+  'skipped',
+  'neutral',
 ];
 
 describe('the fold of checks', () => {

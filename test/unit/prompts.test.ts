@@ -2,12 +2,25 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { fenced, retryPrompt, withHistory } from '../../src/tasks/prompts.ts';
 
-const red = { name: 'npm test', step: 'unit', url: 'https://ci.example/1', excerpt: 'AssertionError: 1 == 2', remark: 'exit code 1' };
+const red = {
+  name: 'npm test',
+  step: 'unit',
+  url: 'https://ci.example/1',
+  excerpt: 'AssertionError: 1 == 2',
+  remark: 'exit code 1',
+};
 
 describe('the retry prompt', () => {
   it('names the check, its step, its address, the attempt, and quotes the log', () => {
     const prompt = retryPrompt([red], 2, 3);
-    for (const part of ['"npm test"', 'Failed step: unit', 'https://ci.example/1', 'attempt 2 of 3', 'AssertionError: 1 == 2']) assert.ok(prompt.includes(part), part);
+    for (const part of [
+      '"npm test"',
+      'Failed step: unit',
+      'https://ci.example/1',
+      'attempt 2 of 3',
+      'AssertionError: 1 == 2',
+    ])
+      assert.ok(prompt.includes(part), part);
   });
 
   it('cannot be left by backticks in the log', () => {

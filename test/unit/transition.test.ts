@@ -4,7 +4,9 @@ import { REASONS, statusOf, type Reason } from '../../src/tasks/reasons.ts';
 import { PHASES, STATUSES, type Status } from '../../src/tasks/task.ts';
 import { transition, type Lifecycle, type TransitionEvent } from '../../src/tasks/transition.ts';
 
-const REASON_NAMES = (Object.keys(REASONS) as Reason[]).filter((reason): reason is Exclude<Reason, 'user'> => reason !== 'user');
+const REASON_NAMES = (Object.keys(REASONS) as Reason[]).filter(
+  (reason): reason is Exclude<Reason, 'user'> => reason !== 'user',
+);
 
 /** The table of the contract: from which status to which. */
 const LEGAL: Record<Status, readonly Status[]> = {
@@ -24,7 +26,14 @@ const lifecycle = fc.record<Lifecycle>({
   merged_at: fc.option(fc.constant('2026-01-01T00:00:00.000Z')),
 });
 const event = fc.oneof<fc.Arbitrary<TransitionEvent>[]>(
-  fc.constantFrom<TransitionEvent>({ type: 'begin' }, { type: 'retry' }, { type: 'succeed' }, { type: 'abort' }, { type: 'continue' }, { type: 'merge', at: '2026-01-02T00:00:00.000Z' }),
+  fc.constantFrom<TransitionEvent>(
+    { type: 'begin' },
+    { type: 'retry' },
+    { type: 'succeed' },
+    { type: 'abort' },
+    { type: 'continue' },
+    { type: 'merge', at: '2026-01-02T00:00:00.000Z' },
+  ),
   fc.constantFrom(...PHASES).map((phase) => ({ type: 'advance' as const, phase })),
   fc.constantFrom(...REASON_NAMES).map((reason) => ({ type: 'stop' as const, reason })),
 );
@@ -40,7 +49,10 @@ describe('the transition of a task', () => {
           assert.notEqual(result.error.hint, '');
           return;
         }
-        assert.ok(LEGAL[from.status].includes(result.to.status), `${from.status} → ${result.to.status} by ${what.type}`);
+        assert.ok(
+          LEGAL[from.status].includes(result.to.status),
+          `${from.status} → ${result.to.status} by ${what.type}`,
+        );
       }),
       { numRuns: 2000 },
     );
@@ -64,8 +76,14 @@ describe('the transition of a task', () => {
     const seen = new Set<string>();
     for (const status of STATUSES) {
       const events: TransitionEvent[] = [
-        { type: 'begin' }, { type: 'retry' }, { type: 'succeed' }, { type: 'abort' }, { type: 'continue' }, { type: 'merge', at: 'now' },
-        { type: 'advance', phase: 'checks' }, ...REASON_NAMES.map((reason) => ({ type: 'stop' as const, reason })),
+        { type: 'begin' },
+        { type: 'retry' },
+        { type: 'succeed' },
+        { type: 'abort' },
+        { type: 'continue' },
+        { type: 'merge', at: 'now' },
+        { type: 'advance', phase: 'checks' },
+        ...REASON_NAMES.map((reason) => ({ type: 'stop' as const, reason })),
       ];
       for (const what of events) {
         const result = transition({ status, phase: null, reason: null, merged_at: null }, what);

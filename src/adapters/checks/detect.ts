@@ -19,7 +19,8 @@ export function detectChecks(root: string): Detected | null {
   }
   for (const name of ['GNUmakefile', 'makefile', 'Makefile']) {
     const file = path.join(root, name);
-    if (isFile(file) && /^test\s*:(?!=)/m.test(fs.readFileSync(file, 'utf8'))) return { command: 'make test', source: `the test target of ${name}` };
+    if (isFile(file) && /^test\s*:(?!=)/m.test(fs.readFileSync(file, 'utf8')))
+      return { command: 'make test', source: `the test target of ${name}` };
   }
   return null;
 }

@@ -7,7 +7,11 @@ import type { LocalCheckResult, LocalChecks, ProcessResult } from '../../tasks/p
 const KEEP_BYTES = 64 * 1024 * 1024;
 
 /** Runs the checks' command in the task's worktree and keeps its output beside the task's logs. */
-export function createLocalChecks(options: { logDir: (taskId: string) => string; secrets: readonly string[]; now: () => number }): LocalChecks {
+export function createLocalChecks(options: {
+  logDir: (taskId: string) => string;
+  secrets: readonly string[];
+  now: () => number;
+}): LocalChecks {
   return {
     async run(task, command, processes, signal): Promise<LocalCheckResult> {
       const dir = options.logDir(task.id);
@@ -38,7 +42,12 @@ export function createLocalChecks(options: { logDir: (taskId: string) => string;
         });
       } catch (error) {
         await file.write(String(error));
-        return { state: 'startup_failure', code: null, logPath, excerpt: error instanceof Error ? error.message : String(error) };
+        return {
+          state: 'startup_failure',
+          code: null,
+          logPath,
+          excerpt: error instanceof Error ? error.message : String(error),
+        };
       } finally {
         await file.close();
       }

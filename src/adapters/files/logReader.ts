@@ -14,9 +14,17 @@ export interface LogPiece {
  * Reads the log of an attempt from `offset` on (bytes over head and tail together), or its last
  * `tailBytes`. Cut at a UTF-8 boundary, so pieces join. Empty text: there is no more now.
  */
-export async function readAttemptLog(dir: string, taskId: string, attempt: number, from: { offset: number } | { tailBytes: number }): Promise<LogPiece> {
+export async function readAttemptLog(
+  dir: string,
+  taskId: string,
+  attempt: number,
+  from: { offset: number } | { tailBytes: number },
+): Promise<LogPiece> {
   const files = logFiles(dir, taskId, attempt);
-  const parts = [files.head, ...files.tails].map((file) => ({ file, size: fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0 }));
+  const parts = [files.head, ...files.tails].map((file) => ({
+    file,
+    size: fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0,
+  }));
   const total = parts.reduce((sum, part) => sum + part.size, 0);
   const wanted = 'offset' in from ? from.offset : Math.max(0, total - from.tailBytes);
   // A tail file that was rotated away moved everything behind it: go on at the end of what there is.
@@ -64,7 +72,12 @@ function incompleteTail(bytes: Buffer): number {
 }
 
 /** The steps of a conversation from entry `from` on. */
-export async function readConversation(dir: string, taskId: string, attempt: number, from = 0): Promise<{ entries: ConversationEntry[]; next: number }> {
+export async function readConversation(
+  dir: string,
+  taskId: string,
+  attempt: number,
+  from = 0,
+): Promise<{ entries: ConversationEntry[]; next: number }> {
   const { conversation } = logFiles(dir, taskId, attempt);
   let text: string;
   try {
@@ -74,7 +87,10 @@ export async function readConversation(dir: string, taskId: string, attempt: num
     throw error;
   }
   // The last line may be half written by another process.
-  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n').slice(0, -1);
+  const lines = text
+    .slice(0, text.lastIndexOf('\n') + 1)
+    .split('\n')
+    .slice(0, -1);
   const entries = lines.slice(from).map((line) => JSON.parse(line) as ConversationEntry);
   return { entries, next: lines.length };
 }

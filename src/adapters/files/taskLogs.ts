@@ -22,11 +22,20 @@ export interface LogFiles {
 /** Files of one attempt; 0 is the preparation. */
 export function logFiles(dir: string, taskId: string, attempt: number): LogFiles {
   const base = path.join(dir, taskId, String(attempt));
-  return { head: `${base}.log`, tails: [`${base}.tail-1.log`, `${base}.tail-2.log`], conversation: `${base}.jsonl`, prompt: `${base}.prompt.md` };
+  return {
+    head: `${base}.log`,
+    tails: [`${base}.tail-1.log`, `${base}.tail-2.log`],
+    conversation: `${base}.jsonl`,
+    prompt: `${base}.prompt.md`,
+  };
 }
 
 /** The logs of tasks under `dir`. A log that is opened again (after a crash, a second try) goes on where it ended. */
-export function createTaskLogs(dir: string, secrets: readonly string[], limits = { headBytes: HEAD_BYTES, tailBytes: TAIL_BYTES }): TaskLogs {
+export function createTaskLogs(
+  dir: string,
+  secrets: readonly string[],
+  limits = { headBytes: HEAD_BYTES, tailBytes: TAIL_BYTES },
+): TaskLogs {
   return {
     async open(taskId, attempt): Promise<AttemptLog> {
       await fs.promises.mkdir(path.join(dir, taskId), { recursive: true });
@@ -42,7 +51,11 @@ export function createTaskLogs(dir: string, secrets: readonly string[], limits =
   };
 }
 
-async function openAttemptLog(files: LogFiles, secrets: readonly string[], limits: { headBytes: number; tailBytes: number }): Promise<AttemptLog> {
+async function openAttemptLog(
+  files: LogFiles,
+  secrets: readonly string[],
+  limits: { headBytes: number; tailBytes: number },
+): Promise<AttemptLog> {
   const writer = await rollingWriter(files, limits);
   const conversation = createConversation(files.conversation, secrets);
   let atLineStart = true;
@@ -131,7 +144,12 @@ function createConversation(file: string, secrets: readonly string[]) {
   };
   return {
     say(entry: ConversationEntry) {
-      if (last && last.kind === entry.kind && (entry.kind === 'text' || entry.kind === 'thought') && last.text.length < 16_384) {
+      if (
+        last &&
+        last.kind === entry.kind &&
+        (entry.kind === 'text' || entry.kind === 'thought') &&
+        last.text.length < 16_384
+      ) {
         last.text += entry.text;
       } else {
         flush();

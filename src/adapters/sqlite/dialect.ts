@@ -99,7 +99,12 @@ async function retryBusy<R>(run: () => R): Promise<R> {
     } catch (error) {
       if (!isBusy(error)) throw error;
       if (performance.now() > deadline) {
-        throw new AmpaError('store_busy', 'the task database stayed locked for 10 s', 'Look for a process that hangs: `ampa doctor`.', error);
+        throw new AmpaError(
+          'store_busy',
+          'the task database stayed locked for 10 s',
+          'Look for a process that hangs: `ampa doctor`.',
+          error,
+        );
       }
       await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(100, 2 ** attempt)));
     }

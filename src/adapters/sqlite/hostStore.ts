@@ -18,12 +18,18 @@ export interface HostStore {
 export function createHostStore(db: Kysely<Schema>): HostStore {
   return {
     async register(host) {
-      await db.insertInto('hosts').values(host).onConflict((oc) => oc.column('id').doUpdateSet(host)).execute();
+      await db
+        .insertInto('hosts')
+        .values(host)
+        .onConflict((oc) => oc.column('id').doUpdateSet(host))
+        .execute();
       // Rows of hosts long gone, unless a task still names them: their identity decides about its takeover.
       await db
         .deleteFrom('hosts')
         .where('beat_at', '<', host.beat_at - 24 * 3600_000)
-        .where(({ not, exists, selectFrom }) => not(exists(selectFrom('tasks').select('tasks.id').whereRef('tasks.owner', '=', 'hosts.id'))))
+        .where(({ not, exists, selectFrom }) =>
+          not(exists(selectFrom('tasks').select('tasks.id').whereRef('tasks.owner', '=', 'hosts.id'))),
+        )
         .execute();
     },
     async beat(id, at) {
@@ -35,12 +41,22 @@ export function createHostStore(db: Kysely<Schema>): HostStore {
     hosts: () => db.selectFrom('hosts').selectAll().orderBy('started_at').execute(),
     host: (id) => db.selectFrom('hosts').selectAll().where('id', '=', id).executeTakeFirst(),
     async recordProcess(row) {
-      await db.insertInto('processes').values(row).onConflict((oc) => oc.columns(['task_id', 'pid']).doUpdateSet(row)).execute();
+      await db
+        .insertInto('processes')
+        .values(row)
+        .onConflict((oc) => oc.columns(['task_id', 'pid']).doUpdateSet(row))
+        .execute();
     },
     async forgetProcess(taskId, pid) {
       await db.deleteFrom('processes').where('task_id', '=', taskId).where('pid', '=', pid).execute();
     },
-    processesOf: (taskId) => db.selectFrom('processes').selectAll().where('task_id', '=', taskId).orderBy(sql`rowid`).execute(),
+    processesOf: (taskId) =>
+      db
+        .selectFrom('processes')
+        .selectAll()
+        .where('task_id', '=', taskId)
+        .orderBy(sql`rowid`)
+        .execute(),
     async forgetProcesses(taskId) {
       await db.deleteFrom('processes').where('task_id', '=', taskId).execute();
     },

@@ -136,7 +136,11 @@ async function putBack(connection: BetterSqlite3.Database, file: string): Promis
 /** better-sqlite3 13 needs Node-API 10; on an older Node loading it ends the process with a segmentation fault. */
 function requireNodeApi10(): void {
   if (Number(process.versions.napi) >= 10) return;
-  throw new AmpaError('runtime', `AMPA needs Node 22.14 or later; this is ${process.version}`, 'Install a current Node.js.');
+  throw new AmpaError(
+    'runtime',
+    `AMPA needs Node 22.14 or later; this is ${process.version}`,
+    'Install a current Node.js.',
+  );
 }
 
 function connect(file: string): BetterSqlite3.Database {
@@ -165,7 +169,12 @@ function migrateCheck(connection: BetterSqlite3.Database, known: number, file: s
   );
 }
 
-async function migrate(connection: BetterSqlite3.Database, migrations: readonly string[], backupDir: string, now: () => number): Promise<void> {
+async function migrate(
+  connection: BetterSqlite3.Database,
+  migrations: readonly string[],
+  backupDir: string,
+  now: () => number,
+): Promise<void> {
   const current = (): number => connection.pragma('user_version', { simple: true }) as number;
   if (current() === migrations.length) return;
   if (current() > 0) await backup(connection, backupDir, now());

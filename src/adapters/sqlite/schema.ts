@@ -9,7 +9,14 @@ export type TaskRow = Omit<Task, JsonColumns | BooleanColumns | 'rev'> &
   Record<JsonColumns, string> &
   Record<BooleanColumns, number> & { rev: Generated<number>; note: string | null };
 
-const JSON_COLUMNS: ReadonlySet<string> = new Set<JsonColumns>(['copied_files', 'copy_patterns', 'agent_spec', 'checks', 'limits', 'flags']);
+const JSON_COLUMNS: ReadonlySet<string> = new Set<JsonColumns>([
+  'copied_files',
+  'copy_patterns',
+  'agent_spec',
+  'checks',
+  'limits',
+  'flags',
+]);
 const BOOLEAN_COLUMNS: ReadonlySet<string> = new Set<BooleanColumns>(['worktree_ready', 'denied', 'slot']);
 
 export interface HostRow {
@@ -79,7 +86,11 @@ export function encodeTask(task: Partial<Task>): Record<string, string | number 
   const row: Record<string, string | number | null> = {};
   for (const [key, value] of Object.entries(task)) {
     if (value === undefined) continue;
-    row[key] = JSON_COLUMNS.has(key) ? JSON.stringify(value) : typeof value === 'boolean' ? Number(value) : (value as string | number | null);
+    row[key] = JSON_COLUMNS.has(key)
+      ? JSON.stringify(value)
+      : typeof value === 'boolean'
+        ? Number(value)
+        : (value as string | number | null);
   }
   return row;
 }

@@ -34,17 +34,36 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
       return decodeTask(updated);
     });
 
-  const decodePrompt = (row: { id: string; task_id: string; kind: string; summary: string; detail: string; choices: string; created_at: string }): OpenPrompt => ({
-    id: row.id, task_id: row.task_id, kind: row.kind, summary: row.summary, detail: row.detail,
-    choices: JSON.parse(row.choices) as string[], created_at: row.created_at,
+  const decodePrompt = (row: {
+    id: string;
+    task_id: string;
+    kind: string;
+    summary: string;
+    detail: string;
+    choices: string;
+    created_at: string;
+  }): OpenPrompt => ({
+    id: row.id,
+    task_id: row.task_id,
+    kind: row.kind,
+    summary: row.summary,
+    detail: row.detail,
+    choices: JSON.parse(row.choices) as string[],
+    created_at: row.created_at,
   });
   const openPrompts = () => db.selectFrom('prompts').selectAll().where('state', '=', 'waiting').orderBy('id');
 
   return {
     async insert(task) {
       const { rev: _assigned, ...row } = encodeTask(task);
-      const inserted = await db.insertInto('tasks').values(row as unknown as Insertable<TaskRow>).returning('id').executeTakeFirstOrThrow();
-      return decodeTask(await db.selectFrom('tasks').selectAll().where('id', '=', inserted.id).executeTakeFirstOrThrow());
+      const inserted = await db
+        .insertInto('tasks')
+        .values(row as unknown as Insertable<TaskRow>)
+        .returning('id')
+        .executeTakeFirstOrThrow();
+      return decodeTask(
+        await db.selectFrom('tasks').selectAll().where('id', '=', inserted.id).executeTakeFirstOrThrow(),
+      );
     },
     async list({ statuses, createdBy, limit }) {
       let matching = db.selectFrom('tasks');
@@ -52,8 +71,9 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
       if (createdBy !== undefined) matching = matching.where('created_by', '=', createdBy);
       let rows = matching.selectAll().orderBy('id', 'desc');
       if (limit !== undefined) rows = rows.limit(limit);
-      const [tasks, { total }] = [await rows.execute(), await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()];
-      return { tasks: tasks.map(decodeTask), total: Number(total) };
+      const tasks = await rows.execute();
+      const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow();
+      return { tasks: tasks.map(decodeTask), total };
     },
     async changedSince(rev) {
       const rows = await db.selectFrom('tasks').selectAll().where('rev', '>', rev).orderBy('rev').execute();
@@ -61,7 +81,8 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
     },
     async find(text) {
       const id = text.toUpperCase();
-      if (!/^[0-9A-Z]{1,26}$/.test(id)) throw notFound('task', text, 'An id is 26 letters and digits; `ampa ls --all` lists them.');
+      if (!/^[0-9A-Z]{1,26}$/.test(id))
+        throw notFound('task', text, 'An id is 26 letters and digits; `ampa ls --all` lists them.');
       const rows = await db
         .selectFrom('tasks')
         .selectAll()
@@ -70,8 +91,15 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
         .limit(6)
         .execute();
       if (rows.length > 1) {
-        const names = rows.slice(0, 5).map((row) => row.id).join(', ');
-        throw new AmpaError('ambiguous', `${JSON.stringify(text)} could be ${names}${rows.length > 5 ? ', …' : ''}`, 'Give more of the id.');
+        const names = rows
+          .slice(0, 5)
+          .map((row) => row.id)
+          .join(', ');
+        throw new AmpaError(
+          'ambiguous',
+          `${JSON.stringify(text)} could be ${names}${rows.length > 5 ? ', …' : ''}`,
+          'Give more of the id.',
+        );
       }
       if (!rows[0]) throw notFound('task', text, '`ampa ls --all` lists them.');
       return decodeTask(rows[0]);
@@ -82,7 +110,13 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
       return {
         task: decodeTask(task),
         attempts: await db.selectFrom('attempts').selectAll().where('task_id', '=', id).orderBy('number').execute(),
-        checks: await db.selectFrom('checks').selectAll().where('task_id', '=', id).orderBy('attempt').orderBy('started_at').execute(),
+        checks: await db
+          .selectFrom('checks')
+          .selectAll()
+          .where('task_id', '=', id)
+          .orderBy('attempt')
+          .orderBy('started_at')
+          .execute(),
         messages: await db.selectFrom('messages').selectAll().where('task_id', '=', id).orderBy('id').execute(),
         events: await db.selectFrom('events').selectAll().where('task_id', '=', id).orderBy('id').execute(),
         prompts: (await openPrompts().where('task_id', '=', id).execute()).map(decodePrompt),
@@ -94,12 +128,28 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
         if (!row) throw notFound('task', id, '`ampa ls --all` lists them.');
         const task = decodeTask(row);
         const update = async (set: Record<string, unknown>): Promise<Task> =>
-          decodeTask(await tx.updateTable('tasks').set({ ...set, updated_at: iso() }).where('id', '=', id).returningAll().executeTakeFirstOrThrow());
+          decodeTask(
+            await tx
+              .updateTable('tasks')
+              .set({ ...set, updated_at: iso() })
+              .where('id', '=', id)
+              .returningAll()
+              .executeTakeFirstOrThrow(),
+          );
 
         if (isActive(task.status)) {
-          if (text === null) throw new AmpaError('illegal_transition', 'cannot continue an active task without a message', 'Say what it should do: -m TEXT.');
-          if (task.status === 'queued') return { task: await update({ prompt: `${task.prompt}\n\n${text}`, resume_phase: null }), as: 'appended' };
-          await tx.insertInto('messages').values({ task_id: id, text, created_at: iso(), delivered_in: null }).execute();
+          if (text === null)
+            throw new AmpaError(
+              'illegal_transition',
+              'cannot continue an active task without a message',
+              'Say what it should do: -m TEXT.',
+            );
+          if (task.status === 'queued')
+            return { task: await update({ prompt: `${task.prompt}\n\n${text}`, resume_phase: null }), as: 'appended' };
+          await tx
+            .insertInto('messages')
+            .values({ task_id: id, text, created_at: iso(), delivered_in: null })
+            .execute();
           return { task: await update({}), as: 'message' };
         }
         const verdict = transition(task, { type: 'continue' });
@@ -142,8 +192,18 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
       const row = await db
         .updateTable('tasks')
         .set({
-          status: 'aborted', phase: null, reason: 'user', reason_detail: null, note: null, updated_at: iso(), abort_requested_at: null,
-          resume_phase: RESUME_PHASE, owner: null, lease_expires_at: null, slot: 0, token: sql<number>`token + 1`,
+          status: 'aborted',
+          phase: null,
+          reason: 'user',
+          reason_detail: null,
+          note: null,
+          updated_at: iso(),
+          abort_requested_at: null,
+          resume_phase: RESUME_PHASE,
+          owner: null,
+          lease_expires_at: null,
+          slot: 0,
+          token: sql<number>`token + 1`,
         })
         .where('id', '=', id)
         .where('token', '=', token)
@@ -154,7 +214,11 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
     },
     recordMerge: (id, at, note) => decide(id, { type: 'merge', at }, note),
     async forgetWorktree(id) {
-      await db.updateTable('tasks').set({ worktree: null, worktree_ready: 0, updated_at: iso() }).where('id', '=', id).execute();
+      await db
+        .updateTable('tasks')
+        .set({ worktree: null, worktree_ready: 0, updated_at: iso() })
+        .where('id', '=', id)
+        .execute();
     },
     async openPrompts() {
       return (await openPrompts().execute()).map(decodePrompt);
@@ -170,7 +234,12 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
       return row !== undefined;
     },
     async losePrompts(taskId) {
-      await db.updateTable('prompts').set({ state: 'lost' }).where('task_id', '=', taskId).where('state', '=', 'waiting').execute();
+      await db
+        .updateTable('prompts')
+        .set({ state: 'lost' })
+        .where('task_id', '=', taskId)
+        .where('state', '=', 'waiting')
+        .execute();
     },
   };
 }

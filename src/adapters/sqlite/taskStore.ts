@@ -98,7 +98,14 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
           .where('status', 'in', from);
         if (guardMessages) {
           update = update.where(({ not, exists, selectFrom }) =>
-            not(exists(selectFrom('messages').select('messages.id').whereRef('task_id', '=', 'tasks.id').where('delivered_in', 'is', null))),
+            not(
+              exists(
+                selectFrom('messages')
+                  .select('messages.id')
+                  .whereRef('task_id', '=', 'tasks.id')
+                  .where('delivered_in', 'is', null),
+              ),
+            ),
           );
         }
         return update.returningAll();
@@ -141,7 +148,12 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
     return row && decodeTask(row);
   }
 
-  async function apply(claim: Claim, event: TransitionEvent, patch: TaskPatch = {}, note: string | null = null): Promise<Task> {
+  async function apply(
+    claim: Claim,
+    event: TransitionEvent,
+    patch: TaskPatch = {},
+    note: string | null = null,
+  ): Promise<Task> {
     const { from, to } = effectOf(event);
     const set: Record<string, unknown> = {
       status: to.status,
@@ -166,7 +178,12 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
     return apply(
       claim,
       { type: 'retry' },
-      { prompt: '', ...patch, max_attempts: Math.max(task.max_attempts, task.attempts + task.limits.attempts), held_ms: 0 },
+      {
+        prompt: '',
+        ...patch,
+        max_attempts: Math.max(task.max_attempts, task.attempts + task.limits.attempts),
+        held_ms: 0,
+      },
       'A message arrived: one more turn.',
     );
   }
@@ -203,14 +220,23 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
       return rows.map(decodeTask);
     },
     async hasQueued() {
-      return (await db.selectFrom('tasks').select('id').where('status', '=', 'queued').limit(1).executeTakeFirst()) !== undefined;
+      return (
+        (await db.selectFrom('tasks').select('id').where('status', '=', 'queued').limit(1).executeTakeFirst()) !==
+        undefined
+      );
     },
     patch: (claim, patch) => updateClaimed(db, claim, { ...encodeTask(patch), updated_at: iso() }),
     async note(claim, text) {
       await updateClaimed(db, claim, { note: text, updated_at: iso() });
     },
     async renew(claim, heldMs) {
-      const { rows } = await renewQuery({ id: claim.taskId, token: claim.token, owner: claim.owner, lease: now() + LEASE_MS, held: heldMs });
+      const { rows } = await renewQuery({
+        id: claim.taskId,
+        token: claim.token,
+        owner: claim.owner,
+        lease: now() + LEASE_MS,
+        held: heldMs,
+      });
       return rows[0] && decodeTask(rows[0]);
     },
     async takeSlot(claim, limit) {
@@ -220,7 +246,9 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
         .where('id', '=', claim.taskId)
         .where('token', '=', claim.token)
         .where('owner', '=', claim.owner)
-        .where((eb) => eb.or([eb('slot', '=', 1), eb(sql<number>`(select count(*) from tasks where slot = 1)`, '<', limit)]))
+        .where((eb) =>
+          eb.or([eb('slot', '=', 1), eb(sql<number>`(select count(*) from tasks where slot = 1)`, '<', limit)]),
+        )
         .returning('id')
         .executeTakeFirst();
       return row !== undefined;
@@ -231,17 +259,38 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
     beginAttempt: (claim, attempt) =>
       guarded(claim, async (tx) => {
         if (attempt.delivered.length > 0) {
-          await tx.updateTable('messages').set({ delivered_in: attempt.number }).where('id', 'in', attempt.delivered).execute();
+          await tx
+            .updateTable('messages')
+            .set({ delivered_in: attempt.number })
+            .where('id', 'in', attempt.delivered)
+            .execute();
         }
         await tx
           .insertInto('attempts')
           .values({
-            task_id: claim.taskId, number: attempt.number, prompt: attempt.prompt, started_at: iso(), ended_at: null, outcome: null,
-            summary: null, error: null, head_sha: null, cost_usd: null, input_tokens: null, output_tokens: null,
+            task_id: claim.taskId,
+            number: attempt.number,
+            prompt: attempt.prompt,
+            started_at: iso(),
+            ended_at: null,
+            outcome: null,
+            summary: null,
+            error: null,
+            head_sha: null,
+            cost_usd: null,
+            input_tokens: null,
+            output_tokens: null,
           })
           .execute();
         return updateClaimed(tx, claim, {
-          ...encodeTask({ attempts: attempt.number, prompt: attempt.prompt, sent_at: null, turn_failures: 0, turn_interruptions: 0, denied: false }),
+          ...encodeTask({
+            attempts: attempt.number,
+            prompt: attempt.prompt,
+            sent_at: null,
+            turn_failures: 0,
+            turn_interruptions: 0,
+            denied: false,
+          }),
           updated_at: iso(),
         });
       }),
@@ -266,7 +315,13 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
       return db.selectFrom('attempts').selectAll().where('task_id', '=', taskId).orderBy('number').execute();
     },
     async checksOf(taskId) {
-      return db.selectFrom('checks').selectAll().where('task_id', '=', taskId).orderBy('attempt').orderBy('started_at').execute();
+      return db
+        .selectFrom('checks')
+        .selectAll()
+        .where('task_id', '=', taskId)
+        .orderBy('attempt')
+        .orderBy('started_at')
+        .execute();
     },
     async messagesOf(taskId) {
       return db.selectFrom('messages').selectAll().where('task_id', '=', taskId).orderBy('id').execute();
@@ -277,8 +332,17 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
         await tx
           .insertInto('prompts')
           .values({
-            id, task_id: claim.taskId, kind: prompt.kind, summary: prompt.title, detail: prompt.detail,
-            choices: JSON.stringify(['allow', 'reject']), state: 'waiting', response: null, answered_by: null, created_at: iso(), answered_at: null,
+            id,
+            task_id: claim.taskId,
+            kind: prompt.kind,
+            summary: prompt.title,
+            detail: prompt.detail,
+            choices: JSON.stringify(['allow', 'reject']),
+            state: 'waiting',
+            response: null,
+            answered_by: null,
+            created_at: iso(),
+            answered_at: null,
           })
           .execute();
         return id;
@@ -290,10 +354,21 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
         : { state: row.state };
     },
     async withdrawPrompt(id) {
-      await db.updateTable('prompts').set({ state: 'withdrawn' }).where('id', '=', id).where('state', '=', 'waiting').execute();
+      await db
+        .updateTable('prompts')
+        .set({ state: 'withdrawn' })
+        .where('id', '=', id)
+        .where('state', '=', 'waiting')
+        .execute();
     },
     async canAsk() {
-      const host = await db.selectFrom('hosts').select('id').where('asks', '=', 1).where('beat_at', '>', now() - 45_000).limit(1).executeTakeFirst();
+      const host = await db
+        .selectFrom('hosts')
+        .select('id')
+        .where('asks', '=', 1)
+        .where('beat_at', '>', now() - 45_000)
+        .limit(1)
+        .executeTakeFirst();
       return host !== undefined;
     },
   };

@@ -17,22 +17,39 @@ export async function agentPhase(carry: Carry, task: Task): Promise<Task> {
   const attempts = await store.attemptsOf(task.id);
   const open = attempts.find((attempt) => attempt.number === task.attempts && attempt.ended_at === null);
   if (open && task.turn_interruptions >= MAX_INTERRUPTIONS) {
-    await store.endAttempt(claim, task.attempts, { outcome: 'interrupted', summary: null, error: 'interrupted three times', head_sha: null });
-    return store.apply(claim, { type: 'stop', reason: 'agent_failed', detail: 'Its turn was interrupted three times by the death of its process.' });
+    await store.endAttempt(claim, task.attempts, {
+      outcome: 'interrupted',
+      summary: null,
+      error: 'interrupted three times',
+      head_sha: null,
+    });
+    return store.apply(claim, {
+      type: 'stop',
+      reason: 'agent_failed',
+      detail: 'Its turn was interrupted three times by the death of its process.',
+    });
   }
   const messages = await store.messagesOf(task.id);
   const interrupted = open !== undefined && task.sent_at !== null;
   if (!open) {
     const waiting = messages.filter((message) => message.delivered_in === null);
     const prompt = [task.prompt, ...waiting.map((message) => message.text)].filter(Boolean).join('\n\n');
-    task = await store.beginAttempt(claim, { number: task.attempts + 1, prompt, delivered: waiting.map((message) => message.id) });
+    task = await store.beginAttempt(claim, {
+      number: task.attempts + 1,
+      prompt,
+      delivered: waiting.map((message) => message.id),
+    });
   }
 
   const log = await carry.log(task.attempts);
   const prompt = interrupted && task.thread_id ? interruptedPrompt(task.prompt) : task.prompt;
   const said = messages.filter((message) => message.delivered_in !== null).map((message) => message.text);
   const freshPrompt = withHistory(task.request, said, task.prompt);
-  log.say({ at: new Date(deps.clock.now()).toISOString(), kind: 'prompt', text: task.thread_id ? prompt : freshPrompt });
+  log.say({
+    at: new Date(deps.clock.now()).toISOString(),
+    kind: 'prompt',
+    text: task.thread_id ? prompt : freshPrompt,
+  });
 
   const turn = await runTurn(carry, task, log, { prompt, freshPrompt });
   signal.throwIfAborted();
@@ -45,10 +62,19 @@ interface TurnEnd {
   usage: Extract<AgentEvent, { type: 'usage' }> | undefined;
 }
 
-async function runTurn(carry: Carry, task: Task, log: AttemptLog, prompts: { prompt: string; freshPrompt: string }): Promise<TurnEnd> {
+async function runTurn(
+  carry: Carry,
+  task: Task,
+  log: AttemptLog,
+  prompts: { prompt: string; freshPrompt: string },
+): Promise<TurnEnd> {
   const { deps, claim } = carry;
   const { store, clock } = deps;
-  const promptFile = await deps.logs.writePrompt(task.id, task.attempts, task.thread_id ? prompts.prompt : prompts.freshPrompt);
+  const promptFile = await deps.logs.writePrompt(
+    task.id,
+    task.attempts,
+    task.thread_id ? prompts.prompt : prompts.freshPrompt,
+  );
   const stop = new AbortController();
   const tools = new Set<string>();
   let stalled = false;
@@ -138,7 +164,12 @@ async function runTurn(carry: Carry, task: Task, log: AttemptLog, prompts: { pro
 }
 
 /** Asks through the store, so that any host's person can answer; where no host can ask, the answer is no. */
-async function askPerson(carry: Carry, log: AttemptLog, request: PermissionRequest, signal: AbortSignal): Promise<'allow' | 'reject' | 'cancelled'> {
+async function askPerson(
+  carry: Carry,
+  log: AttemptLog,
+  request: PermissionRequest,
+  signal: AbortSignal,
+): Promise<'allow' | 'reject' | 'cancelled'> {
   const { store, clock, onChange } = carry.deps;
   if (!(await store.canAsk())) {
     log.note(`nobody can be asked here, so refused: ${request.title}`);
@@ -175,7 +206,11 @@ async function conclude(carry: Carry, task: Task, { outcome, stalled, usage }: T
     input_tokens: usage?.inputTokens ?? null,
     output_tokens: usage?.outputTokens ?? null,
   };
-  const patch = { summary, denied: task.denied || outcome.denied, ...(usage?.costUsd === undefined ? {} : { cost_usd: usage.costUsd }) };
+  const patch = {
+    summary,
+    denied: task.denied || outcome.denied,
+    ...(usage?.costUsd === undefined ? {} : { cost_usd: usage.costUsd }),
+  };
 
   if (stalled) {
     await store.endAttempt(claim, task.attempts, { ...end, outcome: 'stalled', error: 'silent for too long' });

@@ -24,9 +24,18 @@ export async function checksPhase(carry: Carry, task: Task): Promise<Task> {
     case 'green':
       return store.apply(claim, { type: 'succeed' }, { checked_sha: sha });
     case 'red':
-      return askAgain(carry, task, [{ name: command, step: null, url: null, excerpt: result.excerpt, remark: describe(result, task) }], sha);
+      return askAgain(
+        carry,
+        task,
+        [{ name: command, step: null, url: null, excerpt: result.excerpt, remark: describe(result, task) }],
+        sha,
+      );
     default:
-      return store.apply(claim, { type: 'stop', reason: 'checks_blocked', detail: `${command} ${describe(result, task)}` });
+      return store.apply(claim, {
+        type: 'stop',
+        reason: 'checks_blocked',
+        detail: `${command} ${describe(result, task)}`,
+      });
   }
 }
 
@@ -35,8 +44,17 @@ async function runLocal(carry: Carry, task: Task, command: string, sha: string):
   const at = (): string => new Date(deps.clock.now()).toISOString();
   const log = await carry.log(task.attempts);
   const check: Check = {
-    task_id: task.id, attempt: task.attempts, sha, name: command, provider: 'local', state: 'running',
-    started_at: at(), ended_at: null, url: null, excerpt: null, log_path: null,
+    task_id: task.id,
+    attempt: task.attempts,
+    sha,
+    name: command,
+    provider: 'local',
+    state: 'running',
+    started_at: at(),
+    ended_at: null,
+    url: null,
+    excerpt: null,
+    log_path: null,
   };
   log.note(`check: ${command}`);
   await deps.store.saveCheck(claim, check);

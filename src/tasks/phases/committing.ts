@@ -1,7 +1,6 @@
 import type { Carry } from '../carry.ts';
-import { excerptOf } from '../excerpt.ts';
 import type { Task } from '../task.ts';
-import { askAgain } from './red.ts';
+import { hookSaidNo } from './red.ts';
 
 /** Whatever the agent left becomes a commit; without anything new the task stops before a check is spent. */
 export async function committingPhase(carry: Carry, task: Task): Promise<Task> {
@@ -14,17 +13,9 @@ export async function committingPhase(carry: Carry, task: Task): Promise<Task> {
 
   const outcome = await git.commitAll(task, task.title, task.agent, carry.processes, signal);
   signal.throwIfAborted();
-  if (outcome.kind === 'failed') return store.apply(claim, { type: 'stop', reason: 'commit_failed', detail: carry.mask(outcome.detail) });
-  if (outcome.kind === 'hook_failed') {
-    log.write(outcome.output);
-    const excerpt = excerptOf(outcome.output, deps.secrets);
-    const at = new Date(deps.clock.now()).toISOString();
-    await store.saveCheck(claim, {
-      task_id: task.id, attempt: task.attempts, sha: task.head_sha ?? '', name: 'commit hook', provider: 'hook', state: 'failure',
-      started_at: at, ended_at: at, url: null, excerpt, log_path: null,
-    });
-    return askAgain(carry, task, [{ name: 'commit hook', step: null, url: null, excerpt, remark: 'the commit was refused' }]);
-  }
+  if (outcome.kind === 'failed')
+    return store.apply(claim, { type: 'stop', reason: 'commit_failed', detail: carry.mask(outcome.detail) });
+  if (outcome.kind === 'hook_failed') return hookSaidNo(carry, task, 'commit hook', outcome.output);
   for (const note of [...(head.notes ?? []), ...outcome.notes]) {
     log.note(note);
     await store.note(claim, note);
@@ -32,7 +23,11 @@ export async function committingPhase(carry: Carry, task: Task): Promise<Task> {
 
   const changed = await git.changedFiles(task, outcome.sha);
   if (changed.length === 0 || outcome.sha === task.checked_sha) {
-    return store.apply(claim, { type: 'stop', reason: task.denied ? 'permission_denied' : 'no_changes' }, { head_sha: outcome.sha });
+    return store.apply(
+      claim,
+      { type: 'stop', reason: task.denied ? 'permission_denied' : 'no_changes' },
+      { head_sha: outcome.sha },
+    );
   }
   return store.apply(
     claim,

@@ -12,11 +12,15 @@ export async function preparingPhase(carry: Carry, task: Task): Promise<Task> {
   if (!task.worktree_ready) {
     const start = await git.startPoint(task, signal);
     signal.throwIfAborted();
-    if (start.kind === 'stopped') return store.apply(claim, { type: 'stop', reason: start.reason, detail: start.detail });
+    if (start.kind === 'stopped')
+      return store.apply(claim, { type: 'stop', reason: start.reason, detail: start.detail });
     for (const note of start.notes) await store.note(claim, note);
 
     const notes: string[] = [];
-    const worktree = await git.ensureWorktree(task, start.sha, deps.worktreeParent(task), { signal, note: (text) => void notes.push(text) });
+    const worktree = await git.ensureWorktree(task, start.sha, deps.worktreeParent(task), {
+      signal,
+      note: (text) => void notes.push(text),
+    });
     for (const note of notes) await store.note(claim, note);
     // The base is where the user's branch stood, also when their uncommitted changes came along on top.
     task = await store.patch(claim, { base_sha: task.snapshot_sha ? task.base_sha : start.sha, worktree });
@@ -31,7 +35,12 @@ export async function preparingPhase(carry: Carry, task: Task): Promise<Task> {
         kind: 'setup',
         command: { shell: task.setup_command },
         cwd: worktree,
-        env: { AMPA_TASK_ID: task.id, AMPA_WORKTREE: worktree, AMPA_REPO: task.repo, AMPA_PORT: String(await deps.freePort()) },
+        env: {
+          AMPA_TASK_ID: task.id,
+          AMPA_WORKTREE: worktree,
+          AMPA_REPO: task.repo,
+          AMPA_PORT: String(await deps.freePort()),
+        },
         signal,
         timeoutMs: task.limits.checksMs,
         onOutput(chunk) {
@@ -42,8 +51,16 @@ export async function preparingPhase(carry: Carry, task: Task): Promise<Task> {
       });
       signal.throwIfAborted();
       if (result.code !== 0) {
-        const how = result.timedOut ? 'timed out' : result.code === null ? `ended by ${result.signal}` : `exited with ${result.code}`;
-        return store.apply(claim, { type: 'stop', reason: 'setup_failed', detail: `${task.setup_command} ${how}\n${carry.mask(tail.trim())}` });
+        const how = result.timedOut
+          ? 'timed out'
+          : result.code === null
+            ? `ended by ${result.signal}`
+            : `exited with ${result.code}`;
+        return store.apply(claim, {
+          type: 'stop',
+          reason: 'setup_failed',
+          detail: `${task.setup_command} ${how}\n${carry.mask(tail.trim())}`,
+        });
       }
     }
     task = await store.patch(claim, { worktree_ready: true });

@@ -1,8 +1,7 @@
 import type { Carry } from '../carry.ts';
-import { excerptOf } from '../excerpt.ts';
 import type { Reason } from '../reasons.ts';
 import type { Task } from '../task.ts';
-import { askAgain } from './red.ts';
+import { hookSaidNo } from './red.ts';
 
 const REASON: Record<'rejected' | 'auth' | 'unreachable', Exclude<Reason, 'user'>> = {
   rejected: 'push_rejected',
@@ -18,16 +17,7 @@ export async function pushingPhase(carry: Carry, task: Task): Promise<Task> {
   const outcome = await git.push(task, carry.processes, signal);
   signal.throwIfAborted();
 
-  if (outcome.kind === 'hook_failed') {
-    log.write(outcome.output);
-    const excerpt = excerptOf(outcome.output, deps.secrets);
-    const at = new Date(deps.clock.now()).toISOString();
-    await store.saveCheck(claim, {
-      task_id: task.id, attempt: task.attempts, sha: task.head_sha ?? '', name: 'pre-push hook', provider: 'hook', state: 'failure',
-      started_at: at, ended_at: at, url: null, excerpt, log_path: null,
-    });
-    return askAgain(carry, task, [{ name: 'pre-push hook', step: null, url: null, excerpt, remark: 'the push was refused' }]);
-  }
+  if (outcome.kind === 'hook_failed') return hookSaidNo(carry, task, 'pre-push hook', outcome.output);
   if (outcome.kind === 'rejected' || outcome.kind === 'auth' || outcome.kind === 'unreachable') {
     log.note(outcome.detail);
     return store.apply(claim, { type: 'stop', reason: REASON[outcome.kind], detail: carry.mask(outcome.detail) });

@@ -1,4 +1,5 @@
 import type { Carry } from '../carry.ts';
+import { excerptOf } from '../excerpt.ts';
 import { retryPrompt, type RedCheck } from '../prompts.ts';
 import type { Task } from '../task.ts';
 
@@ -17,9 +18,32 @@ export async function askAgain(carry: Carry, task: Task, red: readonly RedCheck[
   const base = await git.mergeBase(task, carry.signal);
   carry.signal.throwIfAborted();
   if (base.kind === 'merged') await store.note(carry.claim, `The base ${task.base} had moved and was merged in.`);
-  if (base.kind === 'conflict') await store.note(carry.claim, `The base ${task.base} had moved; its conflicts go to the agent.`);
+  if (base.kind === 'conflict')
+    await store.note(carry.claim, `The base ${task.base} had moved; its conflicts go to the agent.`);
   const prompt = retryPrompt(red, task.attempts + 1, task.max_attempts, base.kind === 'conflict' ? base.files : []);
   return store.apply(carry.claim, { type: 'retry' }, { ...patch, prompt });
+}
+
+/** A git hook that refuses is a red check: its output is what the agent has to mend. */
+export async function hookSaidNo(carry: Carry, task: Task, name: string, output: string): Promise<Task> {
+  const log = await carry.log(task.attempts);
+  await log.write(output);
+  const excerpt = excerptOf(output, carry.deps.secrets);
+  const at = new Date(carry.deps.clock.now()).toISOString();
+  await carry.deps.store.saveCheck(carry.claim, {
+    task_id: task.id,
+    attempt: task.attempts,
+    sha: task.head_sha ?? '',
+    name,
+    provider: 'hook',
+    state: 'failure',
+    started_at: at,
+    ended_at: at,
+    url: null,
+    excerpt,
+    log_path: null,
+  });
+  return askAgain(carry, task, [{ name, step: null, url: null, excerpt, remark: 'it refused' }]);
 }
 
 /** The line that most likely names the failure, for the task's detail. */
