@@ -123,7 +123,7 @@ export interface App {
 
   /** Log text from a cursor on; without one, the last `tail` bytes. Empty text: nothing new yet. */
   readLog(id: string, options: { cursor?: LogCursor; attempt?: number; tailBytes?: number }): Promise<LogChunk>;
-  /** Steps of the conversation of an attempt, oldest first. */
+  /** Steps of the conversation of an attempt, oldest first, from a position on; a long one comes in parts. */
   conversation(id: string, attempt: number, from?: number): Promise<{ entries: ConversationEntry[]; next: number }>;
   changedFiles(id: string): Promise<{ base: string; head: string; repo: string; files: ChangedFile[] }>;
   /** Unified diff of base and branch. */

@@ -71,26 +71,29 @@ function incompleteTail(bytes: Buffer): number {
   return 0;
 }
 
-/** The steps of a conversation from entry `from` on. */
-export async function readConversation(
-  dir: string,
-  taskId: string,
-  attempt: number,
-  from = 0,
-): Promise<{ entries: ConversationEntry[]; next: number }> {
+/**
+ * The steps of a conversation from position `from` on (bytes, opaque to callers), about MAX_READ of
+ * them at once: a page asks again and again while an agent talks, and must not read it all each time.
+ */
+export async function readConversation(dir: string, taskId: string, attempt: number, from = 0): Promise<{ entries: ConversationEntry[]; next: number }> {
   const { conversation } = logFiles(dir, taskId, attempt);
-  let text: string;
+  const size = fs.statSync(conversation, { throwIfNoEntry: false })?.size ?? 0;
+  if (size <= from) return { entries: [], next: from };
+  const handle = await fs.promises.open(conversation);
   try {
-    text = await fs.promises.readFile(conversation, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { entries: [], next: from };
-    throw error;
+    // One entry may be longer than a read.
+    for (let length = MAX_READ; ; length *= 2) {
+      const buffer = Buffer.alloc(Math.min(length, size - from));
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, from);
+      // The last line may be half written by another process.
+      const end = buffer.subarray(0, bytesRead).lastIndexOf(10) + 1;
+      if (end > 0) {
+        const lines = buffer.toString('utf8', 0, end).split('\n').slice(0, -1);
+        return { entries: lines.map((line) => JSON.parse(line) as ConversationEntry), next: from + end };
+      }
+      if (from + bytesRead >= size || bytesRead === 0) return { entries: [], next: from };
+    }
+  } finally {
+    await handle.close();
   }
-  // The last line may be half written by another process.
-  const lines = text
-    .slice(0, text.lastIndexOf('\n') + 1)
-    .split('\n')
-    .slice(0, -1);
-  const entries = lines.slice(from).map((line) => JSON.parse(line) as ConversationEntry);
-  return { entries, next: lines.length };
 }
