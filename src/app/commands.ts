@@ -17,7 +17,7 @@ interface OptionMeta {
 }
 
 const option = <T extends z.ZodType>(type: T, help: string, meta: OptionMeta = {}): T =>
-  type.describe(help).meta({ ...meta, description: help }) as T;
+  type.describe(help).meta({ ...meta, description: help });
 const flag = (help: string, short?: string) => option(z.boolean().optional(), help, short ? { short } : {});
 const text = (help: string, value: string, short?: string) =>
   option(z.string().optional(), help, short ? { value, short } : { value });

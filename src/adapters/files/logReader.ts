@@ -75,7 +75,12 @@ function incompleteTail(bytes: Buffer): number {
  * The steps of a conversation from position `from` on (bytes, opaque to callers), about MAX_READ of
  * them at once: a page asks again and again while an agent talks, and must not read it all each time.
  */
-export async function readConversation(dir: string, taskId: string, attempt: number, from = 0): Promise<{ entries: ConversationEntry[]; next: number }> {
+export async function readConversation(
+  dir: string,
+  taskId: string,
+  attempt: number,
+  from = 0,
+): Promise<{ entries: ConversationEntry[]; next: number }> {
   const { conversation } = logFiles(dir, taskId, attempt);
   const size = fs.statSync(conversation, { throwIfNoEntry: false })?.size ?? 0;
   if (size <= from) return { entries: [], next: from };

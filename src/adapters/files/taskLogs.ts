@@ -10,6 +10,9 @@ const TAIL_BYTES = 64 * 1024 * 1024;
 const CONVERSATION_BYTES = 8 * 1024 * 1024;
 /** What may wait for the disk before the writer has to. */
 const BUFFER_BYTES = 1024 * 1024;
+/** An unfinished line is written after this time, ms, or at this length. */
+const FLUSH_MS = 200;
+const MAX_HELD = 16 * 1024;
 
 export interface LogFiles {
   head: string;
@@ -58,12 +61,15 @@ async function openAttemptLog(
 ): Promise<AttemptLog> {
   const writer = await rollingWriter(files, limits);
   const conversation = createConversation(files.conversation, secrets);
-  let atLineStart = true;
 
   let pending: string[] = [];
   let pendingBytes = 0;
   let draining: Promise<void> | undefined;
-  let failure: unknown;
+  let failure: Error | undefined;
+  /** An unfinished line. It waits a moment for its rest: a secret cut in two would not be known as one. */
+  let held = '';
+  let flushing: NodeJS.Timeout | undefined;
+
   const drain = async (): Promise<void> => {
     while (pending.length > 0) {
       const text = pending.join('');
@@ -73,26 +79,44 @@ async function openAttemptLog(
     }
     draining = undefined;
   };
-  const write = (text: string): void | Promise<void> => {
+  const enqueue = (text: string): void => {
     if (text === '') return;
-    if (failure) throw failure;
-    atLineStart = text.endsWith('\n');
     pending.push(text);
     pendingBytes += text.length;
     draining ??= drain().catch((error: unknown) => {
-      failure = error;
+      failure = error instanceof Error ? error : new Error(String(error));
       draining = undefined;
     });
+  };
+  const flush = (): void => {
+    clearTimeout(flushing);
+    flushing = undefined;
+    enqueue(held);
+    held = '';
+  };
+  const write = (text: string): void | Promise<void> => {
+    if (failure) throw failure;
+    held += text;
+    const cut = held.length > MAX_HELD ? held.length : held.lastIndexOf('\n') + 1;
+    enqueue(held.slice(0, cut));
+    held = held.slice(cut);
+    if (held !== '') {
+      flushing ??= setTimeout(flush, FLUSH_MS);
+      flushing.unref();
+    }
     if (pendingBytes > BUFFER_BYTES) return draining;
   };
 
   return {
     write,
     note(text) {
-      void write(`${atLineStart ? '' : '\n'}[ampa] ${text}\n`);
+      if (held !== '') held += '\n';
+      flush();
+      enqueue(`[ampa] ${text}\n`);
     },
     say: conversation.say,
     async close() {
+      flush();
       await draining;
       conversation.close();
       await writer.close();

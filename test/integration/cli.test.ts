@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { CHECK, createProject, MENDING_AGENT, type Project } from '../support/project.ts';
+
+describe('the command line', () => {
+  let project: Project;
+  beforeEach(() => {
+    project = createProject('ampa cli ö ');
+  });
+  afterEach(() => project.remove());
+  const agent = { AMPA_AGENT_COMMAND: MENDING_AGENT };
+  const json = (text: string): any => JSON.parse(text);
+
+  it('starts a task, waits for success, and shows it in every form', async () => {
+    const started = await project.ampa(
+      ['start', '--task', 'Make it good', '--checks', CHECK, '--wait', '--json'],
+      agent,
+    );
+    assert.equal(started.code, 0, started.stderr);
+    const task = json(started.stdout);
+    assert.deepEqual([task.status, task.attempts, task.title, task.agent], ['success', 2, 'Make it good', 'custom']);
+
+    const listed = json((await project.ampa(['ls', '--json'])).stdout);
+    assert.equal(listed.total, 1);
+    assert.equal(listed.tasks[0].id, task.id);
+    const shown = json((await project.ampa(['show', task.id.slice(-6).toLowerCase(), '--json'])).stdout);
+    assert.deepEqual(Object.keys(shown), ['task', 'attempts', 'checks', 'events']);
+    assert.equal(shown.attempts.length, 2);
+    const excerpt = json((await project.ampa(['logs', task.id, '--ci', '--json'])).stdout);
+    assert.match(excerpt.lines.join('\n'), /error 42/);
+    assert.match((await project.ampa(['logs', task.id, '--attempt', '1'])).stdout, /I wrote bad/);
+    assert.match((await project.ampa(['diff', task.id])).stdout, /\+good/);
+    const text = await project.ampa(['show', task.id]);
+    assert.match(text.stdout, /success · attempt 2 of 3[\s\S]*FAIL: state\.txt is not good/);
+    assert.doesNotMatch(text.stdout, /\u001b/, 'no colour into a pipe');
+  });
+
+  it('says where nobody works yet, and exits 0', async () => {
+    const { code, stdout, stderr } = await project.ampa(['start', '--task', 'Make it good', '--checks', CHECK], agent);
+    assert.equal(code, 0);
+    assert.match(stdout, /^Task [0-9A-Z]{26} created on branch amp\/make-it-good-[0-9a-z]{6}\n$/);
+    assert.match(stderr, /--wait/);
+    assert.match(stderr, /ampa daemon --start-scheduler/);
+  });
+
+  it('exits 1 for a task that needs a person, with the sentence and the next step', async () => {
+    const { code, stderr } = await project.ampa(['start', '--task', 'Nothing', '--checks', CHECK, '--wait'], {
+      AMPA_AGENT_COMMAND: 'cat >/dev/null',
+    });
+    assert.equal(code, 1);
+    assert.match(stderr, /The agent finished without changing anything\.[\s\S]*continue with a clearer request/);
+  });
+
+  const bad: [args: string[], message: RegExp][] = [
+    [['strat'], /there is no command "strat"/],
+    [['start'], /there is no task/],
+    [['start', '--task', ''], /the task is empty/],
+    [['start', '--task', 'x', '--task-file', 'y'], /exclude one another/],
+    [['start', '--task-file', 'nowhere.md'], /nowhere\.md cannot be read/],
+    [['start', '--task', 'x', '--max-attempts', 'many'], /--max-attempts "many" is not a whole number/],
+    [['start', '--tusk', 'x'], /--tusk/],
+    [['ls', '--status', 'sleeping'], /--status "sleeping" names sleeping; there are queued/],
+    [['show'], /ID is missing/],
+    [['show', 'zzzz'], /"zzzz" does not exist/],
+    [['merge', 'x', '--method', 'octopus'], /--method is "octopus", not one of squash\|merge\|rebase/],
+    [['logs', 'a', 'b'], /one argument too many/],
+    [['daemon'], /how long to run/],
+  ];
+  for (const [args, message] of bad) {
+    it(`exits 2 and names the mistake: ampa ${args.join(' ')}`, async () => {
+      const { code, stdout, stderr } = await project.ampa(args, agent);
+      assert.match(stderr + stdout, message);
+      assert.equal(code, 2);
+      assert.equal(existsSync(path.join(project.repo, '.worklog')), false, 'and leaves nothing in the folder');
+    });
+  }
+
+  it('prints only JSON on stdout with --json, errors included', async () => {
+    const { code, stdout } = await project.ampa(['show', 'zzzz', '--json']);
+    assert.equal(code, 2);
+    assert.equal(json(stdout).error.code, 'not_found');
+  });
+
+  it('gives each command a help with an example, and the version', async () => {
+    assert.match((await project.ampa(['--help'])).stdout, /start[\s\S]*doctor/);
+    assert.match((await project.ampa(['start', '--help'])).stdout, /--include-changes[\s\S]*Example:/);
+    assert.match((await project.ampa(['--version'])).stdout, /^ampa \d+\.\d+\.\d+\n$/);
+  });
+
+  it('refuses merge and trust inside a task', async () => {
+    for (const args of [['merge', 'x'], ['trust']]) {
+      const { code, stderr } = await project.ampa(args, { AMPA_TASK_ID: 'T' });
+      assert.equal(code, 1);
+      assert.match(stderr, /is for people/);
+    }
+  });
+
+  it('does not run a check that it found in a folder nobody has trusted, and says so before a task is recorded', async () => {
+    project.box.commit(project.repo, 'package.json', '{"scripts": {"test": "node --version"}}');
+    const refused = await project.ampa(['start', '--task', 'x'], agent);
+    assert.equal(refused.code, 1);
+    assert.match(
+      refused.stderr,
+      /`npm test` was found in the test script of package\.json, but this folder is not trusted[\s\S]*ampa trust/,
+    );
+    assert.equal((await project.ampa(['ls', '--all'])).stdout, '');
+    assert.equal((await project.ampa(['trust'])).code, 0);
+    const started = await project.ampa(['start', '--task', 'x', '--json'], agent);
+    assert.equal(started.code, 0, started.stderr);
+    assert.equal((await project.ampa(['trust', '--revoke'])).code, 0);
+    assert.equal((await project.ampa(['start', '--task', 'x'], agent)).code, 1);
+  });
+
+  it("reads nothing dangerous from the repository's own settings before trust", async () => {
+    const marker = path.join(project.box.dir, 'pwned');
+    project.box.commit(
+      project.repo,
+      '.vscode/settings.json',
+      JSON.stringify({
+        'ampa.setup': `touch '${marker}'`,
+        'ampa.agentCommand': `touch '${marker}'`,
+        'ampa.checksCommand': `touch '${marker}'`,
+        'ampa.notifications': false,
+      }),
+    );
+    project.box.commit(project.repo, '.env', `AMPA_SETUP=touch '${marker}'\nAMPA_CHECKS_COMMAND=touch '${marker}'\n`);
+    project.box.write(path.join(project.repo, '.worklog/ampa/.env'), `AMPA_AGENT_COMMAND=touch '${marker}'\n`);
+    project.box.git(project.repo, 'add', '-f', '.worklog/ampa/.env');
+    project.box.git(project.repo, 'commit', '-qm', 'hostile state');
+    const config = json((await project.ampa(['config', '--json'])).stdout);
+    assert.equal(config['AMPA_SETUP'].source, 'default');
+    assert.equal(config['AMPA_AGENT_COMMAND'].source, 'default');
+    assert.deepEqual(config['AMPA_NOTIFICATIONS'], { value: false, source: 'workspace settings' });
+    const { code, stderr } = await project.ampa(['start', '--task', 'x', '--checks', CHECK, '--wait'], agent);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /is not read: this folder is not trusted/);
+    assert.equal(existsSync(marker), false);
+  });
+
+  it('merges a green task into its base at the remote, and refuses a second time', async () => {
+    const task = json(
+      (await project.ampa(['start', '--task', 'Make it good', '--checks', CHECK, '--wait', '--json'], agent)).stdout,
+    );
+    const merged = await project.ampa(['merge', task.id, '--json']);
+    assert.equal(merged.code, 0, merged.stderr);
+    assert.notEqual(json(merged.stdout).merged_at, null);
+    assert.equal(project.box.git(project.origin, 'show', 'main:state.txt'), 'good');
+    assert.equal(existsSync(task.worktree), false);
+    const again = await project.ampa(['merge', task.id]);
+    assert.equal(again.code, 1);
+    assert.match(again.stderr, /cannot merge a merged task/);
+  });
+
+  it('cleans up ended tasks and keeps what is nowhere else', async () => {
+    const task = json(
+      (await project.ampa(['start', '--task', 'Make it good', '--checks', CHECK, '--wait', '--json'], agent)).stdout,
+    );
+    project.box.write(path.join(task.worktree, 'mine.txt'), 'unfinished');
+    const kept = json((await project.ampa(['clean', '--older-than', '0', '--json'])).stdout);
+    assert.equal(kept.worktrees, 0);
+    assert.match(kept.kept[0].why, /uncommitted changes: mine\.txt/);
+    const forced = json((await project.ampa(['clean', '--older-than', '0', '--force', '--json'])).stdout);
+    assert.deepEqual([forced.worktrees, forced.logs], [1, 1]);
+    assert.equal(existsSync(task.worktree), false);
+    assert.match((await project.ampa(['diff', task.id])).stdout, /\+good/, 'the work is still there');
+  });
+
+  it('finds the workspace from a folder below and from a linked worktree', async () => {
+    await project.ampa(['start', '--task', 'Make it good', '--checks', CHECK], agent);
+    mkdirSync(path.join(project.repo, 'deep/er'), { recursive: true });
+    const linked = path.join(project.box.dir, 'linked');
+    project.box.git(project.repo, 'worktree', 'add', '-q', '-b', 'other', linked);
+    for (const folder of [path.join(project.repo, 'deep/er'), linked]) {
+      assert.equal(json((await project.ampa(['ls', '--json', '--workspace', folder])).stdout).total, 1, folder);
+    }
+  });
+
+  it('works on a repository given by URL, cloned bare into the state folder', async () => {
+    const { code, stdout, stderr } = await project.ampa(
+      ['start', '--task', 'Make it good', '--repo', `file://${project.origin}`, '--checks', CHECK, '--wait', '--json'],
+      agent,
+    );
+    assert.equal(code, 0, stderr);
+    const task = json(stdout);
+    assert.ok(task.repo.startsWith(path.join(project.repo, '.worklog/ampa/repos/')), task.repo);
+    assert.equal(project.box.git(project.origin, 'rev-parse', task.branch), task.head_sha);
+  });
+
+  it('names what is wrong with a folder that is no repository or has no commit', async () => {
+    const plain = path.join(project.box.dir, 'plain');
+    mkdirSync(plain);
+    assert.match(
+      (await project.ampa(['start', '--task', 'x', '--checks', 'true', '--workspace', plain], agent)).stderr,
+      /not a git repository.*git init/,
+    );
+    execFileSync('git', ['init', '-q', plain], { env: project.env });
+    assert.match(
+      (await project.ampa(['start', '--task', 'x', '--checks', 'true', '--workspace', plain], agent)).stderr,
+      /has no commit/,
+    );
+  });
+
+  it('checks the set-up with doctor, each problem with its fix', async () => {
+    const { code, stdout } = await project.ampa(['doctor', '--json'], { PATH: '/usr/bin:/bin' });
+    const checks: { name: string; ok: boolean; fix: string | null }[] = json(stdout).checks;
+    assert.equal(code, 1);
+    assert.equal(checks.find((check) => check.name === 'git')!.ok, true);
+    const agents = checks.find((check) => check.name === 'agents')!;
+    assert.equal(agents.ok, false);
+    assert.match(agents.fix!, /npm install -g/);
+  });
+});
