@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { contributions } from '../src/vscode/contributes.ts';
+import { withGeneratedSections } from './readme.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const file = path.join(root, 'package.json');
@@ -14,3 +15,6 @@ const after = kept.findIndex(([key]) => key === 'main') + 1;
 const next = Object.fromEntries([...kept.slice(0, after), ...Object.entries(manifest), ...kept.slice(after)]);
 fs.writeFileSync(file, `${JSON.stringify(next, null, 2)}\n`);
 fs.writeFileSync(path.join(root, 'package.nls.json'), `${JSON.stringify(nls, null, 2)}\n`);
+
+const readme = path.join(root, 'README.md');
+fs.writeFileSync(readme, withGeneratedSections(fs.readFileSync(readme, 'utf8')));
