@@ -101,7 +101,7 @@ export async function checkAgent(spec: AgentSpec, options: CheckOptions): Promis
   // A program that is not in the table may do anything when asked for its version.
   if (!known) return { ready: true, version: null };
   const [version, signedIn] = await Promise.all([
-    ask([program, '--version'], options),
+    ask([program, ...(path.basename(program).startsWith('claude-agent-acp') ? ['--cli'] : []), '--version'], options),
     isSignedIn(known.name, program, options),
   ]);
   if (!signedIn) {
