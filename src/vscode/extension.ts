@@ -4,15 +4,18 @@
  */
 import * as vscode from 'vscode';
 import { createHandlers, type Pages } from './commands.ts';
+import { registerDiff } from './diff.ts';
 import { createDocuments } from './documents.ts';
 import { createFolders, type Folders } from './folders.ts';
 import { createLinkHandler } from './linkHandler.ts';
 import { loadApp } from './load.ts';
+import { createLogs } from './logs.ts';
 import { createNotifications } from './notifications.ts';
 import { createOverview, type Overview } from './overview.ts';
 import { createProblems } from './problems.ts';
 import { createStart } from './startTask.ts';
 import { createStatusBar } from './statusBar.ts';
+import { registerTaskPage } from './taskPage.ts';
 import { createTasksTree, type TasksTree } from './tasksTree.ts';
 import { createUnread, type Unread } from './unread.ts';
 import { createWelcome } from './welcome.ts';
@@ -100,9 +103,16 @@ export function activate(context: vscode.ExtensionContext): Internals {
   return { folders, overview, unread, tree, activationMs: performance.now() - begun };
 }
 
-function createPages(_context: vscode.ExtensionContext, _folders: Folders): Pages {
-  const say = async (what: string): Promise<void> => void vscode.window.showInformationMessage(what);
-  return { openTask: (id) => say(`page ${id}`), openLog: (_app, task) => say(`log ${task.id}`), openDiff: (_app, task) => say(`diff ${task.id}`) };
+function createPages(context: vscode.ExtensionContext, folders: Folders): Pages {
+  const diffs = registerDiff(folders);
+  const logs = createLogs();
+  const page = registerTaskPage(context, folders, diffs);
+  context.subscriptions.push(diffs, logs, page);
+  return {
+    openTask: (id, folder) => page.open(id, folder.uri),
+    openLog: (app, task, attempt) => logs.open(app, task, attempt),
+    openDiff: (app, task) => diffs.openAll(app, task),
+  };
 }
 
 /** Tasks go on in their carriers; subscriptions are disposed of by the editor. */

@@ -81,7 +81,9 @@ export interface TaskView {
 }
 
 export interface CheckView {
+  /** Its name in the store. */
   name: string;
+  title: string;
   state: CheckState;
   tone: Tone;
   label: string;
@@ -385,7 +387,8 @@ const CHECK_STATES: Record<CheckState, { tone: Tone; label: string }> = {
 };
 
 const checkView = (check: Check): CheckView => ({
-  name: check.provider === 'hook' ? `${check.name} (git hook)` : check.name,
+  name: check.name,
+  title: check.provider === 'hook' ? `${check.name} (git hook)` : check.name,
   state: check.state,
   ...CHECK_STATES[check.state],
   start: check.started_at === null ? null : Date.parse(check.started_at),

@@ -55,6 +55,8 @@ export type Change =
 export type HostMessage =
   | { type: 'snapshot'; seq: 0; page: Page }
   | { type: 'delta'; seq: number; changes: Change[] }
+  /** The task cannot be shown; `error` is for people. Nothing follows until the page is `ready` again. */
+  | { type: 'failed'; error: string }
   /** The end of an action; `error` is for people. */
   | { type: 'done'; id: number; error: string | null };
 
@@ -67,6 +69,8 @@ export function isHostMessage(value: unknown): value is HostMessage {
       return it['seq'] === 0 && typeof it['page'] === 'object' && it['page'] !== null;
     case 'delta':
       return typeof it['seq'] === 'number' && Array.isArray(it['changes']);
+    case 'failed':
+      return typeof it['error'] === 'string';
     case 'done':
       return typeof it['id'] === 'number' && (it['error'] === null || typeof it['error'] === 'string');
     default:

@@ -20,11 +20,14 @@ import { createWatching, WatchContext } from './parts/watch.ts';
 /** Follows the host: snapshot, then numbered deltas; a missing number asks for a new snapshot. */
 function useTask(host: Host) {
   const [state, setState] = useState<State | null>(null);
+  const [failure, setFailure] = useState<string | null>(null);
   const watching = useMemo(() => createWatching((watch) => host.send({ type: 'watch', watch })), [host]);
   useEffect(() => {
     let current: State | null = null;
     let seq = 0;
     host.listen((message) => {
+      setFailure(message.type === 'failed' ? message.error : null);
+      if (message.type === 'failed') return;
       if (message.type === 'snapshot') {
         current = { page: message.page, streams: new Map() };
         seq = 0;
@@ -43,7 +46,8 @@ function useTask(host: Host) {
     });
     host.send({ type: 'ready', watch: watching.now() });
   }, [host, watching]);
-  return { state, watching };
+  const retry = (): void => host.send({ type: 'ready', watch: watching.now() });
+  return { state, failure, retry, watching };
 }
 
 /** The host's clock, ms since the epoch, moving every second while something runs. */
@@ -71,7 +75,7 @@ function useScroll(host: Host, ready: boolean): void {
 }
 
 function App({ host }: { host: Host }) {
-  const { state, watching } = useTask(host);
+  const { state, failure, retry, watching } = useTask(host);
   const now = useNow(state);
   const [busy, setBusy] = useState<ReadonlySet<Action['kind']>>(new Set());
   const [error, setError] = useState<string | null>(null);
@@ -95,7 +99,14 @@ function App({ host }: { host: Host }) {
     if (/^https?:/i.test(link.href)) void act({ kind: 'openExternal', url: link.href });
   };
 
-  if (state === null) return <p class="loading quiet">Loading the task…</p>;
+  if (state === null) {
+    if (failure === null) return <p class="loading quiet">Loading the task…</p>;
+    return (
+      <main class="page">
+        <ErrorNotice text={failure} button="Try Again" onClick={retry} />
+      </main>
+    );
+  }
   const { task, attempts, files } = state.page;
   return (
     <Context.Provider value={context}>
@@ -105,7 +116,8 @@ function App({ host }: { host: Host }) {
           <p class="unseen" role="status">
             {`${task.label}. ${task.reason?.sentence ?? task.activity ?? ''}`}
           </p>
-          {error === null ? null : <ErrorNotice text={error} onClose={() => setError(null)} />}
+          {failure === null ? null : <ErrorNotice text={failure} button="Try Again" onClick={retry} />}
+          {error === null ? null : <ErrorNotice text={error} button="Dismiss" onClick={() => setError(null)} />}
           {task.prompts.map((prompt) => (
             <PromptBox key={prompt.id} prompt={prompt} />
           ))}

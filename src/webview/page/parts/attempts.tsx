@@ -125,7 +125,7 @@ function Check({ attempt, check }: { attempt: number; check: CheckView }) {
     <li class="check">
       <div class="check-head">
         <ToneIcon tone={check.tone} />
-        <code class="check-name">{check.name}</code>
+        <code class="check-name">{check.title}</code>
         <span class={`check-state tone-${check.tone}`}>{check.label}</span>
         {time === null ? null : <span class="number quiet">{duration(time)}</span>}
         <span class="links">
@@ -142,7 +142,7 @@ function Check({ attempt, check }: { attempt: number; check: CheckView }) {
         </span>
       </div>
       {check.excerpt ? (
-        <pre class="excerpt" tabIndex={0} aria-label={`Failing lines of ${check.name}`}>
+        <pre class="excerpt" tabIndex={0} aria-label={`Failing lines of ${check.title}`}>
           {check.excerpt}
         </pre>
       ) : null}

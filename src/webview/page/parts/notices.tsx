@@ -51,16 +51,16 @@ export function PromptBox({ prompt }: { prompt: PromptView }) {
   );
 }
 
-/** What went wrong with something that was asked for here. */
-export function ErrorNotice({ text, onClose }: { text: string; onClose: () => void }) {
+/** What went wrong with the page, or with something that was asked for on it. */
+export function ErrorNotice({ text, button, onClick }: { text: string; button: string; onClick: () => void }) {
   return (
     <div class="notice tone-bad" role="alert">
       <Icon name="error" tone="bad" />
       <div class="notice-body">
         <p class="sentence">{text}</p>
       </div>
-      <button type="button" class="button secondary" onClick={onClose}>
-        Dismiss
+      <button type="button" class="button secondary" onClick={onClick}>
+        {button}
       </button>
     </div>
   );
