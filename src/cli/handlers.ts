@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { StartPlan, StartRequest } from '../app/api.ts';
 import type { ArgsOf, CommandName } from '../app/commands.ts';
 import { taskJson } from '../app/json.ts';
 import { AmpaError, usageError } from '../errors.ts';
@@ -30,7 +31,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
       permissions: args.allowTools ? ('all' as const) : undefined,
       includeChanges: args.includeChanges,
     };
-    const plan = await app.plan(request);
+    const plan = await planOrTrust({ app, io }, request);
     for (const note of [...plan.notes, ...plan.agent.notes]) io.err(note);
     if (plan.dirty.length > 0 && !args.includeChanges) {
       const shown = plan.dirty.slice(0, 5).join(', ') + (plan.dirty.length > 5 ? ', …' : '');
@@ -240,6 +241,19 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     return 0;
   },
 };
+
+/** The plan; on a terminal a folder that is not trusted yet is asked about instead of refused. */
+async function planOrTrust({ app, io }: Session, request: StartRequest): Promise<StartPlan> {
+  try {
+    return await app.plan(request);
+  } catch (error) {
+    if (!(error instanceof AmpaError) || error.code !== 'trust') throw error;
+    const question = `${error.message}. Trust ${app.workspace.root} and run what its files name?`;
+    if (!(await io.confirm(question))) throw error;
+    await app.trust(false);
+    return app.plan(request);
+  }
+}
 
 function readTaskFile(file: string): string {
   try {

@@ -1,3 +1,4 @@
+import readline from 'node:readline/promises';
 import type { App } from '../app/api.ts';
 import { painter, type Paint } from './render.ts';
 
@@ -8,6 +9,8 @@ export interface Io {
   /** One JSON document, or one line of JSON Lines. */
   json(value: unknown, line?: boolean): void;
   readStdin(): Promise<string>;
+  /** Asks on the terminal; false where nobody is there to answer. */
+  confirm(question: string): Promise<boolean>;
   isTerminal: boolean;
   asJson: boolean;
   paint: Paint;
@@ -35,6 +38,15 @@ export function terminalIo(
       const chunks: Buffer[] = [];
       for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
       return Buffer.concat(chunks).toString('utf8');
+    },
+    async confirm(question) {
+      if (!process.stdin.isTTY || !process.stderr.isTTY) return false;
+      const lines = readline.createInterface({ input: process.stdin, output: process.stderr });
+      try {
+        return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `, { signal })).trim());
+      } finally {
+        lines.close();
+      }
     },
     isTerminal,
     asJson,

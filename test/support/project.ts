@@ -16,7 +16,7 @@ export interface Project {
   origin: string;
   env: Record<string, string>;
   /** Another engine on the same workspace, closed with the project. `agent` is the shell text of a command agent. */
-  open(agent?: string, env?: Record<string, string>): Promise<App>;
+  open(agent?: string, env?: Record<string, string>, host?: { asks: boolean }): Promise<App>;
   /** Records a task and carries it in this process. */
   run(app: App, request?: Partial<StartRequest>): Promise<Task>;
   /** Runs the command line to its end. */
@@ -47,13 +47,13 @@ export function createProject(name = 'ampa-job-'): Project {
     repo,
     origin,
     env,
-    async open(agent, extra = {}) {
+    async open(agent, extra = {}, host = { asks: false }) {
       const app = await createApp({
         folder: repo,
-        kind: 'cli',
+        kind: host.asks ? 'vscode' : 'cli',
         env: { ...env, ...(agent === undefined ? {} : { AMPA_AGENT_COMMAND: agent }), ...extra },
         settings: fileSettings,
-        asks: false,
+        asks: host.asks,
         carrier: { execPath: process.execPath, args: [CLI], env: {} },
       });
       opened.push(app);

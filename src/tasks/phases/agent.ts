@@ -52,6 +52,7 @@ export async function agentPhase(carry: Carry, task: Task): Promise<Task> {
   });
 
   const turn = await runTurn(carry, task, log, { prompt, freshPrompt });
+  if (signal.aborted && turn.usage?.costUsd !== undefined) await store.patch(claim, { cost_usd: turn.usage.costUsd });
   signal.throwIfAborted();
   return conclude(carry, task, turn);
 }
