@@ -130,8 +130,11 @@ export async function carryTask(deps: CarryDeps, claim: Claim, shutdown: AbortSi
   } finally {
     beat.stop();
     shutdown.removeEventListener('abort', onShutdown);
-    await processes.endAll();
-    await open?.log.close();
+    try {
+      await processes.endAll();
+    } finally {
+      await open?.log.close();
+    }
   }
 }
 
@@ -167,17 +170,31 @@ async function step(carry: Carry, task: Task, halted: () => Halt | undefined): P
       carry.halt('lost');
       return task;
     }
+    if (isDiskFull(error)) return stopDiskFull(carry, error);
     const log = await carry.log(task.attempts);
     log.note(carry.mask(error instanceof Error ? (error.stack ?? error.message) : String(error)));
-    const diskFull =
-      hasCode(error, 'ENOSPC') ||
-      hasCode(error, 'SQLITE_FULL') ||
-      /no space left on device/i.test(describeError(error));
-    return deps.store.apply(claim, {
-      type: 'stop',
-      reason: diskFull ? 'disk_full' : 'internal',
-      detail: carry.mask(describeError(error)),
-    });
+    return deps.store.apply(claim, { type: 'stop', reason: 'internal', detail: carry.mask(describeError(error)) });
+  }
+}
+
+const isDiskFull = (error: unknown): boolean =>
+  hasCode(error, 'ENOSPC') || hasCode(error, 'SQLITE_FULL') || /no space left on device/i.test(describeError(error));
+
+/** To say that the disk is full takes a little of it: what filled it up is ended, and the word retried for a minute. */
+async function stopDiskFull(carry: Carry, cause: unknown): Promise<Task> {
+  const { store, clock } = carry.deps;
+  await carry.processes.endAll().catch(() => undefined); // Its own bookkeeping may lack the space; it is done again at the end.
+  for (let tries = 0; ; tries++) {
+    try {
+      return await store.apply(carry.claim, {
+        type: 'stop',
+        reason: 'disk_full',
+        detail: carry.mask(describeError(cause)),
+      });
+    } catch (error) {
+      if (!isDiskFull(error) || tries === 12 || carry.signal.aborted) throw error;
+    }
+    await clock.sleep(5_000, carry.signal);
   }
 }
 

@@ -215,12 +215,13 @@ export interface LocalChecks {
 
 /** The log of one attempt; at most 256 MB are kept, head and tail. */
 export interface AttemptLog {
-  /** Resolves at once unless the disk is behind: then the writer waits. */
+  /** Returns at once unless the disk is behind: then the writer waits. Rejects or throws when the disk failed. */
   write(text: string): void | Promise<void>;
   /** One line of AMPA's own, marked as such. */
   note(text: string): void;
   /** A step of the conversation, for the task page. */
   say(entry: ConversationEntry): void;
+  /** Never rejects: a disk that fails is reported by `write`, and must not change how a task has ended. */
   close(): Promise<void>;
 }
 

@@ -120,7 +120,6 @@ async function openAttemptLog(
       await draining;
       conversation.close();
       await writer.close();
-      if (failure) throw failure;
     },
   };
 }
@@ -164,7 +163,12 @@ function createConversation(file: string, secrets: readonly string[]) {
     last = undefined;
     if (size + line.length > CONVERSATION_BYTES) return;
     size += line.length;
-    fs.appendFileSync(file, line, { mode: 0o600 });
+    try {
+      fs.appendFileSync(file, line, { mode: 0o600 });
+    } catch {
+      // The same text goes to the log, whose writer reports a disk that fails; this copy ends here.
+      size = CONVERSATION_BYTES;
+    }
   };
   return {
     say(entry: ConversationEntry) {

@@ -97,6 +97,14 @@ async function retryBusy<R>(run: () => R): Promise<R> {
     try {
       return run();
     } catch (error) {
+      if (codeOf(error) === 'SQLITE_FULL') {
+        throw new AmpaError(
+          'external',
+          'the disk is full: the task database cannot be written',
+          'Free some space and try again; nothing is lost.',
+          error,
+        );
+      }
       if (!isBusy(error)) throw error;
       if (performance.now() > deadline) {
         throw new AmpaError(
@@ -111,7 +119,9 @@ async function retryBusy<R>(run: () => R): Promise<R> {
   }
 }
 
+const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '');
+
 function isBusy(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = codeOf(error);
   return code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED');
 }
