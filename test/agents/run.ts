@@ -16,11 +16,16 @@ function run(program: string, args: readonly string[], cwd: string): number {
   return result.status ?? 1;
 }
 
-const wanted = readFileSync(path.join(here, 'package-lock.json'), 'utf8');
+const wanted = readFileSync(path.join(here, 'package.json'), 'utf8');
 const stamp = path.join(here, 'node_modules/.ready');
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
-  const status = run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], here);
+  // Without a lock file: `npm ci` refuses one that was made where not every platform's package is to be had.
+  const args = ['install', '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const status = run('npm', args, here);
   if (status !== 0) process.exit(status);
+  // OpenCode puts its binary in place only there.
+  const opencode = path.join(here, 'node_modules/opencode-ai');
+  if (run(process.execPath, ['postinstall.mjs'], opencode) !== 0) process.exit(1);
   writeFileSync(stamp, wanted);
 }
 process.exit(
