@@ -5,9 +5,11 @@ import { isActive, type Task } from '../tasks/task.ts';
 import { hasDiff, hasLog, hasWorktree, isAbortable, isContinuable, isMergeable } from './abilities.ts';
 import { chooseFolder, chooseTask, relevantTasks, requireTrust, taskIdOf, type Chosen, type TaskQuestion } from './choose.ts';
 import type { CommandId } from './commandTable.ts';
+import type { Diffs } from './diff.ts';
 import type { Documents } from './documents.ts';
 import type { Folder, Folders } from './folders.ts';
 import { doctorPage } from './doctorPage.ts';
+import type { Logs } from './logs.ts';
 import { answer } from './notifications.ts';
 import type { Overview } from './overview.ts';
 import type { Start, StartArguments } from './startTask.ts';
@@ -17,28 +19,24 @@ import type { TasksTree } from './tasksTree.ts';
 import type { Unread } from './unread.ts';
 import type { WrittenTasks } from './writtenTasks.ts';
 
-/** The parts that show something of a task; loaded on first use. */
-export interface Pages {
-  openTask(id: string, folder: Folder): Promise<void>;
-  openLog(app: App, task: Task, attempt: number | undefined): Promise<void>;
-  openDiff(app: App, task: Task): Promise<void>;
-}
-
 export interface CommandDeps {
   folders: Folders;
   overview: Overview;
   unread: Unread;
-  tree: TasksTree;
   documents: Documents;
-  written: WrittenTasks;
   start: Start;
-  pages: Pages;
+  openTask(id: string, folder: Folder): Promise<void>;
+  /** Parts that may have failed to come up; they throw then. */
+  tree(): TasksTree;
+  written(): WrittenTasks;
+  logs(): Logs;
+  diffs(): Diffs;
 }
 
 export type Handler = (...args: unknown[]) => Promise<unknown>;
 
 export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
-  const { folders, overview, unread, tree, documents, written, start, pages } = deps;
+  const { folders, overview, unread, documents, start, openTask, tree, written, logs, diffs } = deps;
   let lastShown: string | null = null;
 
   /** Runs an action on the given or chosen task; whoever acts on a task has looked at it. */
@@ -53,7 +51,7 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
     };
   const showTask = async ({ id, folder }: Chosen): Promise<void> => {
     lastShown = id;
-    await pages.openTask(id, folder);
+    await openTask(id, folder);
   };
   const firstQuestion = (id: string): string | null => overview.questions(id)[0]?.summary ?? null;
 
@@ -62,10 +60,10 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
     'ampa.writeTask': async () => {
       if (!(await requireTrust())) return;
       const folder = await chooseFolder(folders, 'Write a task for');
-      if (folder) await written.open('', folder);
+      if (folder) await written().open('', folder);
     },
-    'ampa.startWritten': (page) =>
-      written.start(page instanceof vscode.Uri ? page : undefined, (prompt, folder) => start({ prompt }, folder)),
+    'ampa.startWritten': async (page) =>
+      written().start(page instanceof vscode.Uri ? page : undefined, (prompt, folder) => start({ prompt }, folder)),
 
     'ampa.showTask': onTask({ title: 'Which task?', none: 'There is no task yet.', suits: () => true }, showTask),
     'ampa.nextTask': async () => {
@@ -81,7 +79,7 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
         const element = typeof given === 'string' ? parseElement(given) : undefined;
         if (element?.kind === 'check') return vscode.commands.executeCommand('ampa.showCheck' satisfies CommandId, given);
         const attempt = element && 'attempt' in element ? element.attempt : undefined;
-        return pages.openLog(await folder.app(), task, attempt);
+        return logs().open(await folder.app(), task, attempt);
       },
     ),
     'ampa.showCheck': async (given) => {
@@ -96,7 +94,7 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
     },
     'ampa.showDiff': onTask(
       { title: 'Whose changes?', none: 'No task has changed anything yet.', suits: hasDiff },
-      async ({ folder, task }) => pages.openDiff(await folder.app(), task),
+      async ({ folder, task }) => diffs().openAll(await folder.app(), task),
     ),
     'ampa.openWorktree': onTask(
       { title: 'Whose worktree?', none: 'No task has a worktree now.', suits: hasWorktree },
@@ -153,7 +151,7 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
     'ampa.whatNow': () => whatNow(overview),
     'ampa.showMore': async (given) => {
       const element = typeof given === 'string' ? parseElement(given) : undefined;
-      if (element?.kind === 'more') tree.showMore(element.parent);
+      if (element?.kind === 'more') tree().showMore(element.parent);
     },
   };
 }

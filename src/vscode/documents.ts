@@ -20,8 +20,9 @@ export function createDocuments(): Documents {
       const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${name}.md` });
       texts.set(uri.path, markdown);
       changed.fire(uri);
-      const commands = await vscode.commands.getCommands(true);
-      if (commands.includes('markdown.showPreview')) await vscode.commands.executeCommand('markdown.showPreview', uri);
+      // The preview is an extension that a person can switch off.
+      const preview = vscode.extensions.getExtension('vscode.markdown-language-features');
+      if (preview) await vscode.commands.executeCommand('markdown.showPreview', uri);
       else await vscode.window.showTextDocument(uri, { preview: true });
     },
     dispose() {

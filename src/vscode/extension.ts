@@ -3,10 +3,11 @@
  * loaded when a folder first needs it (folders.ts).
  */
 import * as vscode from 'vscode';
-import { createHandlers, type Pages } from './commands.ts';
+import { AmpaError } from '../errors.ts';
+import { createHandlers } from './commands.ts';
 import { registerDiff } from './diff.ts';
 import { createDocuments } from './documents.ts';
-import { createFolders, type Folders } from './folders.ts';
+import { createFolders, type Folder, type Folders } from './folders.ts';
 import { createLinkHandler } from './linkHandler.ts';
 import { loadApp } from './load.ts';
 import { createLogs } from './logs.ts';
@@ -26,7 +27,7 @@ export interface Internals {
   folders: Folders;
   overview: Overview;
   unread: Unread;
-  tree: TasksTree;
+  tree: TasksTree | undefined;
   /** How long `activate` took, ms. */
   activationMs: number;
 }
@@ -37,6 +38,7 @@ export function activate(context: vscode.ExtensionContext): Internals {
   const documents = createDocuments();
   const { version } = context.extension.packageJSON as { version: string };
   const problems = createProblems(output, documents, version);
+  const log = (what: string) => (error: unknown) => problems.log(what, error);
   const notices: string[] = [];
   const folders = createFolders({
     load: (uri) => loadApp(context, uri),
@@ -48,71 +50,68 @@ export function activate(context: vscode.ExtensionContext): Internals {
   });
   const overview = createOverview(folders);
   const unread = createUnread(context.workspaceState, overview);
-  const tree = createTasksTree(folders, overview, unread, (error) => problems.show('Reading a task', error));
-  context.subscriptions.push(output, documents, folders, overview, unread, tree);
+  context.subscriptions.push(output, documents, folders, overview, unread);
 
-  /** One part that cannot be made is reported, and the others are there. */
-  const contribute = (what: string, make: () => vscode.Disposable | readonly vscode.Disposable[]): void => {
+  /** A part that cannot be made is reported, and the others are there. */
+  const contribute = <T extends vscode.Disposable>(what: string, make: () => T): T | undefined => {
     try {
       const made = make();
-      context.subscriptions.push(...(Array.isArray(made) ? (made as vscode.Disposable[]) : [made as vscode.Disposable]));
+      context.subscriptions.push(made);
+      return made;
     } catch (error) {
       problems.show(what, error);
+      return undefined;
     }
   };
-  const log = (what: string) => (error: unknown) => problems.log(what, error);
-  const pages = createPages(context, folders);
-
+  const tree = contribute('The Tasks view', () => createTasksTree(folders, overview, unread, (error) => problems.show('Reading a task', error)));
   contribute('The status bar item', () => createStatusBar(folders, overview, () => notices, log('status bar')));
-  contribute('The welcome view', () => createWelcome(folders, overview, tree.view, log('welcome view')));
+  if (tree) contribute('The welcome view', () => createWelcome(folders, overview, tree.view, log('welcome view')));
   contribute('Notifications', () => createNotifications(overview, log('notification')));
-  contribute('The commands', () => {
-    const written = createWrittenTasks();
-    const start = createStart({
-      folders,
-      write: (text, folder) => written.open(text, folder),
-      log: (text) => output.info(text),
-      async started(task, first) {
-        vscode.window.setStatusBarMessage(`$(rocket) Task started on ${task.branch}`, 5000);
-        // The first one shows where tasks live; after that nobody is taken away from what they look at.
-        if (first) await vscode.commands.executeCommand('ampa.tasks.focus');
-        if (tree.view.visible) await tree.reveal(task.id);
-      },
-    });
-    const handlers = createHandlers({ folders, overview, unread, tree, documents, written, start, pages });
-    return [
-      written,
-      ...Object.entries(handlers).map(([id, handler]) =>
-        vscode.commands.registerCommand(id, (...args: unknown[]) =>
-          handler(...args).catch((error: unknown) => problems.show(id.replace('ampa.', ''), error)),
-        ),
-      ),
-    ];
+  const diffs = contribute('The diff', () => registerDiff(folders));
+  const logs = contribute('The log view', () => createLogs());
+  const page = diffs && contribute('The task page', () => registerTaskPage(context, folders, diffs));
+  const written = contribute('Pages for longer tasks', () => createWrittenTasks());
+
+  const openTask = async (id: string, folder: Folder): Promise<void> => {
+    unread.markRead(id);
+    await present(page, 'The task page').open(id, folder.uri);
+  };
+  const start = createStart({
+    folders,
+    write: (text, folder) => present(written, 'The page for longer tasks').open(text, folder),
+    log: (text) => output.info(text),
+    async started(task, first) {
+      vscode.window.setStatusBarMessage(`$(rocket) Task started on ${task.branch}`, 5000);
+      // The first one shows where tasks live; after that nobody is taken away from what they look at.
+      if (first) await vscode.commands.executeCommand('ampa.tasks.focus');
+      if (tree?.view.visible) await tree.reveal(task.id);
+    },
   });
-  contribute('Links', () => {
-    const links = createLinkHandler(context.globalState, folders, async (id, folder) => {
-      unread.markRead(id);
-      await pages.openTask(id, folder);
-    });
-    links.resume().catch(log('opening a link'));
-    return vscode.window.registerUriHandler({
-      handleUri: (uri) => Promise.resolve(links.handleUri(uri)).catch((error: unknown) => problems.show('The link', error)),
-    });
+  const handlers = createHandlers({
+    ...{ folders, overview, unread, documents, start, openTask },
+    tree: () => present(tree, 'The Tasks view'),
+    written: () => present(written, 'The page for longer tasks'),
+    logs: () => present(logs, 'The log view'),
+    diffs: () => present(diffs, 'The diff'),
   });
+  for (const [id, handler] of Object.entries(handlers)) {
+    const name = id.replace('ampa.', '');
+    const run = (...args: unknown[]) => handler(...args).catch((error: unknown) => problems.show(name, error));
+    contribute(`The command ${name}`, () => vscode.commands.registerCommand(id, run));
+  }
+  const links = createLinkHandler(context.globalState, folders, openTask);
+  const handleUri = (uri: vscode.Uri) => links.open(uri).catch((error: unknown) => problems.show('The link', error));
+  contribute('Links', () => vscode.window.registerUriHandler({ handleUri }));
+
   void folders.wake();
+  links.resume().catch(log('opening a link'));
   return { folders, overview, unread, tree, activationMs: performance.now() - begun };
 }
 
-function createPages(context: vscode.ExtensionContext, folders: Folders): Pages {
-  const diffs = registerDiff(folders);
-  const logs = createLogs();
-  const page = registerTaskPage(context, folders, diffs);
-  context.subscriptions.push(diffs, logs, page);
-  return {
-    openTask: (id, folder) => page.open(id, folder.uri),
-    openLog: (app, task, attempt) => logs.open(app, task, attempt),
-    openDiff: (app, task) => diffs.openAll(app, task),
-  };
+/** A part of the extension, which may have failed to come up. */
+function present<T>(part: T | undefined, what: string): T {
+  if (part === undefined) throw new AmpaError('external', `${what} could not be made`, 'The AMPA output channel says why; reload the window to try again.');
+  return part;
 }
 
 /** Tasks go on in their carriers; subscriptions are disposed of by the editor. */

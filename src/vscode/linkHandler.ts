@@ -14,7 +14,8 @@ interface Waiting {
   at: number;
 }
 
-export interface LinkHandler extends vscode.UriHandler {
+export interface LinkHandler {
+  open(uri: vscode.Uri): Promise<void>;
   /** Opens the task that this window was opened for, if it was. */
   resume(): Promise<void>;
 }
@@ -38,7 +39,7 @@ export function createLinkHandler(
     await vscode.commands.executeCommand('vscode.openFolder', uri, { forceNewWindow: chosen === 'Open in New Window' });
   };
   return {
-    async handleUri(uri) {
+    async open(uri) {
       const link = parseLink(uri.path, uri.query);
       if (link.kind === 'invalid') {
         await vscode.window.showWarningMessage(link.why);

@@ -9,7 +9,7 @@ describe('A task in the editor', () => {
   it('leaves a folder alone until the first one is started', async () => {
     const { folders, tree } = await activate();
     await vscode.commands.executeCommand('ampa.tasks.focus');
-    await until('the view', () => tree.view.visible);
+    await until('the view', () => tree?.view.visible === true);
     const [folder] = folders.all();
     const app = await folder!.app();
     assert.equal(app.hasStore(), false);
@@ -36,12 +36,12 @@ describe('A task in the editor', () => {
     assert.ok(seen.has('group:running') && seen.has('group:done'), [...seen].join());
     assert.equal(unread.ids().size, 0, 'a green task asks for nothing');
 
-    const rows = await rowsOf(tree.provider, `task:${ended.id}`);
+    const rows = await rowsOf(tree!.provider, `task:${ended.id}`);
     assert.deepEqual(rows.map((it) => it.label), ['Attempt 1', 'Attempt 2']);
-    const below = await rowsOf(tree.provider, `attempt:${ended.id}:2`);
+    const below = await rowsOf(tree!.provider, `attempt:${ended.id}:2`);
     assert.deepEqual(below.map((it) => it.id?.split(':')[0]), ['check', 'log', 'diff']);
     assert.match(String(below[0]?.description), /^green · \d+s$/);
-    const item = await tree.provider.getTreeItem(`task:${ended.id}`);
+    const item = await tree!.provider.getTreeItem(`task:${ended.id}`);
     assert.match(item.contextValue ?? '', /\bended\b.*\bsuccess\b.*\bmergeable\b.*\bhasDiff\b/);
     assert.match(execFileSync('git', ['-C', root(), 'branch', '--list', 'amp/*'], { encoding: 'utf8' }), /amp\/give-total-a-discount-/);
   });
@@ -51,7 +51,7 @@ describe('A task in the editor', () => {
     const [task] = [...overview.tasks()];
     await (await folders.all()[0]!.app()).merge(task!.id, { method: 'merge', deleteBranch: false });
     await until('the merge', () => overview.task(task!.id)?.merged_at !== null);
-    const item = await tree.provider.getTreeItem(`task:${task!.id}`);
+    const item = await tree!.provider.getTreeItem(`task:${task!.id}`);
     assert.match(String(item.description), /^merged/);
     assert.doesNotMatch(item.contextValue ?? '', /\b(mergeable|continuable|abortable)\b/);
   });

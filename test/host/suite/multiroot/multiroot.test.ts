@@ -13,7 +13,7 @@ describe('With two repositories in one workspace', () => {
     await until('the task', () => overview.task(task.id) !== undefined);
     assert.equal(folders.of(task.id), two);
     assert.equal(one?.state, 'guest', 'the other folder stays as it was');
-    const item = await tree.provider.getTreeItem(`task:${task.id}`);
+    const item = await tree!.provider.getTreeItem(`task:${task.id}`);
     assert.match(String(item.description), / · two$/);
     await until('its end', () => !['queued', 'running', 'retrying'].includes(overview.task(task.id)?.status ?? ''), 60_000);
   });

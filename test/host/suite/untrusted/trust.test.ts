@@ -8,7 +8,7 @@ describe('In a workspace that is not trusted', () => {
   it('the views are there and nothing runs', async () => {
     const { folders, tree, overview } = await activate();
     await vscode.commands.executeCommand('ampa.tasks.focus');
-    await until('the view', () => tree.view.visible);
+    await until('the view', () => tree?.view.visible === true);
     assert.equal(vscode.workspace.isTrusted, false);
     await folders.wake();
     assert.deepEqual(folders.all().map((it) => it.state), ['guest']);
