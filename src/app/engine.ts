@@ -127,6 +127,10 @@ export function createEngine(deps: EngineDeps) {
 
   async function carry(it: EngineStore, claim: Claim, signal: AbortSignal): Promise<Task> {
     it.watcher.setBusy(true);
+    // Started too late, it may have been given to another: then nothing here may be touched.
+    if (!(await it.tasks.renew(claim, 0))) {
+      throw new AmpaError('lost_claim', `task ${claim.taskId} is carried by another process`, 'Nothing to do here.');
+    }
     const host = await announceHost(it.hosts, { id: claim.owner, kind: 'carrier', asks: false }, now);
     try {
       await reapPredecessors(it.hosts, claim.taskId, claim.token);
@@ -163,7 +167,7 @@ export function createEngine(deps: EngineDeps) {
 
     /** Reads what changed since the last look whenever some process has written. */
     async watch(it: EngineStore, listener: (change: Change) => void): Promise<() => void> {
-      let { rev } = await it.board.changedSince(0);
+      let rev = await it.board.revision();
       let reading = false;
       let again = false;
       const read = async (): Promise<void> => {

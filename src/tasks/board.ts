@@ -34,6 +34,8 @@ export type Continued = { task: Task; as: 'requeued' | 'message' | 'appended' };
 export interface TaskBoard {
   insert(task: Task): Promise<Task>;
   list(filter: TaskFilter): Promise<{ tasks: Task[]; total: number }>;
+  /** The newest revision: what `changedSince` starts from. */
+  revision(): Promise<number>;
   /** Tasks with a revision above `rev`, oldest change first, and the newest revision. */
   changedSince(rev: number): Promise<{ tasks: Task[]; rev: number }>;
   /** The task whose id starts or ends with `text`; rejects with `not_found` or `ambiguous`. */

@@ -154,11 +154,11 @@ async function step(carry: Carry, task: Task, halted: () => Halt | undefined): P
     await takeSlot(carry, task, phase);
     return run(carry, task);
   })();
+  let windDown = (): void => {};
   const stopped = new Promise<'stopped'>((resolve) => {
-    carry.signal.addEventListener('abort', () => void deps.clock.sleep(WIND_DOWN_MS).then(() => resolve('stopped')), {
-      once: true,
-    });
+    windDown = () => void deps.clock.sleep(WIND_DOWN_MS).then(() => resolve('stopped'));
   });
+  carry.signal.addEventListener('abort', windDown, { once: true });
   try {
     const result = await Promise.race([work, stopped]);
     if (result !== 'stopped') return result;
@@ -174,6 +174,8 @@ async function step(carry: Carry, task: Task, halted: () => Halt | undefined): P
     const log = await carry.log(task.attempts);
     log.note(carry.mask(error instanceof Error ? (error.stack ?? error.message) : String(error)));
     return deps.store.apply(claim, { type: 'stop', reason: 'internal', detail: carry.mask(describeError(error)) });
+  } finally {
+    carry.signal.removeEventListener('abort', windDown);
   }
 }
 

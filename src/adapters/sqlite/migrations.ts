@@ -2,9 +2,14 @@
  * Numbered migrations; the number of the last one applied is `PRAGMA user_version`. A landed
  * migration is never edited: the next change is the next entry.
  *
- * `rev` orders all visible changes: triggers bump it, so no writer can forget, and a host that saw
- * revision n reads what changed by `rev > n`. The same goes for `events`: a phase cannot change
- * without its row there, in the same statement.
+ * `rev` orders all visible changes, and `events` is their log: one row for each, whose id is the
+ * revision. Triggers write it in the same statement, so no writer can forget; a writer that names
+ * `rev` itself spares SQLite a second update of the row. A host that saw revision n reads what
+ * changed by `events.id > n`. Each row names the one before it of its task, so the history of a task
+ * needs no index: appending costs one page. `shown` are the rows that say something to people.
+ *
+ * `tasks_active` is laid out for the claim: tasks that hold a slot, then the queue in its order, so
+ * taking the next moves an entry within a page.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -24,10 +29,7 @@ export const MIGRATIONS: readonly string[] = [
     created_at text not null, updated_at text not null, abort_requested_at text, note text,
     owner text, token integer not null, lease_expires_at integer, slot integer not null
   );
-  create unique index tasks_rev on tasks (rev);
-  create index tasks_queue on tasks (id) where status = 'queued';
-  create index tasks_active on tasks (status) where status in ('queued', 'running', 'retrying');
-  create index tasks_slots on tasks (slot) where slot = 1;
+  create index tasks_active on tasks (slot desc, id, status) where status = 'queued' or status = 'running' or status = 'retrying';
   create table attempts (
     task_id text not null references tasks (id), number integer not null, prompt text not null, started_at text not null, ended_at text,
     outcome text, summary text, error text, head_sha text, cost_usd real, input_tokens integer, output_tokens integer,
@@ -43,10 +45,9 @@ export const MIGRATIONS: readonly string[] = [
   );
   create index messages_open on messages (task_id) where delivered_in is null;
   create table events (
-    id integer primary key, task_id text not null references tasks (id), at text not null, status text not null, phase text,
-    reason text, attempt integer not null, note text
+    id integer primary key, prev integer not null, shown integer not null, task_id text not null, at text not null, status text not null,
+    phase text, reason text, attempt integer not null, note text
   );
-  create index events_task on events (task_id);
   create table processes (
     task_id text not null references tasks (id), pid integer not null, start_time text not null, boot_id text not null,
     pid_namespace text not null, kind text not null, token integer not null, primary key (task_id, pid)
@@ -58,38 +59,39 @@ export const MIGRATIONS: readonly string[] = [
   create index prompts_open on prompts (task_id) where state = 'waiting';
 
   create trigger tasks_insert after insert on tasks begin
-    update tasks set rev = (select max(rev) from tasks) + 1 where id = new.id;
-    insert into events (task_id, at, status, phase, reason, attempt, note)
-      values (new.id, new.created_at, new.status, new.phase, new.reason, new.attempts, new.note);
+    update tasks set rev = (select coalesce(max(id), 0) from events) + 1 where id = new.id;
   end;
-  create trigger tasks_event after update of status, phase, note on tasks
-  when old.status is not new.status or old.phase is not new.phase or new.note is not null begin
-    insert into events (task_id, at, status, phase, reason, attempt, note)
-      values (new.id, new.updated_at, new.status, new.phase, new.reason, new.attempts, new.note);
+  create trigger tasks_event after update of rev on tasks begin
+    insert into events (id, prev, shown, task_id, at, status, phase, reason, attempt, note)
+      values (new.rev, old.rev, old.rev = 0 or old.status is not new.status or old.phase is not new.phase or new.note is not null,
+        new.id, new.updated_at, new.status, new.phase, new.reason, new.attempts, new.note);
   end;
-  create trigger tasks_rev after update of updated_at on tasks begin
-    update tasks set rev = (select max(rev) from tasks) + 1 where id = new.id;
+  create trigger tasks_rev after update of updated_at on tasks when new.rev = old.rev begin
+    update tasks set rev = (select max(id) from events) + 1 where id = new.id;
+  end;
+  create trigger events_note after insert on events when new.note is not null begin
+    update tasks set note = null where id = new.task_id;
   end;
   create trigger attempts_rev after insert on attempts begin
-    update tasks set rev = (select max(rev) from tasks) + 1 where id = new.task_id;
+    update tasks set rev = (select max(id) from events) + 1 where id = new.task_id;
   end;
   create trigger attempts_rev_update after update on attempts begin
-    update tasks set rev = (select max(rev) from tasks) + 1 where id = new.task_id;
+    update tasks set rev = (select max(id) from events) + 1 where id = new.task_id;
   end;
   create trigger checks_rev after insert on checks begin
-    update tasks set rev = (select max(rev) from tasks) + 1 where id = new.task_id;
+    update tasks set rev = (select max(id) from events) + 1 where id = new.task_id;
   end;
   create trigger checks_rev_update after update on checks begin
-    update tasks set rev = (select max(rev) from tasks) + 1 where id = new.task_id;
+    update tasks set rev = (select max(id) from events) + 1 where id = new.task_id;
   end;
   create trigger messages_rev after insert on messages begin
-    update tasks set rev = (select max(rev) from tasks) + 1 where id = new.task_id;
+    update tasks set rev = (select max(id) from events) + 1 where id = new.task_id;
   end;
   create trigger prompts_rev after insert on prompts begin
-    update tasks set rev = (select max(rev) from tasks) + 1 where id = new.task_id;
+    update tasks set rev = (select max(id) from events) + 1 where id = new.task_id;
   end;
   create trigger prompts_rev_update after update on prompts begin
-    update tasks set rev = (select max(rev) from tasks) + 1 where id = new.task_id;
+    update tasks set rev = (select max(id) from events) + 1 where id = new.task_id;
   end;
   `,
 ];

@@ -7,17 +7,28 @@ type BooleanColumns = 'worktree_ready' | 'denied' | 'slot';
 
 export type TaskRow = Omit<Task, JsonColumns | BooleanColumns | 'rev'> &
   Record<JsonColumns, string> &
-  Record<BooleanColumns, number> & { rev: Generated<number>; note: string | null };
+  Record<BooleanColumns, number> & {
+    rev: Generated<number>;
+    /** On its way into the log of changes; null at rest. */
+    note: string | null;
+  };
 
-const JSON_COLUMNS: ReadonlySet<string> = new Set<JsonColumns>([
-  'copied_files',
-  'copy_patterns',
-  'agent_spec',
-  'checks',
-  'limits',
-  'flags',
-]);
-const BOOLEAN_COLUMNS: ReadonlySet<string> = new Set<BooleanColumns>(['worktree_ready', 'denied', 'slot']);
+const json = (value: unknown): unknown => JSON.parse(String(value));
+const boolean = (value: unknown): boolean => value === 1;
+/** How columns that are not stored as they are become values. */
+const DECODERS: ReadonlyMap<string, (value: unknown) => unknown> = new Map(
+  Object.entries({
+    copied_files: json,
+    copy_patterns: json,
+    agent_spec: json,
+    checks: json,
+    limits: json,
+    flags: json,
+    worktree_ready: boolean,
+    denied: boolean,
+    slot: boolean,
+  } satisfies Record<JsonColumns | BooleanColumns, (value: unknown) => unknown>),
+);
 
 export interface HostRow {
   id: string;
@@ -59,12 +70,20 @@ export interface PromptRow {
   answered_at: string | null;
 }
 
+/** One change of a task; its id is the revision that the change made. Written by triggers only. */
+export interface EventRow extends TaskEvent {
+  /** The change of the same task before this one; 0: none. */
+  prev: number;
+  /** 1: it says something to people. */
+  shown: number;
+}
+
 export interface Schema {
   tasks: TaskRow;
   attempts: Attempt;
   checks: Check;
   messages: Omit<Message, 'id'> & { id: Generated<number> };
-  events: Omit<TaskEvent, 'id'> & { id: Generated<number> };
+  events: EventRow;
   hosts: HostRow;
   processes: ProcessRow;
   prompts: PromptRow;
@@ -75,8 +94,8 @@ export function decodeTask(row: Record<string, unknown>): Task {
   const task: Record<string, unknown> = {};
   for (const key in row) {
     if (key === 'note') continue;
-    const value = row[key];
-    task[key] = JSON_COLUMNS.has(key) ? JSON.parse(String(value)) : BOOLEAN_COLUMNS.has(key) ? value === 1 : value;
+    const decode = DECODERS.get(key);
+    task[key] = decode ? decode(row[key]) : row[key];
   }
   return task as unknown as Task;
 }
@@ -86,11 +105,12 @@ export function encodeTask(task: Partial<Task>): Record<string, string | number 
   const row: Record<string, string | number | null> = {};
   for (const [key, value] of Object.entries(task)) {
     if (value === undefined) continue;
-    row[key] = JSON_COLUMNS.has(key)
-      ? JSON.stringify(value)
-      : typeof value === 'boolean'
-        ? Number(value)
-        : (value as string | number | null);
+    row[key] =
+      DECODERS.get(key) === json
+        ? JSON.stringify(value)
+        : typeof value === 'boolean'
+          ? Number(value)
+          : (value as string | number | null);
   }
   return row;
 }

@@ -1,10 +1,10 @@
 import { sql, type Insertable, type Kysely } from 'kysely';
 import { AmpaError, notFound } from '../../errors.ts';
 import type { Continued, OpenPrompt, TaskBoard } from '../../tasks/board.ts';
-import { isActive, type Task } from '../../tasks/task.ts';
+import { isActive, type Task, type TaskEvent } from '../../tasks/task.ts';
 import { transition, type TransitionEvent } from '../../tasks/transition.ts';
 import { decodeTask, encodeTask, type Schema, type TaskRow } from './schema.ts';
-import { RESUME_PHASE } from './taskStore.ts';
+import { ACTIVE, RESUME_PHASE, WAITING } from './literals.ts';
 
 /** The agent has not yet seen the failure that used up the attempts: it comes along with the person's words. */
 function nextPrompt(task: Task, text: string | null): string {
@@ -51,7 +51,24 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
     choices: JSON.parse(row.choices) as string[],
     created_at: row.created_at,
   });
-  const openPrompts = () => db.selectFrom('prompts').selectAll().where('state', '=', 'waiting').orderBy('id');
+  const openPrompts = () => db.selectFrom('prompts').selectAll().where(WAITING).orderBy('id');
+
+  /** Follows the log of changes back from the task's newest one. */
+  const eventsOf = (id: string): Promise<TaskEvent[]> =>
+    db
+      .withRecursive('chain', (qb) =>
+        qb
+          .selectFrom('events')
+          .innerJoin('tasks', 'tasks.rev', 'events.id')
+          .selectAll('events')
+          .where('tasks.id', '=', id)
+          .unionAll(qb.selectFrom('events').innerJoin('chain', 'chain.prev', 'events.id').selectAll('events')),
+      )
+      .selectFrom('chain')
+      .select(['id', 'task_id', 'at', 'status', 'phase', 'reason', 'attempt', 'note'])
+      .where('shown', '=', 1)
+      .orderBy('id')
+      .execute();
 
   return {
     async insert(task) {
@@ -68,6 +85,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
     async list({ statuses, createdBy, limit }) {
       let matching = db.selectFrom('tasks');
       if (statuses) matching = matching.where('status', 'in', statuses);
+      if (statuses?.every(isActive)) matching = matching.where(ACTIVE);
       if (createdBy !== undefined) matching = matching.where('created_by', '=', createdBy);
       let rows = matching.selectAll().orderBy('id', 'desc');
       if (limit !== undefined) rows = rows.limit(limit);
@@ -75,8 +93,20 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
       const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow();
       return { tasks: tasks.map(decodeTask), total };
     },
+    async revision() {
+      const row = await db
+        .selectFrom('events')
+        .select((eb) => eb.fn.max('id').as('rev'))
+        .executeTakeFirst();
+      return Number(row?.rev ?? 0);
+    },
     async changedSince(rev) {
-      const rows = await db.selectFrom('tasks').selectAll().where('rev', '>', rev).orderBy('rev').execute();
+      const rows = await db
+        .selectFrom('tasks')
+        .selectAll()
+        .where('id', 'in', (eb) => eb.selectFrom('events').select('task_id').where('id', '>', rev))
+        .orderBy('rev')
+        .execute();
       return { tasks: rows.map(decodeTask), rev: rows.at(-1)?.rev ?? rev };
     },
     async find(text) {
@@ -118,7 +148,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
           .orderBy('started_at')
           .execute(),
         messages: await db.selectFrom('messages').selectAll().where('task_id', '=', id).orderBy('id').execute(),
-        events: await db.selectFrom('events').selectAll().where('task_id', '=', id).orderBy('id').execute(),
+        events: await eventsOf(id),
         prompts: (await openPrompts().where('task_id', '=', id).execute()).map(decodePrompt),
       };
     },
@@ -228,18 +258,13 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
         .updateTable('prompts')
         .set({ state: 'resumed', response, answered_by: by, answered_at: iso() })
         .where('id', '=', id)
-        .where('state', '=', 'waiting')
+        .where(WAITING)
         .returning('id')
         .executeTakeFirst();
       return row !== undefined;
     },
     async losePrompts(taskId) {
-      await db
-        .updateTable('prompts')
-        .set({ state: 'lost' })
-        .where('task_id', '=', taskId)
-        .where('state', '=', 'waiting')
-        .execute();
+      await db.updateTable('prompts').set({ state: 'lost' }).where('task_id', '=', taskId).where(WAITING).execute();
     },
   };
 }

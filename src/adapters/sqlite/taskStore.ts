@@ -4,21 +4,32 @@ import type { AttemptEnd, Claim, TaskPatch, TaskStore, WorkQueue } from '../../t
 import { resumesPhase } from '../../tasks/reasons.ts';
 import { STATUSES, type Status, type Task } from '../../tasks/task.ts';
 import { transition, type Lifecycle, type TransitionEvent } from '../../tasks/transition.ts';
+import { ACTIVE, NEXT_REV, QUEUED, RESUME_PHASE, RUNNING, SLOTS_TAKEN, WAITING } from './literals.ts';
 import { prepareQuery } from './prepared.ts';
 import { decodeTask, encodeTask, type Schema } from './schema.ts';
 
 export const LEASE_MS = 15_000;
-
-/** The phase that a `continue` without words goes back to; the agent's own phases begin with the agent. */
-export const RESUME_PHASE = sql<null>`case when phase in ('preparing', 'agent') then null else phase end`;
 
 type Queries = Kysely<Schema> | Transaction<Schema>;
 
 const lostClaim = (id: string): AmpaError =>
   new AmpaError('lost_claim', `task ${id} is now carried by another process`, 'This one stops; nothing is lost.');
 
+interface Effect {
+  from: Status[];
+  to: Lifecycle;
+}
+const effects = new Map<string, Effect>();
+
 /** The statuses an event may start from and where it leads, read off `transition`, which stays the only rule. */
-function effectOf(event: TransitionEvent): { from: Status[]; to: Lifecycle } {
+function effectOf(event: TransitionEvent): Effect {
+  const key = `${event.type} ${'phase' in event ? event.phase : ''} ${'reason' in event ? event.reason : ''}`;
+  let effect = effects.get(key);
+  if (!effect) effects.set(key, (effect = readEffect(event)));
+  return effect;
+}
+
+function readEffect(event: TransitionEvent): Effect {
   const from: Status[] = [];
   let to: Lifecycle | undefined;
   for (const status of STATUSES) {
@@ -52,15 +63,22 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
           lease_expires_at: v<number>('lease'),
           slot: 1,
           note: null,
+          rev: NEXT_REV,
           updated_at: v<string>('at'),
         })
         .where('id', '=', (eb) =>
           which === 'one'
             ? eb.val(v<string>('id'))
-            : eb.selectFrom('tasks').select('id').where('status', '=', 'queued').orderBy('id').limit(1),
+            : eb
+                .selectFrom('tasks')
+                .select('id')
+                .where('slot', '=', sql.lit(0))
+                .where(QUEUED)
+                .orderBy('id')
+                .limit(sql.lit(1)),
         )
-        .where('status', '=', 'queued')
-        .where(sql<number>`(select count(*) from tasks where slot = 1)`, '<', v<number>('slots'))
+        .where(QUEUED)
+        .where(SLOTS_TAKEN, '<', v<number>('slots'))
         .returning(['id', 'owner', 'token']),
     );
   const claimNext = claimQuery('next');
@@ -91,11 +109,16 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
           .set({
             ...Object.fromEntries(columns.map((column) => [column, v(column)])),
             ...(resumes ? { resume_phase: RESUME_PHASE } : {}),
+            rev: NEXT_REV,
           })
           .where('id', '=', v<string>('id'))
           .where('token', '=', v<number>('claimToken'))
           .where('owner', '=', v<string>('claimOwner'))
-          .where('status', 'in', from);
+          .where(
+            'status',
+            'in',
+            from.map((status) => sql.lit(status)),
+          );
         if (guardMessages) {
           update = update.where(({ not, exists, selectFrom }) =>
             not(
@@ -210,20 +233,17 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
         })
         .where('id', '=', id)
         .where('token', '=', token)
-        .where('status', 'in', ['running', 'retrying'])
+        .where(RUNNING)
         .returning(['id', 'owner', 'token'])
         .executeTakeFirst();
       return asClaim(row);
     },
     async running() {
-      const rows = await db.selectFrom('tasks').selectAll().where('status', 'in', ['running', 'retrying']).execute();
+      const rows = await db.selectFrom('tasks').selectAll().where(ACTIVE).where(RUNNING).execute();
       return rows.map(decodeTask);
     },
     async hasQueued() {
-      return (
-        (await db.selectFrom('tasks').select('id').where('status', '=', 'queued').limit(1).executeTakeFirst()) !==
-        undefined
-      );
+      return (await db.selectFrom('tasks').select('id').where(QUEUED).limit(1).executeTakeFirst()) !== undefined;
     },
     patch: (claim, patch) => updateClaimed(db, claim, { ...encodeTask(patch), updated_at: iso() }),
     async note(claim, text) {
@@ -246,9 +266,7 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
         .where('id', '=', claim.taskId)
         .where('token', '=', claim.token)
         .where('owner', '=', claim.owner)
-        .where((eb) =>
-          eb.or([eb('slot', '=', 1), eb(sql<number>`(select count(*) from tasks where slot = 1)`, '<', limit)]),
-        )
+        .where((eb) => eb.or([eb('slot', '=', 1), eb(SLOTS_TAKEN, '<', limit)]))
         .returning('id')
         .executeTakeFirst();
       return row !== undefined;
@@ -354,12 +372,7 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
         : { state: row.state };
     },
     async withdrawPrompt(id) {
-      await db
-        .updateTable('prompts')
-        .set({ state: 'withdrawn' })
-        .where('id', '=', id)
-        .where('state', '=', 'waiting')
-        .execute();
+      await db.updateTable('prompts').set({ state: 'withdrawn' }).where('id', '=', id).where(WAITING).execute();
     },
     async canAsk() {
       const host = await db
