@@ -53,6 +53,7 @@ export async function runAcpTurn(
   let prompting = false;
   let denied = false;
   let usage: AgentEvent | null = null;
+  let modelFailed = false;
   let exit: ProcessResult | null = null;
   /** Why the turn is given up, where neither the agent nor a person ended it. */
   let failure: string | null = null;
@@ -212,6 +213,8 @@ export async function runAcpTurn(
       prompt: [{ type: 'text', text }],
     });
     if (usage !== null) sink.emit(usage);
+    const status = field(field(field(response, '_meta'), 'codex'), 'threadStatus');
+    if (textField(status, 'type') === 'systemError') modelFailed = true;
     return response.stopReason;
   };
 
@@ -278,7 +281,7 @@ export async function runAcpTurn(
     const error = fromAgent || exit === null ? errorWords(end.error) : exitWords(exit, errors.text());
     return outcomeOf({ ...base, outcome: 'failed', error, auth: isAuth });
   }
-  const error = stopFailure(end.stopReason, reader.systemError(), reader.lastText());
+  const error = stopFailure(end.stopReason, modelFailed || reader.systemError(), reader.lastText());
   return outcomeOf(error === null ? { ...base, outcome: 'completed' } : { ...base, outcome: 'failed', error });
 }
 

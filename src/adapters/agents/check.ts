@@ -33,7 +33,7 @@ async function ask(
   argv: readonly string[],
   { env, timeoutMs }: CheckOptions,
 ): Promise<{ code: number | null; output: string }> {
-  const result = await probe(argv, { cwd: homedir(), env, timeoutMs });
+  const result = await probe(argv, { cwd: path.parse(process.execPath).root, env, timeoutMs });
   return result.timedOut ? { code: null, output: '' } : result;
 }
 

@@ -1,5 +1,5 @@
 /** What an agent may do without a person being asked. */
-import { realpath } from 'node:fs/promises';
+import { lstat, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { PermissionRequest } from '../../tasks/ports.ts';
 import type { PermissionMode } from '../../tasks/task.ts';
@@ -55,20 +55,29 @@ export function permissionRequest(facts: ToolCallFacts): PermissionRequest {
   return { kind: facts.kind, title: facts.title || detail.split('\n')[0] || facts.kind, detail: detail || facts.title };
 }
 
-/** Resolves symbolic links as far as the path exists. */
-async function realPath(file: string): Promise<string> {
+/** Resolves symbolic links as far as the path exists; null for one that leads nowhere yet. */
+async function realPath(file: string): Promise<string | null> {
   try {
     return await realpath(file);
   } catch (error) {
     const parent = path.dirname(file);
     if (parent === file) throw error;
-    return path.join(await realPath(parent), path.basename(file));
+    const isLink = await lstat(file).then(
+      (entry) => entry.isSymbolicLink(),
+      () => false,
+    );
+    const real = isLink ? null : await realPath(parent);
+    return real === null ? null : path.join(real, path.basename(file));
   }
 }
 
 /** Inside the worktree and not in its git data, where an edit would become a hook that runs. */
 async function isInside(cwd: string, file: string): Promise<boolean> {
-  const relative = path.relative(await realPath(cwd), await realPath(path.resolve(cwd, file)));
+  // Behind a symbolic link `..` leads elsewhere than it reads.
+  if (file.split(/[\\/]/).includes('..')) return false;
+  const [root, real] = await Promise.all([realPath(cwd), realPath(path.resolve(cwd, file))]);
+  if (root === null || real === null) return false;
+  const relative = path.relative(root, real);
   if (path.isAbsolute(relative) || relative === '..' || relative.startsWith(`..${path.sep}`)) return false;
   return !relative.split(path.sep).includes('.git');
 }
