@@ -32,15 +32,18 @@ export function sqliteDialect(current: () => Promise<BetterSqlite3.Database>): D
 
 function createDriver(current: () => Promise<BetterSqlite3.Database>): Driver {
   let db: BetterSqlite3.Database;
-  const statements = new Map<string, BetterSqlite3.Statement>();
+  const statements = new Map<string, Prepared>();
   const connection: DatabaseConnection = {
     async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-      let statement = statements.get(query.sql);
-      if (!statement) statements.set(query.sql, (statement = db.prepare(query.sql)));
-      const prepared = statement;
+      let prepared = statements.get(query.sql);
+      if (!prepared) statements.set(query.sql, (prepared = prepare(db, query.sql)));
+      const { statement, columns } = prepared;
       return retryBusy(() => {
-        if (prepared.reader) return { rows: prepared.all(query.parameters) as R[] };
-        const { changes, lastInsertRowid } = prepared.run(query.parameters);
+        if (columns) {
+          const rows = statement.all(query.parameters) as unknown[][];
+          return { rows: rows.map((values) => toObject(columns, values)) as R[] };
+        }
+        const { changes, lastInsertRowid } = statement.run(query.parameters);
         return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
       });
     },
@@ -89,6 +92,25 @@ function createDriver(current: () => Promise<BetterSqlite3.Database>): Driver {
       (await current()).close();
     },
   };
+}
+
+interface Prepared {
+  statement: BetterSqlite3.Statement;
+  /** Of a statement that returns rows. */
+  columns: readonly string[] | null;
+}
+
+function prepare(db: BetterSqlite3.Database, text: string): Prepared {
+  const statement = db.prepare(text);
+  if (!statement.reader) return { statement, columns: null };
+  return { statement: statement.raw(), columns: statement.columns().map((column) => column.name) };
+}
+
+/** Rows come as arrays: naming each value across the native boundary takes longer than reading the row. */
+function toObject(columns: readonly string[], values: readonly unknown[]): Record<string, unknown> {
+  const row: Record<string, unknown> = {};
+  for (let i = 0; i < columns.length; i++) row[columns[i]!] = values[i];
+  return row;
 }
 
 async function retryBusy<R>(run: () => R): Promise<R> {

@@ -98,7 +98,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
         .selectFrom('events')
         .select((eb) => eb.fn.max('id').as('rev'))
         .executeTakeFirst();
-      return Number(row?.rev ?? 0);
+      return row?.rev ?? 0;
     },
     async changedSince(rev) {
       const rows = await db

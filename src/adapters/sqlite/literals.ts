@@ -1,0 +1,21 @@
+/**
+ * Conditions that partial indices are made for. Their values are literals: against a bound value
+ * SQLite cannot prove that an index applies, and compiles the statement anew each time it is bound.
+ */
+import { sql } from 'kysely';
+
+/** The index `tasks_active`. */
+export const ACTIVE = sql<boolean>`(status = 'queued' or status = 'running' or status = 'retrying')`;
+export const QUEUED = sql<boolean>`status = 'queued'`;
+export const RUNNING = sql<boolean>`(status = 'running' or status = 'retrying')`;
+/** The index `prompts_open`. */
+export const WAITING = sql<boolean>`state = 'waiting'`;
+
+/** How many tasks hold a slot. */
+export const SLOTS_TAKEN = sql<number>`(select count(*) from tasks where slot = 1 and ${ACTIVE})`;
+
+/** The revision of the change that this statement makes: the triggers need not number it. */
+export const NEXT_REV = sql<number>`(select max(id) + 1 from events)`;
+
+/** The phase that a `continue` without words goes back to; the agent's own phases begin with the agent. */
+export const RESUME_PHASE = sql<null>`case when phase in ('preparing', 'agent') then null else phase end`;
