@@ -1,7 +1,7 @@
 /** Lines out of a stream of bytes, with a limit on their length. */
 
 /** One message of an agent may be this long, bytes. */
-export const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
+const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
 
 export class MessageTooLong extends Error {
   constructor(limit: number) {

@@ -3,7 +3,7 @@
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** The variable by which a process is found whatever it detaches from: markers joined by commas. */
-export const OWNER_VARIABLE = 'AMPA_OWNER';
+const OWNER_VARIABLE = 'AMPA_OWNER';
 
 const EDITOR_PREFIXES = ['VSCODE_', 'ELECTRON_'];
 
