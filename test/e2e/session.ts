@@ -14,6 +14,8 @@ export interface Session {
   sample: Sample;
   /** Temporary; holds everything of this session, logs too. */
   dir: string;
+  /** The copy of the extension that it runs. */
+  extension: string;
   /** Opens one more window on the same server. */
   openWindow(folder?: string): Promise<Page>;
   close(): Promise<void>;
@@ -27,12 +29,22 @@ export interface SessionOptions {
   height?: number;
 }
 
-/** The extension runs from the built sources, the agent is the demo agent without its pauses. */
+/** What the extension is made of, apart: a build or a package that is made meanwhile changes nothing here. */
+function copyExtension(to: string): string {
+  for (const name of ['package.json', 'package.nls.json', 'media', 'dist/native', 'dist/webview']) {
+    fs.cpSync(path.join(root, name), path.join(to, name), { recursive: true });
+  }
+  for (const name of fs.globSync('dist/*.js', { cwd: root })) fs.cpSync(path.join(root, name), path.join(to, name));
+  return to;
+}
+
+/** The extension runs as it was built, the agent is the demo agent without its pauses. */
 export async function openSession(options: SessionOptions = {}): Promise<Session> {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'ampa-e2e-'));
   const home = path.join(dir, 'home');
   fs.mkdirSync(home);
   const sample = createSample(dir);
+  const extension = copyExtension(path.join(dir, 'extension'));
   const server = await startServer({
     data: path.join(dir, 'server'),
     trustAll: options.trustAll,
@@ -49,14 +61,14 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   const browser = await launchBrowser();
   const { width, height } = options;
   const openWindow = (folder = sample.folder): Promise<Page> =>
-    openWorkbench(browser, server, { folder, development: { extension: root }, width, height });
+    openWorkbench(browser, server, { folder, development: { extension }, width, height });
   const close = async (): Promise<void> => {
     await browser.close();
     await server.stop();
     fs.rmSync(dir, { recursive: true, force: true });
   };
   try {
-    return { page: await openWindow(), server, browser, sample, dir, openWindow, close };
+    return { page: await openWindow(), server, browser, sample, dir, extension, openWindow, close };
   } catch (error) {
     await browser.close();
     await server.stop();

@@ -1,0 +1,154 @@
+/** The main job as a person does it: start, watch, reload, abort, continue, look at what needs them. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Locator, Page } from 'playwright-core';
+import type { Task } from '../../src/tasks/task.ts';
+import {
+  answerInput,
+  notifications,
+  openActivity,
+  pick,
+  reloadWindow,
+  runCommand,
+  screenshot,
+  statusBarItem,
+  treeRows,
+  waitFor,
+} from '../host/workbench.ts';
+import { openSession, type Session } from './session.ts';
+
+describe('Tasks in the editor', () => {
+  let session: Session;
+  let page: Page;
+  before(async () => {
+    session = await openSession({ env: { DEMO_PAUSE_MS: '1500' } });
+    ({ page } = session);
+  });
+  after(() => session?.close());
+  afterEach(async function () {
+    if (this.currentTest?.state === 'failed') await screenshot(page, `failed-${this.currentTest.title.slice(0, 40).replace(/\W+/g, '-')}`);
+  });
+
+  const row = (text: string | RegExp): Locator => treeRows(page, 'Tasks').filter({ hasText: text });
+  const main = (): string => path.join(session.sample.folder, '.worklog/ampa');
+
+  /** What the command line says about the only task with this title. */
+  function stored(title: string): Task {
+    const cli = [path.join(session.extension, 'dist/cli.js'), 'ls', '--all', '--json', '--workspace', session.sample.folder];
+    const { tasks } = JSON.parse(execFileSync(process.execPath, cli, { encoding: 'utf8' })) as { tasks: Task[] };
+    const found = tasks.filter((task) => task.title === title);
+    assert.equal(found.length, 1, `one task "${title}" among ${tasks.map((task) => task.title).join(', ')}`);
+    return found[0]!;
+  }
+
+  it('has a welcome view with one button, and has made nothing', async () => {
+    await openActivity(page, 'AMPA');
+    await page.locator('.welcome-view-content').getByText('Start Task', { exact: true }).waitFor();
+    await statusBarItem(page, 'AMPA').waitFor();
+    await screenshot(page, 'tasks-welcome');
+    assert.equal(fs.existsSync(path.join(session.sample.folder, '.worklog')), false);
+  });
+
+  it('starts a task from the palette, asking once what agents may do', async () => {
+    await runCommand(page, 'AMPA: Start Task…');
+    await page.locator('.quick-input-widget:visible input').first().fill('Give total a discount');
+    await screenshot(page, 'start-task');
+    await answerInput(page, 'Give total a discount', /What should the agent do/);
+    await page.locator('.quick-input-widget').getByText('What may agents do without asking you?').waitFor();
+    await screenshot(page, 'start-permissions');
+    await pick(page, 'It may do everything');
+    await row('Give total a discount').filter({ hasText: /preparing|agent at work/ }).waitFor();
+    await statusBarItem(page, '1 running').waitFor();
+    await row('Running').waitFor();
+    await screenshot(page, 'tasks-running');
+  });
+
+  it('goes on with the same turn when the window is reloaded in its middle', async () => {
+    await row('agent at work').waitFor();
+    const before = stored('Give total a discount');
+    assert.equal(before.phase, 'agent');
+    await reloadWindow(page);
+    await openActivity(page, 'AMPA');
+    await row('Give total a discount').waitFor();
+    assert.equal(stored('Give total a discount').attempts, before.attempts, 'the reload cost no attempt');
+    await row('Give total a discount').filter({ hasText: 'checks green · 2/3' }).waitFor({ timeout: 60_000 });
+    await statusBarItem(page, /^\s*AMPA\s*$/).waitFor();
+    const log = fs.readFileSync(path.join(main(), 'logs', before.id, '1.log'), 'utf8');
+    assert.equal(log.match(/I was asked/g)?.length, 1, 'the turn began once');
+  });
+
+  it('tells that the task ended, with what can be done now', async () => {
+    const notice = notifications(page).filter({ hasText: 'checks green' });
+    await notice.waitFor();
+    assert.deepEqual(await notice.locator('.monaco-button').allInnerTexts(), ['Show Diff', 'Merge…', 'Show Task', "Don't Show Again"]);
+    await screenshot(page, 'tasks-ended');
+    await notice.hover();
+    await notice.locator('.codicon-notifications-clear').click();
+  });
+
+  it('shows attempts with their checks below the task', async () => {
+    await row('Give total a discount').locator('.monaco-tl-twistie').click();
+    await row('Attempt 2').waitFor();
+    await row('Attempt 1').locator('.monaco-tl-twistie').click();
+    await row(/^npm test\s*red · \d/).waitFor();
+    await row(/^npm test\s*green · \d/).waitFor();
+    await screenshot(page, 'tasks-attempts');
+    await screenshot(page, 'tasks-attempts-light', { theme: 'light' });
+    await screenshot(page, 'tasks-attempts-dark', { theme: 'dark' });
+  });
+
+  it('aborts a task after asking', async () => {
+    await runCommand(page, 'AMPA: Start Task…');
+    await answerInput(page, 'Write a note', /What should the agent do/);
+    await row('Write a note').filter({ hasText: 'agent at work' }).waitFor();
+    await runCommand(page, 'AMPA: Abort Task');
+    await pick(page, 'Write a note');
+    const dialog = page.locator('.monaco-dialog-box');
+    await dialog.getByText('Abort “Write a note”?').waitFor();
+    await screenshot(page, 'abort-task');
+    await dialog.locator('.monaco-button').getByText('Abort Task').click();
+    await row('Write a note').filter({ hasText: 'aborted' }).waitFor();
+    assert.equal(stored('Write a note').status, 'aborted');
+  });
+
+  it('continues it where it stopped', async () => {
+    await runCommand(page, 'AMPA: Continue Task…');
+    await pick(page, 'Write a note');
+    await page.locator('.quick-input-widget').getByText('Stopped by a person.').waitFor();
+    await screenshot(page, 'continue-task');
+    await answerInput(page, '', /What should it do next/);
+    await row('Write a note').filter({ hasText: 'checks green' }).waitFor({ timeout: 60_000 });
+  });
+
+  it('says what needs a person, in the tree, the status bar and the badge', async () => {
+    session.server.configure({ 'ampa.checksCommand': 'echo "src/total.mjs:3: no discount for Tuesdays"; exit 1', 'ampa.maxAttempts': 1 });
+    await runCommand(page, 'AMPA: Start Task…');
+    await answerInput(page, 'No discount on Tuesdays', /What should the agent do/);
+    await row('No discount on Tuesdays').filter({ hasText: 'max attempts · 1/1' }).waitFor({ timeout: 60_000 });
+    await row('Needs you').waitFor();
+    const status = statusBarItem(page, '1 needs you');
+    await status.waitFor();
+    await waitFor(async () => (await status.getAttribute('class'))?.includes('warning-kind') ?? false, 'the warning colour');
+    await page.locator('.part.activitybar .action-item').filter({ has: page.locator('a[aria-label^="AMPA"]') }).locator('.badge-content').getByText('1').waitFor();
+    await row('No discount on Tuesdays').hover();
+    await screenshot(page, 'tasks-needs-you');
+    await screenshot(page, 'tasks-needs-you-light', { theme: 'light' });
+    await screenshot(page, 'tasks-needs-you-narrow', { theme: 'dark', width: 700, height: 620 });
+    await page.setViewportSize({ width: 1280, height: 800 });
+  });
+
+  it('offers what makes sense now when the status bar is clicked', async () => {
+    await statusBarItem(page, '1 needs you').click();
+    await page.locator('.quick-input-widget:visible').getByText('No discount on Tuesdays').waitFor();
+    await screenshot(page, 'what-now');
+    await page.keyboard.press('Escape');
+  });
+
+  it('checks the setup on a page', async () => {
+    await runCommand(page, 'AMPA: Check Setup');
+    await page.locator('.tab.active').filter({ hasText: 'AMPA Setup' }).waitFor();
+    await screenshot(page, 'doctor');
+  });
+});
