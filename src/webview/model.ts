@@ -213,7 +213,7 @@ function activity({ task, prompts }: TaskDetail): string | null {
     case 'preparing':
       return 'Preparing a worktree…';
     case 'agent':
-      return task.status === 'retrying' ? 'The checks were red; the agent gets another turn…' : `${task.agent} is working…`;
+      return task.status === 'retrying' ? 'The checks were red; the agent gets another turn…' : 'The agent is working…';
     case 'committing':
       return 'Committing what the agent left…';
     case 'pushing':
