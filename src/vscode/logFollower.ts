@@ -42,12 +42,14 @@ export function createFollower(read: ReadLog, { attempt, tailBytes, piece = PIEC
     pending = start > 0 ? leftOut(start) + chunk.text : chunk.text;
   };
   /** Gives up what lies between here and the log's last part. */
-  const skip = async (from: LogCursor): Promise<void> => {
+  const skip = async (from: LogCursor): Promise<Piece> => {
     const chunk = await read({ attempt, tailBytes: piece });
     const start = chunk.cursor.offset - Buffer.byteLength(chunk.text);
     const missed = start - (from.offset - Buffer.byteLength(pending));
     cursor = chunk.cursor;
-    pending = missed > 0 ? leftOut(missed) + chunk.text : chunk.text;
+    pending = '';
+    behind = 0;
+    return { text: missed > 0 ? leftOut(missed) + chunk.text : chunk.text, more: true };
   };
 
   return {
@@ -55,8 +57,7 @@ export function createFollower(read: ReadLog, { attempt, tailBytes, piece = PIEC
       if (cursor === null) {
         await begin();
       } else if (behind >= MAX_BEHIND) {
-        behind = 0;
-        await skip(cursor);
+        return skip(cursor);
       } else if (pending === '') {
         const chunk = await read({ cursor });
         cursor = chunk.cursor;

@@ -19,34 +19,43 @@ const SEQUENCE =
   /(?:\u001b\[|\u009b)([0-9;:]*)m|(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|(?:\u001b[\]PX^_]|[\u009d\u0090\u0098\u009e\u009f])[^\u0007\u001b\u0090\u0098\u009c-\u009f]*(?:\u0007|\u001b\\|\u009c)|\u001b[ -/]+[0-~]|\u001b[0-Z\\`-~]/g;
 /** An unfinished sequence at the end of a piece. */
 const UNFINISHED =
-  /(?:\u001b|(?:\u001b\[|\u009b)[0-?]*[ -/]*|(?:\u001b[\]PX^_]|[\u009d\u0090\u0098\u009e\u009f])[^\u0007\u001b\u0090\u0098\u009c-\u009f]*\u001b?|\u001b[ -/]+|\r+)$/;
-const CONTROL = /[\u0000-\u0008\u000b-\u001a\u001c-\u001f\u007f-\u009f]/g;
+  /(?:\u001b|(?:\u001b\[|\u009b)[0-?]*[ -/]*|(?:\u001b[\]PX^_]|[\u009d\u0090\u0098\u009e\u009f])[^\u0007\u001b\u0090\u0098\u009c-\u009f]*\u001b?|\u001b[ -/]+)$/;
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001a\u001c-\u001f\u007f-\u009f]/g;
 // What is left of an escape after the sequences are gone; a removed one may have joined its neighbours.
 const STRAY_ESCAPE = /\u001b(?!\[[0-9;:]*m)/g;
 const ANY_ESCAPE = /\u001b/g;
 /* eslint-enable no-control-regex */
 
-/** A carriage return that is not the end of a line starts it again, as progress bars do: it ends the line here. */
-const lines = (text: string): string => text.replace(/\r+\n?/g, '\n');
+/** A return that is not the end of a line starts it again, as progress bars do: it ends the line here. */
+const RETURNS = /\r+\n?/g;
 
 function createFilter(keepColours: boolean): TextFilter {
-  let rest = '';
+  let sequence = '';
+  let returns = '';
   return {
     push(text) {
-      let all = rest + text;
-      rest = '';
-      const tail = UNFINISHED.exec(all.length > MAX_SEQUENCE ? all.slice(-MAX_SEQUENCE) : all);
-      if (tail && tail[0].length < MAX_SEQUENCE) {
-        rest = tail[0];
-        all = all.slice(0, all.length - rest.length);
-      }
-      return lines(
-        all.replace(SEQUENCE, (_, colour: string | undefined) => (keepColours && colour !== undefined ? `\u001b[${colour}m` : '')),
-      )
+      let all = sequence + text;
+      const begun = UNFINISHED.exec(all.length > MAX_SEQUENCE ? all.slice(-MAX_SEQUENCE) : all);
+      sequence = begun && begun[0].length < MAX_SEQUENCE ? begun[0] : '';
+      all = all.slice(0, all.length - sequence.length);
+      const shown = all
+        .replace(SEQUENCE, (_, colour: string | undefined) => (keepColours && colour !== undefined ? `\u001b[${colour}m` : ''))
         .replace(keepColours ? STRAY_ESCAPE : ANY_ESCAPE, '')
         .replace(CONTROL, '');
+      // What a return at the end means depends on what comes next.
+      all = returns + shown;
+      const end = all.length - countReturns(all);
+      returns = all.slice(end) && '\r';
+      return all.slice(0, end).replace(RETURNS, '\n');
     },
   };
+}
+
+/** Carriage returns at the end. */
+function countReturns(text: string): number {
+  let count = 0;
+  while (text.charCodeAt(text.length - 1 - count) === 13) count++;
+  return count;
 }
 
 /** For a page: no control sequence at all. */
