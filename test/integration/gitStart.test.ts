@@ -1,5 +1,18 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { baseRef } from '../../src/adapters/git/base.ts';
 import { startGitServer } from '../support/gitServer.ts';
@@ -60,6 +73,14 @@ describe('git: where a task starts', () => {
     assert.match(point.notes.join(), /origin could not be reached, started from the local main/);
     const waited = work.sleeps.reduce((sum, ms) => sum + ms, 0);
     assert.ok(waited > 40_000 && waited <= 60_000, `waited ${waited} ms`);
+  });
+
+  it('a ref lock that a killed git left behind does not stop every later fetch', async () => {
+    const { repo, origin } = box.withOrigin();
+    const theirs = otherPushes(origin, 'new.txt', 'new');
+    const lock = box.write(join(repo, '.git', `${baseRef('origin', 'main')}.lock`), '');
+    utimesSync(lock, 1, 1);
+    assert.deepEqual(await start({ repo }), { kind: 'ok', sha: theirs, notes: [] });
   });
 
   it('a refused credential is not waited for', async () => {
@@ -141,7 +162,9 @@ describe('git: where a task starts', () => {
     box.write(join(task.worktree, 'a.txt'), 'a');
     assert.equal((await work.tasks.commitAll(task, 'A', '', work.processes, work.never)).kind, 'committed');
     assert.equal((await work.tasks.push(task, work.processes, work.never)).kind, 'pushed');
-    assert.deepEqual(await work.tasks.changedFiles(task, await work.tasks.head(task)), [{ path: 'a.txt', oldPath: null, status: 'added' }]);
+    assert.deepEqual(await work.tasks.changedFiles(task, await work.tasks.head(task)), [
+      { path: 'a.txt', oldPath: null, status: 'added' },
+    ]);
   });
 });
 
@@ -189,10 +212,16 @@ describe('git: the worktree of a task', () => {
   it('twelve tasks that start at once each get theirs', async () => {
     const { repo } = box.withOrigin();
     const tasks = await Promise.all(
-      Array.from({ length: 12 }, (_, index) => gitWork(box).prepare({ repo, id: `task-${index}`, branch: `amp/same-slug-${index}` })),
+      Array.from({ length: 12 }, (_, index) =>
+        gitWork(box).prepare({ repo, id: `task-${index}`, branch: `amp/same-slug-${index}` }),
+      ),
     );
     assert.equal(new Set(tasks.map((task) => task.worktree)).size, 12);
-    for (const task of tasks) assert.equal(box.git(task.worktree, 'status', '--porcelain=v2', '--branch').split('\n')[1], `# branch.head ${task.branch}`);
+    for (const task of tasks)
+      assert.equal(
+        box.git(task.worktree, 'status', '--porcelain=v2', '--branch').split('\n')[1],
+        `# branch.head ${task.branch}`,
+      );
     assert.equal(existsSync(join(repo, '.git', 'ampa-fetch.lock')), false);
   });
 
@@ -220,7 +249,10 @@ describe('git: the worktree of a task', () => {
     box.write(join(place, 'mine.txt'), 'a person wrote this');
     const notes: string[] = [];
     const note = (text: string): void => void notes.push(text);
-    assert.equal(await work.tasks.ensureWorktree({ ...task, worktree: place }, newer, work.parent(repo), { note }), place);
+    assert.equal(
+      await work.tasks.ensureWorktree({ ...task, worktree: place }, newer, work.parent(repo), { note }),
+      place,
+    );
     assert.equal(readFileSync(join(place, 'mine.txt'), 'utf8'), 'a person wrote this');
     assert.match(notes.join(), /kept the changes/);
   });
@@ -230,7 +262,11 @@ describe('git: the worktree of a task', () => {
     const task = await work.prepare({ repo });
     const sha = box.commit(task.worktree, 'work.txt', 'work');
     rmSync(task.worktree, { recursive: true });
-    const again = await work.tasks.ensureWorktree({ ...task, worktree_ready: false }, task.base_sha!, work.parent(repo));
+    const again = await work.tasks.ensureWorktree(
+      { ...task, worktree_ready: false },
+      task.base_sha!,
+      work.parent(repo),
+    );
     assert.equal(again, task.worktree);
     assert.equal(box.git(again, 'rev-parse', 'HEAD'), sha);
   });
@@ -272,25 +308,38 @@ describe('git: the worktree of a task', () => {
     box.write(join(task.worktree, 'a.txt'), 'a');
     const outcome = await work.tasks.commitAll(task, 'A', '', work.processes, work.never);
     assert.ok(outcome.kind === 'committed');
-    assert.deepEqual(await work.tasks.changedFiles(task, outcome.sha), [{ path: 'a.txt', oldPath: null, status: 'added' }]);
+    assert.deepEqual(await work.tasks.changedFiles(task, outcome.sha), [
+      { path: 'a.txt', oldPath: null, status: 'added' },
+    ]);
+    await work.tasks.push(task, work.processes, work.never);
+    assert.deepEqual(await work.repository.removeWorktree(task, { force: false }), { removed: true });
+    assert.equal(existsSync(task.worktree), false);
   });
 
   it('files in LFS stay pointers without git-lfs, which is said, and can be committed', async () => {
     const { repo } = box.withOrigin();
     box.write(join(repo, '.gitattributes'), '*.bin filter=lfs diff=lfs merge=lfs -text\n');
-    const pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n';
+    const pointer =
+      'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n';
     box.write(join(repo, 'asset.bin'), pointer);
     box.git(repo, 'add', '.');
     box.git(repo, 'commit', '-q', '-m', 'LFS');
     box.git(repo, 'push', '-q');
-    for (const [name, value] of [['clean', 'git-lfs clean -- %f'], ['smudge', 'git-lfs smudge -- %f'], ['process', 'git-lfs filter-process'], ['required', 'true']]) {
+    for (const [name, value] of [
+      ['clean', 'git-lfs clean -- %f'],
+      ['smudge', 'git-lfs smudge -- %f'],
+      ['process', 'git-lfs filter-process'],
+      ['required', 'true'],
+    ]) {
       box.config(`filter.lfs.${name}`, value!);
     }
     const notes: string[] = [];
     const task = makeTask({ repo });
     const point = await work.tasks.startPoint(task, work.never);
     assert.ok(point.kind === 'ok');
-    const worktree = await work.tasks.ensureWorktree(task, point.sha, work.parent(repo), { note: (text) => void notes.push(text) });
+    const worktree = await work.tasks.ensureWorktree(task, point.sha, work.parent(repo), {
+      note: (text) => void notes.push(text),
+    });
     assert.equal(readFileSync(join(worktree, 'asset.bin'), 'utf8'), pointer);
     assert.match(notes.join(), /git-lfs is not installed/);
     box.write(join(worktree, 'a.txt'), 'a');
@@ -302,7 +351,9 @@ describe('git: the worktree of a task', () => {
     const { repo } = box.withOrigin();
     box.write(join(repo, '.git', 'hooks', 'post-checkout'), '#!/bin/sh\necho "no database" >&2\nexit 3\n', 0o755);
     const notes: string[] = [];
-    const place = await work.tasks.ensureWorktree(makeTask({ repo }), 'main', work.parent(repo), { note: (text) => void notes.push(text) });
+    const place = await work.tasks.ensureWorktree(makeTask({ repo }), 'main', work.parent(repo), {
+      note: (text) => void notes.push(text),
+    });
     assert.ok(existsSync(join(place, 'README.md')));
     assert.match(notes.join(), /post-checkout hook failed in the new worktree: no database/);
   });
@@ -340,11 +391,18 @@ describe('git: ignored files that a project needs', () => {
     box.write(join(repo, 'node_modules', 'pkg', '.env'), 'no');
     box.write(join(repo, 'untracked.txt'), 'no');
     const task = await work.prepare({ repo });
-    assert.deepEqual((await work.tasks.copyIgnored(task, task.worktree, ['.env*', 'untracked.txt', 'README.md'])).sort(), ['.env', '.env.link', 'packages/api/.env.local']);
+    assert.deepEqual(
+      (await work.tasks.copyIgnored(task, task.worktree, ['.env*', 'untracked.txt', 'README.md'])).sort(),
+      ['.env', '.env.link', 'packages/api/.env.local'],
+    );
     assert.equal(statSync(join(task.worktree, '.env')).mode & 0o777, 0o600);
     assert.equal(readlinkSync(join(task.worktree, '.env.link')), '.env');
     assert.equal(existsSync(join(task.worktree, 'node_modules')), false);
-    assert.deepEqual((await work.tasks.copyIgnored(task, task.worktree, ['.env*'])).sort(), ['.env', '.env.link', 'packages/api/.env.local'], 'a repetition names the same files');
+    assert.deepEqual(
+      (await work.tasks.copyIgnored(task, task.worktree, ['.env*'])).sort(),
+      ['.env', '.env.link', 'packages/api/.env.local'],
+      'a repetition names the same files',
+    );
   });
 
   it('.worktreeinclude takes the place of the patterns', async () => {
@@ -357,7 +415,11 @@ describe('git: ignored files that a project needs', () => {
     box.write(join(repo, '.vscode', 'other.json'), '{}');
     box.write(join(repo, '.worktreeinclude'), '# secrets\nsecrets/\n!.env\n/.vscode/settings.json\n');
     const task = await work.prepare({ repo });
-    assert.deepEqual((await work.tasks.copyIgnored(task, task.worktree, ['.env*'])).sort(), ['.vscode/settings.json', 'secrets/deep/other.pem', 'secrets/key.pem']);
+    assert.deepEqual((await work.tasks.copyIgnored(task, task.worktree, ['.env*'])).sort(), [
+      '.vscode/settings.json',
+      'secrets/deep/other.pem',
+      'secrets/key.pem',
+    ]);
   });
 
   it('nothing is written through a link that leads out of the worktree', async () => {
@@ -390,7 +452,13 @@ describe('git: ignored files that a project needs', () => {
     const copied = await work.tasks.copyIgnored(task, worktree, ['.env*']);
     box.write(join(worktree, 'a.txt'), 'a');
     box.git(worktree, 'add', '-A');
-    const outcome = await work.tasks.commitAll({ ...task, worktree, copied_files: copied }, 'A', '', work.processes, work.never);
+    const outcome = await work.tasks.commitAll(
+      { ...task, worktree, copied_files: copied },
+      'A',
+      '',
+      work.processes,
+      work.never,
+    );
     assert.ok(outcome.kind === 'committed');
     assert.equal(box.git(worktree, 'show', '--name-only', '--format=', outcome.sha), 'a.txt');
     assert.match(outcome.notes.join(), /not committed: \.env, which was copied/);

@@ -41,7 +41,10 @@ export async function startGitServer({ root, env, auth }: GitServerOptions): Pro
   const hanging = new Set<ServerResponse>();
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const url = new URL(request.url ?? '/', 'http://localhost');
-    const service = url.pathname.endsWith('/git-receive-pack') || url.searchParams.get('service') === 'git-receive-pack' ? 'push' : 'fetch';
+    const service =
+      url.pathname.endsWith('/git-receive-pack') || url.searchParams.get('service') === 'git-receive-pack'
+        ? 'push'
+        : 'fetch';
     const path = decodeURIComponent(url.pathname);
     server.authorizations.push(request.headers.authorization ?? null);
     const fault = server.fault({ service, path, count: ++count });
@@ -94,9 +97,16 @@ export async function startGitServer({ root, env, auth }: GitServerOptions): Pro
       head = Buffer.concat([head, chunk as Buffer]);
       const end = head.indexOf('\r\n\r\n');
       if (end < 0) continue;
-      const headers = head.subarray(0, end).toString().split('\r\n').map((line) => line.split(/: (.*)/s) as [string, string]);
+      const headers = head
+        .subarray(0, end)
+        .toString()
+        .split('\r\n')
+        .map((line) => line.split(/: (.*)/s) as [string, string]);
       const status = headers.find(([name]) => name.toLowerCase() === 'status');
-      response.writeHead(status ? Number.parseInt(status[1], 10) : 200, Object.fromEntries(headers.filter(([name]) => name.toLowerCase() !== 'status')));
+      response.writeHead(
+        status ? Number.parseInt(status[1], 10) : 200,
+        Object.fromEntries(headers.filter(([name]) => name.toLowerCase() !== 'status')),
+      );
       response.write(head.subarray(end + 4));
     }
     response.end();
@@ -110,7 +120,8 @@ export async function startGitServer({ root, env, auth }: GitServerOptions): Pro
   const server: GitServer = {
     port,
     url: (repository, { anonymous = false } = {}) => {
-      const credential = auth && !anonymous ? `${encodeURIComponent(auth.user)}:${encodeURIComponent(auth.password)}@` : '';
+      const credential =
+        auth && !anonymous ? `${encodeURIComponent(auth.user)}:${encodeURIComponent(auth.password)}@` : '';
       return `http://${credential}127.0.0.1:${port}/${encodeURIComponent(repository)}`;
     },
     pushes: 0,

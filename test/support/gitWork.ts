@@ -44,7 +44,10 @@ export function fakeClock(sleeps: number[] = []): Clock {
   };
 }
 
-export function gitWork(box: Sandbox, options: { env?: Record<string, string>; credentials?: CredentialLookup } = {}): GitWork {
+export function gitWork(
+  box: Sandbox,
+  options: { env?: Record<string, string>; credentials?: CredentialLookup } = {},
+): GitWork {
   const env = { ...box.env, ...options.env };
   const calls: string[] = [];
   const sleeps: number[] = [];
@@ -64,7 +67,13 @@ export function gitWork(box: Sandbox, options: { env?: Record<string, string>; c
   return {
     git,
     tasks,
-    repository: createRepository({ git, clock, retryMs: 60_000, credentials: options.credentials, path: env.PATH ?? '' }),
+    repository: createRepository({
+      git,
+      clock,
+      retryMs: 60_000,
+      credentials: options.credentials,
+      path: env.PATH ?? '',
+    }),
     processes,
     calls,
     sleeps,

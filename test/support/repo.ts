@@ -40,7 +40,13 @@ export function createSandbox(name = 'ampa-git-'): Sandbox {
     GIT_CONFIG_NOSYSTEM: '1',
   };
   const git = (cwd: string, ...args: string[]): string =>
-    execFileSync('git', args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 * 1024 * 1024 }).replace(/\n$/, '');
+    execFileSync('git', args, {
+      cwd,
+      env,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      maxBuffer: 64 * 1024 * 1024,
+    }).replace(/\n$/, '');
   const config = (setting: string, value: string): void => void git(dir, 'config', '--global', setting, value);
   config('user.name', 'Ada Tester');
   config('user.email', 'ada@example.org');
@@ -106,7 +112,14 @@ export function makeTask(overrides: Partial<Task> & Pick<Task, 'repo'>): Task {
     agent_spec: { name: 'custom', type: 'command', argv: ['true'], dialect: null },
     permissions: 'edits',
     checks: { provider: 'none' },
-    limits: { attempts: 3, timeMs: 7_200_000, costUsd: null, silentMs: 600_000, silentToolMs: 2_700_000, checksMs: 3_600_000 },
+    limits: {
+      attempts: 3,
+      timeMs: 7_200_000,
+      costUsd: null,
+      silentMs: 600_000,
+      silentToolMs: 2_700_000,
+      checksMs: 3_600_000,
+    },
     request: 'Add a greeting',
     prompt: 'Add a greeting',
     status: 'queued',

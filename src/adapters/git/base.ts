@@ -1,4 +1,5 @@
 /** Where a task starts: the base branch, freshly fetched into a ref of AMPA's own. */
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AmpaError } from '../../errors.ts';
 import type { StartPoint } from '../../tasks/ports.ts';
@@ -6,7 +7,7 @@ import type { Task } from '../../tasks/task.ts';
 import { detailOf } from './classify.ts';
 import type { Git } from './git.ts';
 import { gitFailed } from './git.ts';
-import { commonDirOf, gitDirOf } from './layout.ts';
+import { commonDirOf, gitDirOf, statIfThere } from './layout.ts';
 import { withLock } from './lock.ts';
 import { peerOf, runNetwork } from './network.ts';
 import type { CredentialLookup, Retrying } from './network.ts';
@@ -44,7 +45,15 @@ export type Fetched =
  */
 export async function fetchBranch(
   { git, credentials, ...retrying }: BaseDependencies,
-  fetch: { repo: string; remote: string; branch: string; into: string; signal?: AbortSignal; settings?: Settings; timeoutMs?: number },
+  fetch: {
+    repo: string;
+    remote: string;
+    branch: string;
+    into: string;
+    signal?: AbortSignal;
+    settings?: Settings;
+    timeoutMs?: number;
+  },
 ): Promise<Fetched> {
   const { repo, remote, branch, into, signal } = fetch;
   const settings = fetch.settings ?? (await readSettings(git, repo, signal));
@@ -64,18 +73,35 @@ export async function fetchBranch(
   ];
   const gitDir = await gitDirOf(repo);
   if (!gitDir) throw new AmpaError('repository', `${repo} is not a git repository any more`);
-  const lockFile = join(await commonDirOf(gitDir), 'ampa-fetch.lock');
+  const common = await commonDirOf(gitDir);
   const options = { ...peer.options, signal, ...(fetch.timeoutMs ? { timeoutMs: fetch.timeoutMs } : {}) };
-  const outcome = await withLock(lockFile, () => runNetwork(git, repo, args, options, retrying), { signal });
+  const work = async () => {
+    await removeOldLock(join(common, `${into}.lock`));
+    return runNetwork(git, repo, args, options, retrying);
+  };
+  const outcome = await withLock(join(common, 'ampa-fetch.lock'), work, { signal });
   if (outcome.ok) return { kind: 'fetched' };
   if (outcome.failure === 'no_ref') return { kind: 'absent' };
   const detail = detailOf(outcome.result.stderr) || `git fetch ended with exit code ${outcome.result.code}`;
   return { kind: 'failed', why: outcome.failure === 'auth' ? 'auth' : 'unreachable', detail };
 }
 
+/** A ref's lock is held for a moment; one that is a minute old was left by a git that was killed. */
+async function removeOldLock(lock: string): Promise<void> {
+  const there = await statIfThere(lock);
+  if (there && Date.now() - there.mtimeMs > 60_000) await rm(lock, { force: true });
+}
+
 /** Commits of refs that exist, by full name. */
-export async function readRefs(git: Git, repo: string, refs: readonly string[], signal?: AbortSignal): Promise<Map<string, string>> {
-  const listing = await git.text(repo, ['for-each-ref', '--format=%(objectname) %(*objectname) %(refname)', ...refs], { signal });
+export async function readRefs(
+  git: Git,
+  repo: string,
+  refs: readonly string[],
+  signal?: AbortSignal,
+): Promise<Map<string, string>> {
+  const listing = await git.text(repo, ['for-each-ref', '--format=%(objectname) %(*objectname) %(refname)', ...refs], {
+    signal,
+  });
   const found = new Map<string, string>();
   for (const line of listing.split('\n')) {
     const [, object, peeled, name] = /^(\S+) (\S*) (.+)$/.exec(line) ?? [];
@@ -86,7 +112,13 @@ export async function readRefs(git: Git, repo: string, refs: readonly string[], 
 }
 
 /** How many commits `left` and `right` each have that the other has not. */
-export async function aheadBehind(git: Git, repo: string, left: string, right: string, signal?: AbortSignal): Promise<{ ahead: number; behind: number }> {
+export async function aheadBehind(
+  git: Git,
+  repo: string,
+  left: string,
+  right: string,
+  signal?: AbortSignal,
+): Promise<{ ahead: number; behind: number }> {
   const counts = await git.text(repo, ['rev-list', '--left-right', '--count', `${left}...${right}`], { signal });
   const [ahead, behind] = counts.split(/\s+/).map(Number);
   return { ahead: ahead ?? 0, behind: behind ?? 0 };
@@ -122,8 +154,15 @@ export async function startPoint(dependencies: BaseDependencies, task: Task, sig
     const why = fetched.why === 'auth' ? `${remote} refused our credentials` : `${remote} could not be reached`;
     const known = refs.get(baseRef(remote, base)) ?? refs.get(`refs/remotes/${remote}/${base}`);
     const sha = here ?? known;
-    if (!sha) return { kind: 'stopped', reason: 'base_missing', detail: `there is no local branch ${base}, and ${why}: ${fetched.detail}` };
-    notes.push(`${why}, started from ${here ? `the local ${base}` : `${base} as it was last fetched`} (${fetched.detail})`);
+    if (!sha)
+      return {
+        kind: 'stopped',
+        reason: 'base_missing',
+        detail: `there is no local branch ${base}, and ${why}: ${fetched.detail}`,
+      };
+    notes.push(
+      `${why}, started from ${here ? `the local ${base}` : `${base} as it was last fetched`} (${fetched.detail})`,
+    );
     return { kind: 'ok', sha, notes };
   }
 
@@ -150,22 +189,35 @@ const missing = (task: Task): StartPoint => ({
 
 async function snapshotStart(git: Git, task: Task, signal: AbortSignal): Promise<StartPoint> {
   const sha = await commitOf(git, task.repo, task.snapshot_sha!, signal);
-  if (!sha) return { kind: 'stopped', reason: 'base_missing', detail: 'the snapshot of your uncommitted changes is not in the repository any more' };
+  if (!sha)
+    return {
+      kind: 'stopped',
+      reason: 'base_missing',
+      detail: 'the snapshot of your uncommitted changes is not in the repository any more',
+    };
   return { kind: 'ok', sha, notes: ['started from a snapshot of the working copy, uncommitted changes included'] };
 }
 
 async function detachedStart(git: Git, task: Task, signal: AbortSignal): Promise<StartPoint> {
   const sha = await commitOf(git, task.repo, task.base_sha ?? 'HEAD', signal);
   if (sha) return { kind: 'ok', sha, notes: [] };
-  if (task.base_sha) return { kind: 'stopped', reason: 'base_missing', detail: `the commit ${task.base_sha} is not in the repository any more` };
+  if (task.base_sha)
+    return {
+      kind: 'stopped',
+      reason: 'base_missing',
+      detail: `the commit ${task.base_sha} is not in the repository any more`,
+    };
   return { kind: 'stopped', reason: 'repo_invalid', detail: 'the repository has no commit yet' };
 }
 
 /** The full id of a commit, or null if the repository has none of that name. */
 export async function commitOf(git: Git, repo: string, name: string, signal?: AbortSignal): Promise<string | null> {
-  const ended = await git.run(repo, ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`], { signal });
+  // No commit is called like an option.
+  if (name.startsWith('-')) return null;
+  const ended = await git.run(repo, ['rev-parse', '--verify', '--quiet', `${name}^{commit}`], { signal });
   if (ended.code === 0) return ended.stdout.trim();
   // With --quiet a missing object is silence and 1; anything else is a failure of the query.
-  if (ended.code === 1 || /Needed a single revision|unknown revision|ambiguous argument/.test(ended.stderr)) return null;
+  if (ended.code === 1 || /Needed a single revision|unknown revision|ambiguous argument/.test(ended.stderr))
+    return null;
   throw gitFailed(ended);
 }

@@ -24,19 +24,14 @@ const AUTH = [
   /no supported authentication methods|No more authentication methods/i,
   /access denied|not authorized|unauthorized|Write access to repository not granted/i,
   /Enter passphrase|incorrect passphrase|error in libcrypto/i,
+  // Forges say "not found" to whom they do not let in.
+  /Repository not found|repository '.+' not found|The requested URL returned error: 404/i,
   /ERROR: (The )?project you were looking for could not be found or you don't have permission/i,
 ];
 
 const NO_REF = [/couldn't find remote ref/i, /Remote branch .+ not found in upstream/i];
 
-const NO_REPOSITORY = [
-  /Repository not found/i,
-  /repository '.+' not found/i,
-  /does not appear to be a git repository/i,
-  /repository '.+' does not exist/i,
-  /No such remote/i,
-  /The requested URL returned error: 404/,
-];
+const NO_REPOSITORY = [/does not appear to be a git repository/i, /repository '.+' does not exist/i, /No such remote/i];
 
 const UNREACHABLE = [
   /Could not resolve (host|proxy|hostname)/i,
@@ -66,18 +61,30 @@ export function networkFailure(stderr: string): NetworkFailure {
 
 /** Another git holds a lock that it will let go of in a moment. */
 export const isLockError = (stderr: string): boolean =>
-  (/Unable to create '.+\.lock': File exists|could not lock config file|Another git process seems to be running/i.test(stderr) ||
-    /cannot lock ref|unable to lock ref|failed to (read|open) '?.+\/worktrees\/[^/]+\/(commondir|gitdir|HEAD)/i.test(stderr)) &&
+  (/Unable to create '.+\.lock': File exists|could not lock config file|Another git process seems to be running/i.test(
+    stderr,
+  ) ||
+    /cannot lock ref|unable to lock ref|failed to (read|open) '?.+\/worktrees\/[^/]+\/(commondir|gitdir|HEAD)/i.test(
+      stderr,
+    )) &&
   !/but expected|reference already exists|exists; cannot create|unable to resolve reference/i.test(stderr);
 
 export type CommitFailure = 'identity' | 'signing' | 'nothing' | 'disk_full' | 'other';
 
 /** Why `git commit` said no, as far as it was git itself that said it; a hook's refusal is `other`. */
 export function commitFailure(output: string): CommitFailure {
-  if (/Please tell me who you are|empty ident name|unable to auto-detect email|no email was given|no name was given|Author identity unknown|Committer identity unknown/i.test(output)) {
+  if (
+    /Please tell me who you are|empty ident name|unable to auto-detect email|no email was given|no name was given|Author identity unknown|Committer identity unknown/i.test(
+      output,
+    )
+  ) {
     return 'identity';
   }
-  if (/failed to sign the data|gpg failed|cannot run .*gpg|Couldn't (load public|find) key|signing failed|user\.signingkey|gpg\.ssh|No secret key|could not create temporary file.*sign/i.test(output)) {
+  if (
+    /failed to sign the data|gpg failed|cannot run .*gpg|Couldn't (load public|find) key|signing failed|user\.signingkey|gpg\.ssh|No secret key|could not create temporary file.*sign/i.test(
+      output,
+    )
+  ) {
     return 'signing';
   }
   if (/nothing to commit|nothing added to commit|no changes added to commit/i.test(output)) return 'nothing';
@@ -90,6 +97,12 @@ export function detailOf(stderr: string, lines = 12): string {
   const kept = stderr
     .split(/[\r\n]+/)
     .map((line) => line.trimEnd())
-    .filter((line) => line.trim() && !/^hint:|^\s*\d+%|^(remote: )?(Enumerating|Counting|Compressing|Writing|Receiving|Resolving|Total|Delta compression|Unpacking) /.test(line));
+    .filter(
+      (line) =>
+        line.trim() &&
+        !/^hint:|^\s*\d+%|^(remote: )?(Enumerating|Counting|Compressing|Writing|Receiving|Resolving|Total|Delta compression|Unpacking) /.test(
+          line,
+        ),
+    );
   return kept.slice(-lines).join('\n');
 }

@@ -15,7 +15,7 @@ import { readSettings } from './settings.ts';
 import type { Settings } from './settings.ts';
 import { parseStatus } from './status.ts';
 import type { StatusEntry } from './status.ts';
-import { hasProgram, lfsSettings } from './worktree.ts';
+import { hasLfs, lfsSettings } from './worktree.ts';
 
 export interface CommitDependencies {
   git: Git;
@@ -26,7 +26,7 @@ export interface CommitDependencies {
 }
 
 /** Files above this are never added. */
-export const MAX_FILE_BYTES = 50 * 1024 * 1024;
+const MAX_FILE_BYTES = 50 * 1024 * 1024;
 const HOOK_TIMEOUT_MS = 30 * 60_000;
 const SIGNING_TIMEOUT_MS = 60_000;
 
@@ -44,7 +44,10 @@ export async function commitAll(
   const config = await lfsSettings(worktree, path);
   const [settings, status, underWay] = await Promise.all([
     readSettings(git, worktree, signal),
-    git.run(worktree, ['status', '--porcelain=v2', '-z', '--branch', '--untracked-files=all', '--no-renames'], { signal, config }),
+    git.run(worktree, ['status', '--porcelain=v2', '-z', '--branch', '--untracked-files=all', '--no-renames'], {
+      signal,
+      config,
+    }),
     gitDirOf(worktree).then((gitDir) => (gitDir ? operationOf(gitDir) : null)),
   ]);
   if (status.code !== 0) throw gitFailed(status);
@@ -56,11 +59,16 @@ export async function commitAll(
   if (!underWay && entries.every((entry) => kept.has(bare(entry.path)))) return { kind: 'nothing', sha: oid, notes };
 
   const staged = without.filter((entry) => entry.staged).map((entry) => entry.path);
-  if (staged.length > 0) await git.text(worktree, ['reset', '--quiet', '--', ...staged.map((file) => `:(top,literal)${file}`)], { signal });
+  if (staged.length > 0)
+    await git.text(worktree, ['reset', '--quiet', '--', ...staged.map((file) => `:(top,literal)${file}`)], { signal });
   const pathspecs = ['.', ...without.map((entry) => `:(top,exclude,literal)${entry.path}`)].join('\0');
   const added = await (without.length === 0
     ? git.run(worktree, ['add', '--all'], { signal, config })
-    : git.run(worktree, ['add', '--all', '--pathspec-from-file=-', '--pathspec-file-nul'], { signal, config, stdin: pathspecs }));
+    : git.run(worktree, ['add', '--all', '--pathspec-from-file=-', '--pathspec-file-nul'], {
+        signal,
+        config,
+        stdin: pathspecs,
+      }));
   if (added.code !== 0) return { kind: 'failed', detail: `git add failed: ${detailOf(added.stderr)}` };
 
   if (settings.signs) {
@@ -78,7 +86,9 @@ export async function commitAll(
   };
   let ended = await commit([]);
   if (ended.code !== 0 && /husky\.sh/.test(ended.output) && !(await exists(join(worktree, '.husky', '_')))) {
-    notes.push('the hooks in .husky need .husky/_, which is not in the worktree (the project\'s install command makes it): committed without them');
+    notes.push(
+      "the hooks in .husky need .husky/_, which is not in the worktree (the project's install command makes it): committed without them",
+    );
     ended = await commit(['--no-verify']);
   }
   if (ended.code !== 0) return notCommitted(git, worktree, ended, { settings, config, home, oid, notes, signal });
@@ -89,10 +99,18 @@ export async function commitAll(
 const withAddress = (name: string): string =>
   /<.+>/.test(name) ? name : `${name} <${name.toLowerCase().replace(/[^a-z0-9]+/g, '-')}@agents.invalid>`;
 
-async function owned(processes: TaskProcesses, call: { argv: string[]; cwd: string; stdin: string; signal: AbortSignal }): Promise<OwnedResult> {
+async function owned(
+  processes: TaskProcesses,
+  call: { argv: string[]; cwd: string; stdin: string; signal: AbortSignal },
+): Promise<OwnedResult> {
   const { argv, ...rest } = call;
   for (let tries = 1; ; tries++) {
-    const ended = await runOwned(processes, { ...rest, command: { argv }, env: hookEnvironment(), timeoutMs: HOOK_TIMEOUT_MS });
+    const ended = await runOwned(processes, {
+      ...rest,
+      command: { argv },
+      env: hookEnvironment(),
+      timeoutMs: HOOK_TIMEOUT_MS,
+    });
     if (ended.code === 0 || tries === 8 || !isLockError(ended.output)) return ended;
     await new Promise((resolve) => setTimeout(resolve, tries * 50 * (0.5 + Math.random())));
   }
@@ -103,13 +121,28 @@ async function notCommitted(
   git: Git,
   worktree: string,
   ended: OwnedResult,
-  { settings, config, home, oid, notes, signal }: { settings: Settings; config: readonly string[]; home: string; oid: string; notes: string[]; signal: AbortSignal },
+  {
+    settings,
+    config,
+    home,
+    oid,
+    notes,
+    signal,
+  }: { settings: Settings; config: readonly string[]; home: string; oid: string; notes: string[]; signal: AbortSignal },
 ): Promise<CommitOutcome> {
   const { output, timedOut } = ended;
-  if (timedOut) return { kind: 'hook_failed', output: `${output}\nThe commit hook did not end within ${HOOK_TIMEOUT_MS / 60_000} minutes and was stopped.` };
+  if (timedOut)
+    return {
+      kind: 'hook_failed',
+      output: `${output}\nThe commit hook did not end within ${HOOK_TIMEOUT_MS / 60_000} minutes and was stopped.`,
+    };
   switch (commitFailure(output)) {
     case 'identity':
-      return { kind: 'failed', detail: 'git does not know who you are: run `git config --global user.name "Your Name"` and `git config --global user.email you@example.com`' };
+      return {
+        kind: 'failed',
+        detail:
+          'git does not know who you are: run `git config --global user.name "Your Name"` and `git config --global user.email you@example.com`',
+      };
     case 'signing':
       return { kind: 'failed', detail: `the commit could not be signed (commit.gpgSign): ${detailOf(output, 4)}` };
     case 'disk_full':
@@ -120,14 +153,22 @@ async function notCommitted(
   // What was to be added may be the same as before once filters (line ends, LFS) have been at it.
   const staged = await git.run(worktree, ['diff', '--cached', '--quiet'], { signal, config });
   if (staged.code === 0) return { kind: 'nothing', sha: oid, notes };
-  const hooked = await anyHook(['pre-commit', 'pre-merge-commit', 'prepare-commit-msg', 'commit-msg'], settings.hooksPath, worktree, home);
+  const hooked = await anyHook(
+    ['pre-commit', 'pre-merge-commit', 'prepare-commit-msg', 'commit-msg'],
+    settings.hooksPath,
+    worktree,
+    home,
+  );
   if (!hooked) return { kind: 'failed', detail: detailOf(output) };
   return { kind: 'hook_failed', output };
 }
 
 /** Signs a commit that nobody will see, within a time in which no person is needed. Returns what went wrong. */
 async function cannotSign(git: Git, worktree: string, signal: AbortSignal): Promise<string | null> {
-  const probe = await git.run(worktree, ['commit-tree', '-S', 'HEAD^{tree}', '-m', 'signing probe'], { signal, timeoutMs: SIGNING_TIMEOUT_MS });
+  const probe = await git.run(worktree, ['commit-tree', '-S', 'HEAD^{tree}', '-m', 'signing probe'], {
+    signal,
+    timeoutMs: SIGNING_TIMEOUT_MS,
+  });
   if (probe.code === 0) return null;
   if (commitFailure(probe.stderr) === 'identity') {
     return 'git does not know who you are: run `git config --global user.name "Your Name"` and `git config --global user.email you@example.com`';
@@ -160,7 +201,12 @@ export async function leftOut(
   const rest: StatusEntry[] = [];
   for (const entry of entries) {
     const name = bare(entry.path);
-    if (copied.has(name)) found.push({ path: name, staged: entry.staged, note: `not committed: ${name}, which was copied from your checkout` });
+    if (copied.has(name))
+      found.push({
+        path: name,
+        staged: entry.staged,
+        note: `not committed: ${name}, which was copied from your checkout`,
+      });
     else if (entry.kind === 'untracked' && entry.path.endsWith('/')) {
       found.push({ path: name, staged: false, note: `not committed: ${name}, which is a repository of its own` });
     } else if (entry.gitlink && entry.added) {
@@ -174,7 +220,11 @@ export async function leftOut(
     for (const [index, entry] of batch.entries()) {
       const size = sizes[index]!;
       if (size <= MAX_FILE_BYTES || (await isLfsFile(git, worktree, entry.path, path, signal))) continue;
-      found.push({ path: entry.path, staged: entry.staged, note: `not committed: ${entry.path}, which is ${Math.round(size / 1024 / 1024)} MB large (the limit is 50 MB)` });
+      found.push({
+        path: entry.path,
+        staged: entry.staged,
+        note: `not committed: ${entry.path}, which is ${Math.round(size / 1024 / 1024)} MB large (the limit is 50 MB)`,
+      });
     }
   }
   return found;
@@ -196,7 +246,13 @@ async function isSubmodule(worktree: string, name: string): Promise<boolean> {
   return modules.split('\n').some((line) => /^\s*path\s*=\s*(.+?)\s*$/.exec(line)?.[1] === name);
 }
 
-async function isLfsFile(git: Git, worktree: string, file: string, path: string, signal?: AbortSignal): Promise<boolean> {
-  if (!(await hasProgram('git-lfs', path))) return false;
+async function isLfsFile(
+  git: Git,
+  worktree: string,
+  file: string,
+  path: string,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  if (!(await hasLfs(path))) return false;
   return /: filter: lfs$/m.test(await git.text(worktree, ['check-attr', 'filter', '--', file], { signal }));
 }

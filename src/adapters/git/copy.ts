@@ -1,6 +1,6 @@
 /** Brings ignored files a project needs (`.env` and its like) from the checkout into the worktree. */
 import { constants } from 'node:fs';
-import { copyFile, lstat, mkdir, readdir, readlink, realpath, rename, rm, symlink } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, readdir, readlink, realpath, symlink } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import type { Git } from './git.ts';
 import { isChosen, parsePatterns, reachesInto } from './ignorePatterns.ts';
@@ -13,13 +13,25 @@ import { exists, readIfThere } from './layout.ts';
  * without a slash is not looked for inside ignored folders: nobody means the `.env` files of
  * `node_modules`.
  */
-export async function copyIgnored(git: Git, repo: string, worktree: string, configured: readonly string[]): Promise<string[]> {
+export async function copyIgnored(
+  git: Git,
+  repo: string,
+  worktree: string,
+  configured: readonly string[],
+): Promise<string[]> {
   if (!(await exists(join(repo, '.git')))) return [];
   const include = await readIfThere(join(repo, '.worktreeinclude'));
   const patterns = parsePatterns(include === null ? configured : include.split('\n'));
   if (patterns.every((pattern) => pattern.negated)) return [];
 
-  const listing = await git.text(repo, ['ls-files', '-z', '--others', '--ignored', '--exclude-standard', '--directory']);
+  const listing = await git.text(repo, [
+    'ls-files',
+    '-z',
+    '--others',
+    '--ignored',
+    '--exclude-standard',
+    '--directory',
+  ]);
   const chosen: string[] = [];
   for (const entry of listing.split('\0').filter(Boolean)) {
     const path = entry.replace(/\/$/, '');
@@ -71,15 +83,8 @@ async function copyOne(repo: string, root: string, path: string): Promise<'copie
   if (!(await staysInside(root, dirname(to)))) return 'passed over';
   await mkdir(dirname(to), { recursive: true });
   if (await lexists(to)) return 'exists';
-  const partial = `${to}.ampa-${process.pid}`;
-  try {
-    if (source.isSymbolicLink()) await symlink(await readlink(from), partial);
-    else await copyFile(from, partial, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
-    await rename(partial, to);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
+  if (source.isSymbolicLink()) await symlink(await readlink(from), to);
+  else await copyFile(from, to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
   return 'copied';
 }
 

@@ -31,19 +31,23 @@ export async function diffBase(git: Git, task: Diffed, head: string): Promise<st
 export async function changedFiles(git: Git, task: Diffed, head: string): Promise<ChangedFile[]> {
   const from = await diffBase(git, task, head);
   if (from === head) return [];
-  return parseNameStatus(await git.text(task.repo, ['diff', '--name-status', '-z', '--find-renames', ...PLAIN, from, head, '--']));
+  return parseNameStatus(
+    await git.text(task.repo, ['diff', '--name-status', '-z', '--find-renames', ...PLAIN, from, head, '--']),
+  );
 }
 
 /** Parses `git diff --name-status -z`. A copy is an added file; a changed type is a modified one. */
 export function parseNameStatus(output: string): ChangedFile[] {
   const fields = output.split('\0');
   const files: ChangedFile[] = [];
-  for (let index = 0; index + 1 < fields.length; ) {
+  for (let index = 0; index + 1 < fields.length;) {
     const letter = fields[index]![0];
     const path = fields[index + 1]!;
     if (letter === 'R' || letter === 'C') {
       const to = fields[index + 2]!;
-      files.push(letter === 'R' ? { path: to, oldPath: path, status: 'renamed' } : { path: to, oldPath: null, status: 'added' });
+      files.push(
+        letter === 'R' ? { path: to, oldPath: path, status: 'renamed' } : { path: to, oldPath: null, status: 'added' },
+      );
       index += 3;
     } else {
       files.push({ path, oldPath: null, status: letter === 'A' ? 'added' : letter === 'D' ? 'deleted' : 'modified' });
@@ -56,7 +60,9 @@ export function parseNameStatus(output: string): ChangedFile[] {
 /** A unified diff of the task's branch (or `head`) against its base. */
 export async function unifiedDiff(git: Git, task: Diffed, head: string): Promise<string> {
   const from = await diffBase(git, task, head);
-  return git.text(task.repo, ['diff', '--find-renames', ...PLAIN, from, head, '--']);
+  const ended = await git.run(task.repo, ['diff', '--find-renames', ...PLAIN, from, head, '--']);
+  if (ended.code !== 0) throw gitFailed(ended);
+  return ended.stdout;
 }
 
 /** A file as it was in a commit, byte by byte; null if that commit has none of this name. */
@@ -67,26 +73,35 @@ export async function show(git: Git, repo: string, rev: string, path: string): P
   throw gitFailed(ended);
 }
 
-const WORKFLOW = /^(\.github\/(workflows|actions)\/|\.gitlab-ci\.yml$|\.circleci\/|\.buildkite\/|azure-pipelines\.yml$|bitbucket-pipelines\.yml$|Jenkinsfile$|\.travis\.yml$|\.drone\.yml$|\.woodpecker)/;
-const CHECK_SCRIPT = /^(\.ci\/|\.husky\/|\.githooks\/|lefthook\.ya?ml$|\.pre-commit-config\.yaml$|Makefile$|tox\.ini$|noxfile\.py$|codecov\.ya?ml$|\.codecov\.ya?ml$)|(^|\/)(\.mocharc|jest\.config|vitest\.config|playwright\.config|karma\.conf|pytest\.ini|conftest\.py|\.eslintrc|eslint\.config|\.oxlintrc|phpunit\.xml|\.rspec)[^/]*$/;
-const TEST = /(^|\/)(tests?|__tests__|spec|specs|e2e)\/|(\.|_|-)(test|spec)s?\.[^/]+$|(^|\/)test_[^/]+\.py$|(Test|Tests|Spec|IT)\.(java|kt|cs|swift|scala|php)$/;
+const WORKFLOW =
+  /^(\.github\/(workflows|actions)\/|\.gitlab-ci\.yml$|\.circleci\/|\.buildkite\/|azure-pipelines\.yml$|bitbucket-pipelines\.yml$|Jenkinsfile$|\.travis\.yml$|\.drone\.yml$|\.woodpecker)/;
+const CHECK_SCRIPT =
+  /^(\.ci\/|\.husky\/|\.githooks\/|lefthook\.ya?ml$|\.pre-commit-config\.yaml$|Makefile$|tox\.ini$|noxfile\.py$|codecov\.ya?ml$|\.codecov\.ya?ml$)|(^|\/)(\.mocharc|jest\.config|vitest\.config|playwright\.config|karma\.conf|pytest\.ini|conftest\.py|\.eslintrc|eslint\.config|\.oxlintrc|phpunit\.xml|\.rspec)[^/]*$/;
+const TEST =
+  /(^|\/)(tests?|__tests__|spec|specs|e2e)\/|(\.|_|-)(test|spec)s?\.[^/]+$|(^|\/)test_[^/]+\.py$|(Test|Tests|Spec|IT)\.(java|kt|cs|swift|scala|php)$/;
 
 /**
  * What a reviewer should look at twice, one sentence each: changed workflows and check scripts,
  * deleted tests, files that were copied into the worktree and then committed. `checkCommand` is the
  * task's own local check: the script it runs counts as one.
  */
-export function flags(files: readonly ChangedFile[], { checkCommand, copiedFiles = [] }: { checkCommand?: string; copiedFiles?: readonly string[] } = {}): string[] {
+export function flags(
+  files: readonly ChangedFile[],
+  { checkCommand, copiedFiles = [] }: { checkCommand?: string; copiedFiles?: readonly string[] } = {},
+): string[] {
   const words = new Set((checkCommand ?? '').split(/[\s;&|()"']+/).map((word) => word.replace(/^\.\//, '')));
   const copied = new Set(copiedFiles);
   const found: string[] = [];
   for (const { path, oldPath, status } of files) {
     const names = oldPath ? [oldPath, path] : [path];
-    const verb = status === 'deleted' ? 'deletes' : status === 'added' ? 'adds' : status === 'renamed' ? 'moves' : 'changes';
+    const verb =
+      status === 'deleted' ? 'deletes' : status === 'added' ? 'adds' : status === 'renamed' ? 'moves' : 'changes';
     if (names.some((name) => WORKFLOW.test(name))) found.push(`${verb} the workflow ${oldPath ?? path}`);
-    else if (names.some((name) => CHECK_SCRIPT.test(name) || words.has(name))) found.push(`${verb} the check script ${oldPath ?? path}`);
+    else if (names.some((name) => CHECK_SCRIPT.test(name) || words.has(name)))
+      found.push(`${verb} the check script ${oldPath ?? path}`);
     else if (status === 'deleted' && TEST.test(path)) found.push(`deletes the test ${path}`);
-    else if (status === 'renamed' && TEST.test(oldPath!) && !TEST.test(path)) found.push(`moves the test ${oldPath} to ${path}`);
+    else if (status === 'renamed' && TEST.test(oldPath!) && !TEST.test(path))
+      found.push(`moves the test ${oldPath} to ${path}`);
     if (copied.has(path) && status !== 'deleted') found.push(`commits ${path}, which was copied from your checkout`);
   }
   return found;

@@ -36,7 +36,7 @@ const DROPPED = new Set([
 ]);
 
 /** What makes git and ssh fail rather than ask. Also for git that runs among a task's processes. */
-export const NON_INTERACTIVE: Readonly<Record<string, string>> = {
+const NON_INTERACTIVE: Readonly<Record<string, string>> = {
   GIT_TERMINAL_PROMPT: '0',
   // Set but empty: git then asks neither core.askPass nor SSH_ASKPASS.
   GIT_ASKPASS: '',
@@ -47,6 +47,9 @@ export const NON_INTERACTIVE: Readonly<Record<string, string>> = {
   GIT_MERGE_AUTOEDIT: 'no',
   GIT_PAGER: 'cat',
 };
+
+/** For looking at a checkout that is not ours: a status must not rewrite its index, nor meet the user's own git at its lock. */
+export const HANDS_OFF: Readonly<Record<string, string>> = { GIT_OPTIONAL_LOCKS: '0' };
 
 const SSH_OPTIONS = '-o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=15 -o ServerAliveCountMax=4';
 

@@ -5,6 +5,7 @@ import { AmpaError } from '../../errors.ts';
 import { baseRef, commitOf, fetchBranch, readRefs } from './base.ts';
 import type { BaseDependencies } from './base.ts';
 import { detailOf, networkFailure } from './classify.ts';
+import { HANDS_OFF } from './environment.ts';
 import { gitFailed } from './git.ts';
 import type { Git } from './git.ts';
 import { exists } from './layout.ts';
@@ -38,21 +39,43 @@ const MAX_DIRTY = 200;
 
 /** Looks at the repository that holds `dir`. Rejects with code `repository` if there is none that can be used. */
 export async function inspect(git: Git, dir: string): Promise<RepositoryFacts> {
-  const bare = await git.run(dir, ['rev-parse', '--path-format=absolute', '--git-common-dir', '--absolute-git-dir', '--is-bare-repository', '--is-shallow-repository', '--is-inside-work-tree']);
+  const bare = await git.run(dir, [
+    'rev-parse',
+    '--path-format=absolute',
+    '--git-common-dir',
+    '--absolute-git-dir',
+    '--is-bare-repository',
+    '--is-shallow-repository',
+    '--is-inside-work-tree',
+  ]);
   if (bare.code !== 0) throw notUsable(dir, bare.stderr);
-  const [commonDir, gitDir, isBare, isShallow, inside] = bare.stdout.trimEnd().split('\n') as [string, string, string, string, string];
+  const [commonDir, gitDir, isBare, isShallow, inside] = bare.stdout.trimEnd().split('\n') as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
   if (inside !== 'true' && isBare !== 'true') {
-    throw new AmpaError('repository', `${dir} is inside a repository's own git directory`, 'Name the folder with the files instead.');
+    throw new AmpaError(
+      'repository',
+      `${dir} is inside a repository's own git directory`,
+      'Name the folder with the files instead.',
+    );
   }
   const withTree = inside === 'true';
   const [settings, status, top, head] = await Promise.all([
     readSettings(git, dir),
-    withTree ? git.run(dir, ['status', '--porcelain=v2', '-z', '--branch', '--untracked-files=normal']) : null,
+    withTree
+      ? git.run(dir, ['status', '--porcelain=v2', '-z', '--branch', '--untracked-files=normal'], { env: HANDS_OFF })
+      : null,
     withTree ? git.text(dir, ['rev-parse', '--show-toplevel']) : null,
     withTree ? null : headOf(git, dir),
   ]);
   if (status && status.code !== 0) throw gitFailed(status);
-  const state = status ? parseStatus(status.stdout) : { oid: head?.sha ?? '', branch: head?.branch ?? null, entries: [] };
+  const state = status
+    ? parseStatus(status.stdout)
+    : { oid: head?.sha ?? '', branch: head?.branch ?? null, entries: [] };
 
   const linked = resolve(gitDir) !== resolve(commonDir);
   const root = linked ? (await listWorktrees(git, dir))[0]!.path : (top ?? gitDir);
@@ -73,23 +96,38 @@ export async function inspect(git: Git, dir: string): Promise<RepositoryFacts> {
 }
 
 /** The branch's upstream remote, else `origin`, else the only one, else null. */
-export function remoteOf({ remotes, upstreams }: Settings, branch: string | null): string | null {
+function remoteOf({ remotes, upstreams }: Settings, branch: string | null): string | null {
   const names = [...remotes.keys()];
   const upstream = branch === null ? undefined : upstreams.get(branch);
-  return [upstream, 'origin', names.length === 1 ? names[0] : undefined].find((name) => name !== undefined && remotes.has(name)) ?? null;
+  return (
+    [upstream, 'origin', names.length === 1 ? names[0] : undefined].find(
+      (name) => name !== undefined && remotes.has(name),
+    ) ?? null
+  );
 }
 
 async function headOf(git: Git, dir: string): Promise<{ sha: string; branch: string | null }> {
-  const [sha, symbolic] = await Promise.all([commitOf(git, dir, 'HEAD'), git.run(dir, ['symbolic-ref', '--quiet', '--short', 'HEAD'])]);
+  const [sha, symbolic] = await Promise.all([
+    commitOf(git, dir, 'HEAD'),
+    git.run(dir, ['symbolic-ref', '--quiet', '--short', 'HEAD']),
+  ]);
   return { sha: sha ?? '', branch: symbolic.code === 0 ? symbolic.stdout.trim() : null };
 }
 
 function notUsable(dir: string, stderr: string): AmpaError {
   if (/dubious ownership/i.test(stderr)) {
-    return new AmpaError('repository', `${dir} belongs to another user, so git does not use it`, `If you trust it: git config --global --add safe.directory ${JSON.stringify(dir)}`);
+    return new AmpaError(
+      'repository',
+      `${dir} belongs to another user, so git does not use it`,
+      `If you trust it: git config --global --add safe.directory ${JSON.stringify(dir)}`,
+    );
   }
   if (/not a git repository/i.test(stderr)) {
-    return new AmpaError('repository', `${dir} is not in a git repository`, 'Run `git init` and make a first commit, or name another folder.');
+    return new AmpaError(
+      'repository',
+      `${dir} is not in a git repository`,
+      'Run `git init` and make a first commit, or name another folder.',
+    );
   }
   return new AmpaError('repository', `git cannot use ${dir}: ${detailOf(stderr)}`);
 }
@@ -104,7 +142,11 @@ export interface ResolvedBase {
  * What `name` stands for: a branch here or at the remote (`origin/` in front is taken off), else a
  * tag or commit; null if it is nothing of these. A branch that only the remote has is fetched.
  */
-export async function resolveBase(dependencies: BaseDependencies, root: string, name: string): Promise<ResolvedBase | null> {
+export async function resolveBase(
+  dependencies: BaseDependencies,
+  root: string,
+  name: string,
+): Promise<ResolvedBase | null> {
   const { git } = dependencies;
   const settings = await readSettings(git, root);
   const remotes = [...settings.remotes.keys()];
@@ -126,7 +168,10 @@ export async function resolveBase(dependencies: BaseDependencies, root: string, 
   const into = baseRef(remote, branch);
   const fetched = await fetchBranch({ ...dependencies, retryMs: 0 }, { repo: root, remote, branch, into, settings });
   if (fetched.kind === 'failed') {
-    throw new AmpaError('repository', `there is no branch or commit ${JSON.stringify(name)} here, and ${remote} could not be asked: ${fetched.detail}`);
+    throw new AmpaError(
+      'repository',
+      `there is no branch or commit ${JSON.stringify(name)} here, and ${remote} could not be asked: ${fetched.detail}`,
+    );
   }
   const there = (await readRefs(git, root, [into])).get(into);
   return fetched.kind === 'fetched' && there ? { branch, sha: there } : null;
@@ -151,7 +196,14 @@ export interface Located {
 export async function locate(git: Git, dir: string, under: readonly string[]): Promise<Located | null> {
   const specs = under.map((path) => `:(literal)${path}`);
   const [found, settings, tracked] = await Promise.all([
-    git.run(dir, ['rev-parse', '--path-format=absolute', '--is-bare-repository', '--absolute-git-dir', '--git-common-dir', '--show-prefix']),
+    git.run(dir, [
+      'rev-parse',
+      '--path-format=absolute',
+      '--is-bare-repository',
+      '--absolute-git-dir',
+      '--git-common-dir',
+      '--show-prefix',
+    ]),
     readSettings(git, dir),
     git.run(dir, ['ls-files', '-z', '--', ...specs]),
   ]);
@@ -162,7 +214,15 @@ export async function locate(git: Git, dir: string, under: readonly string[]): P
   const [bare, gitDir, commonDir, prefix = ''] = found.stdout.split('\n') as [string, string, string, string?];
   const remote = remoteOf(settings, null);
   const linked = resolve(gitDir) !== resolve(commonDir);
-  const top = prefix ? resolve(dir, ...prefix.split('/').filter(Boolean).map(() => '..')) : dir;
+  const top = prefix
+    ? resolve(
+        dir,
+        ...prefix
+          .split('/')
+          .filter(Boolean)
+          .map(() => '..'),
+      )
+    : dir;
   if (bare !== 'true' && tracked.code !== 0) throw gitFailed(tracked);
   const files = new Set(tracked.stdout.split('\0').map((file) => join(dir, file)));
   return {
@@ -181,10 +241,23 @@ export async function cloneBare(git: Git, url: string, dir: string, signal?: Abo
   // Under another name until it is whole.
   const partial = `${dir}.partial-${process.pid}`;
   await rm(partial, { recursive: true, force: true });
-  const cloned = await git.run(dirname(dir), ['clone', '--quiet', '--bare', '--config', 'remote.origin.fetch=+refs/heads/*:refs/remotes/origin/*', '--', url, partial], {
-    signal,
-    timeoutMs: 60 * 60_000,
-  });
+  const cloned = await git.run(
+    dirname(dir),
+    [
+      'clone',
+      '--quiet',
+      '--bare',
+      '--config',
+      'remote.origin.fetch=+refs/heads/*:refs/remotes/origin/*',
+      '--',
+      url,
+      partial,
+    ],
+    {
+      signal,
+      timeoutMs: 60 * 60_000,
+    },
+  );
   if (cloned.code !== 0) throw unreachableError(url, cloned.stderr);
   await fetchBare(git, partial, signal);
   await rename(partial, dir);
@@ -192,7 +265,10 @@ export async function cloneBare(git: Git, url: string, dir: string, signal?: Abo
 
 /** Brings a clone made by `cloneBare` up to date, its default branch included. */
 export async function fetchBare(git: Git, dir: string, signal?: AbortSignal): Promise<void> {
-  const fetched = await git.run(dir, ['fetch', '--quiet', '--prune', '--no-write-fetch-head', 'origin'], { signal, timeoutMs: 60 * 60_000 });
+  const fetched = await git.run(dir, ['fetch', '--quiet', '--prune', '--no-write-fetch-head', 'origin'], {
+    signal,
+    timeoutMs: 60 * 60_000,
+  });
   if (fetched.code !== 0) throw unreachableError(dir, fetched.stderr);
   const { stdout, code } = await git.run(dir, ['symbolic-ref', '--quiet', '--short', 'HEAD'], { signal });
   const branch = stdout.trim();
@@ -203,6 +279,15 @@ export async function fetchBare(git: Git, dir: string, signal?: AbortSignal): Pr
 
 function unreachableError(what: string, stderr: string): AmpaError {
   const failure = networkFailure(stderr);
-  const why = failure === 'auth' ? 'refused our credentials' : failure === 'no_repository' ? 'is no repository we can see' : 'could not be reached';
-  return new AmpaError('repository', `${what} ${why}: ${detailOf(stderr)}`, failure === 'auth' ? 'Check that `git ls-remote` works in a terminal.' : '');
+  const unseen = failure === 'no_repository' || /not found/i.test(stderr);
+  const why = unseen
+    ? 'is no repository that we may see'
+    : failure === 'auth'
+      ? 'refused our credentials'
+      : 'could not be reached';
+  return new AmpaError(
+    'repository',
+    `${what} ${why}: ${detailOf(stderr)}`,
+    failure === 'auth' ? 'Check that `git ls-remote` works in a terminal.' : '',
+  );
 }

@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { simpleGit } from 'simple-git';
 import type { SimpleGitOptions } from 'simple-git';
 import { AmpaError } from '../../errors.ts';
+import { endProcesses } from '../process/end.ts';
+import { withOwner } from '../process/env.ts';
 import { detailOf, isLockError } from './classify.ts';
 import { gitEnvironment } from './environment.ts';
 
@@ -46,6 +48,12 @@ export interface GitDependencies {
   onCall?: (call: { args: readonly string[]; cwd: string; ms: number; code: number }) => void;
 }
 
+interface Seen {
+  /** The last thing simple-git tells of a call, and the only place where it shows the exit code. */
+  result: { exitCode: number | null; stdOut: Buffer[]; stdErr: Buffer[] } | null;
+  ending: Promise<void> | null;
+}
+
 const DEFAULT_TIMEOUT_MS = 5 * 60_000;
 const LOCK_WAIT_MS = 5000;
 const NOTHING = Buffer.alloc(0);
@@ -73,25 +81,38 @@ const UNSAFE: NonNullable<SimpleGitOptions['unsafe']> = {
 };
 
 export const gitFailed = (result: GitResult): AmpaError =>
-  new AmpaError('git', `git ${result.args[0] ?? ''} failed: ${detailOf(result.stderr) || detailOf(result.stdout) || `exit code ${result.code}`}`);
+  new AmpaError(
+    'git',
+    `git ${result.args[0] ?? ''} failed: ${detailOf(result.stderr) || detailOf(result.stdout) || `exit code ${result.code}`}`,
+  );
 
 export function createGit({ env: hostEnv, onCall }: GitDependencies): Git {
   const baseEnv = gitEnvironment(hostEnv);
 
+  let count = 0;
+
   const once = async (cwd: string, args: readonly string[], options: GitOptions): Promise<GitResult> => {
-    const env = { ...baseEnv, ...options.env };
+    const marker = `git-${process.pid}-${++count}`;
+    const env = withOwner({ ...baseEnv, ...options.env }, marker);
     const timeout = AbortSignal.timeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-    // The last thing simple-git tells of a call, and the only place where it shows the exit code.
-    let ended: { exitCode: number | null; stdOut: Buffer[]; stdErr: Buffer[] } | null = null;
+    const abort = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
+    // simple-git interrupts git alone; what git has started (a transport, a helper) would live on.
+    const seen: Seen = { result: null, ending: null };
+    const end = (): void => {
+      seen.ending = endProcesses({ refs: [], markers: [marker] }, { graceMs: 2000 });
+      // It may fail before it is awaited below.
+      seen.ending.catch(() => {});
+    };
+    abort.addEventListener('abort', end, { once: true });
     const instance = await open(cwd, {
       allowEnvironment: Object.keys(env),
       unsafe: UNSAFE,
-      abort: options.signal ? AbortSignal.any([options.signal, timeout]) : timeout,
+      abort,
       completion: { onClose: true, onExit: false },
       ...(options.config ? { config: [...options.config] } : {}),
       ...(options.stdin === undefined ? {} : { input: () => options.stdin }),
       errors: (error, result) => {
-        ended = result;
+        seen.result = result;
         return error instanceof Error && 'plugin' in error ? error : undefined;
       },
     });
@@ -113,7 +134,9 @@ export function createGit({ env: hostEnv, onCall }: GitDependencies): Git {
     } catch (error) {
       failure = error instanceof Error ? error : new Error(String(error));
     }
-    const { exitCode, stdOut, stdErr } = ended ?? { exitCode: -1, stdOut: [], stdErr: [] };
+    abort.removeEventListener('abort', end);
+    await seen.ending;
+    const { exitCode, stdOut, stdErr } = seen.result ?? { exitCode: -1, stdOut: [], stdErr: [] };
     const code = exitCode ?? -1;
     onCall?.({ args, cwd, ms: performance.now() - begun, code });
     options.signal?.throwIfAborted();
@@ -123,7 +146,13 @@ export function createGit({ env: hostEnv, onCall }: GitDependencies): Git {
       throw new AmpaError('repository', 'git is not installed, or not on PATH', 'Install git 2.34 or later.', failure);
     }
     if (failure && !timedOut) throw failure;
-    return result(args, timedOut ? -1 : code, Buffer.concat(stdOut), timedOut ? `${stderrText}\ngit ${args[0] ?? ''} timed out` : stderrText, timedOut);
+    return result(
+      args,
+      timedOut ? -1 : code,
+      Buffer.concat(stdOut),
+      timedOut ? `${stderrText}\ngit ${args[0] ?? ''} timed out` : stderrText,
+      timedOut,
+    );
   };
 
   const run: Git['run'] = async (cwd, args, options = {}) => {
@@ -134,7 +163,9 @@ export function createGit({ env: hostEnv, onCall }: GitDependencies): Git {
       const ended = await once(cwd, args, options);
       const waited = performance.now() - begun;
       if (ended.code === 0 || waited >= waitMs || !isLockError(ended.stderr)) return ended;
-      await sleep(pause * (0.5 + Math.random()), undefined, { signal: options.signal });
+      // Woken early by an abort, whose own reason is what the next try rejects with.
+      await sleep(pause * (0.5 + Math.random()), undefined, { signal: options.signal }).catch(() => {});
+      options.signal?.throwIfAborted();
     }
   };
 

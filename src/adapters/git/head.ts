@@ -44,11 +44,17 @@ async function finishOperation(git: Git, worktree: string, operation: Operation)
   if (operation === 'bisect' || operation === 'am') return wrong(`${what} is under way in the worktree: ${finish}`);
   const conflicted = await conflictedFiles(git, worktree);
   const marked = await withMarkers(worktree, conflicted);
-  if (marked.length > 0) return wrong(`${what} is under way in the worktree and ${marked.join(', ')} still has conflict markers: resolve them, then ${finish}`);
+  if (marked.length > 0)
+    return wrong(
+      `${what} is under way in the worktree and ${marked.join(', ')} still has conflict markers: resolve them, then ${finish}`,
+    );
   if (operation !== 'rebase') return { ok: true, notes: [] };
   if (conflicted.length > 0) await git.text(worktree, ['add', '--', ...conflicted]);
   const continued = await git.run(worktree, ['rebase', '--continue'], { config: ['core.hooksPath=/dev/null'] });
-  if (continued.code !== 0) return wrong(`${what} is under way in the worktree: ${finish} (${detailOf(continued.stderr || continued.stdout, 4)})`);
+  if (continued.code !== 0)
+    return wrong(
+      `${what} is under way in the worktree: ${finish} (${detailOf(continued.stderr || continued.stdout, 4)})`,
+    );
   return { ok: true, notes: ['a rebase that the agent had left unfinished was continued to its end'] };
 }
 
@@ -73,28 +79,38 @@ async function onBranch(git: Git, task: Task, gitDir: string, notes: string[]): 
   const ref = `refs/heads/${task.branch}`;
   const head = (await readHead(gitDir)) ?? (await askHead(git, worktree));
   if ('ref' in head && head.ref === ref) {
-    const born = (await readIfThere(join(await commonDirOf(gitDir), ref))) !== null || (await commitOf(git, worktree, ref)) !== null;
+    const born =
+      (await readIfThere(join(await commonDirOf(gitDir), ref))) !== null ||
+      (await commitOf(git, worktree, ref)) !== null;
     if (born) return { ok: true, notes };
     return recreate(git, task, notes);
   }
 
-  const where = 'ref' in head ? `on the branch ${head.ref.replace(/^refs\/heads\//, '')}` : `detached at ${head.sha.slice(0, 10)}`;
+  const where =
+    'ref' in head ? `on the branch ${head.ref.replace(/^refs\/heads\//, '')}` : `detached at ${head.sha.slice(0, 10)}`;
   const at = await commitOf(git, worktree, 'HEAD');
   if (!at) return wrong(`the worktree is ${where}, which has no commit, instead of on ${task.branch}`);
   const tip = (await commitOf(git, worktree, ref)) ?? task.head_sha ?? task.base_sha;
   if (tip && (await isAncestor(git, worktree, tip, at))) {
     // The agent went on from the branch's tip: the branch follows; index and files stay as they are.
     await git.text(worktree, ['update-ref', '-m', 'ampa: taken up from where the agent left HEAD', ref, at]);
-    await git.text(worktree, ['symbolic-ref', '-m', 'ampa: back on the task\'s branch', 'HEAD', ref]);
+    await git.text(worktree, ['symbolic-ref', '-m', "ampa: back on the task's branch", 'HEAD', ref]);
     return { ok: true, notes: [...notes, `HEAD was ${where}; its commits are on ${task.branch} now`] };
   }
   if (tip && (await isAncestor(git, worktree, at, tip))) {
     // git itself refuses if that would touch a changed file.
-    const back = await git.run(worktree, ['checkout', '--quiet', task.branch, '--'], { config: ['core.hooksPath=/dev/null'] });
-    if (back.code === 0) return { ok: true, notes: [...notes, `HEAD was ${where}; the worktree is back on ${task.branch}`] };
-    return wrong(`the worktree is ${where} with changes that do not fit on ${task.branch}: ${detailOf(back.stderr, 6)}`);
+    const back = await git.run(worktree, ['checkout', '--quiet', task.branch, '--'], {
+      config: ['core.hooksPath=/dev/null'],
+    });
+    if (back.code === 0)
+      return { ok: true, notes: [...notes, `HEAD was ${where}; the worktree is back on ${task.branch}`] };
+    return wrong(
+      `the worktree is ${where} with changes that do not fit on ${task.branch}: ${detailOf(back.stderr, 6)}`,
+    );
   }
-  return wrong(`the worktree is ${where}, with commits that do not continue ${task.branch}: merge or rebase them onto it`);
+  return wrong(
+    `the worktree is ${where}, with commits that do not continue ${task.branch}: merge or rebase them onto it`,
+  );
 }
 
 /** The branch itself was deleted under HEAD: it is made again where it was last known to be. */
@@ -102,7 +118,10 @@ async function recreate(git: Git, task: Task, notes: string[]): Promise<HeadStat
   const last = task.head_sha ?? task.base_sha;
   if (!last) return wrong(`the branch ${task.branch} is gone`);
   await git.text(task.worktree!, ['update-ref', '-m', 'ampa: made again', `refs/heads/${task.branch}`, last]);
-  return { ok: true, notes: [...notes, `the branch ${task.branch} was gone and was made again at ${last.slice(0, 10)}`] };
+  return {
+    ok: true,
+    notes: [...notes, `the branch ${task.branch} was gone and was made again at ${last.slice(0, 10)}`],
+  };
 }
 
 async function askHead(git: Git, worktree: string): Promise<{ ref: string } | { sha: string }> {
@@ -111,7 +130,13 @@ async function askHead(git: Git, worktree: string): Promise<{ ref: string } | { 
 }
 
 /** Whether `older` is in the history of `newer` (or is it); a commit that is not there is in nobody's. */
-export async function isAncestor(git: Git, repo: string, older: string, newer: string, signal?: AbortSignal): Promise<boolean> {
+export async function isAncestor(
+  git: Git,
+  repo: string,
+  older: string,
+  newer: string,
+  signal?: AbortSignal,
+): Promise<boolean> {
   const ended = await git.run(repo, ['merge-base', '--is-ancestor', older, newer], { signal });
   if (ended.code === 0) return true;
   if (ended.code === 1 || /Not a valid commit name|bad object/i.test(ended.stderr)) return false;
@@ -124,12 +149,17 @@ export async function isAncestor(git: Git, repo: string, older: string, newer: s
  */
 export async function clearStaleLocks(gitDir: string, worktree: string, branch: string): Promise<void> {
   const common = await commonDirOf(gitDir);
-  const locks = [join(gitDir, 'index.lock'), join(gitDir, 'HEAD.lock'), join(common, 'refs', 'heads', `${branch}.lock`)];
+  const locks = [
+    join(gitDir, 'index.lock'),
+    join(gitDir, 'HEAD.lock'),
+    join(common, 'refs', 'heads', `${branch}.lock`),
+  ];
   for (const lock of locks) {
     const there = await statIfThere(lock);
     if (!there) continue;
     const age = Date.now() - there.mtimeMs;
-    const abandoned = process.platform === 'linux' ? age > 1000 && !(await gitWorksIn([worktree, gitDir])) : age > 60_000;
+    const abandoned =
+      process.platform === 'linux' ? age > 1000 && !(await gitWorksIn([worktree, gitDir])) : age > 60_000;
     if (!abandoned) continue;
     await rm(lock, { force: true });
   }

@@ -5,7 +5,7 @@ import { isAbsolute, join } from 'node:path';
 import { commonDirOf, exists, gitDirOf } from './layout.ts';
 
 /** The folder git looks in: `core.hooksPath` (relative to the worktree's top), else the one all worktrees share. */
-export async function hooksDir(hooksPath: string | null, worktree: string, home: string): Promise<string | null> {
+async function hooksDir(hooksPath: string | null, worktree: string, home: string): Promise<string | null> {
   if (hooksPath) {
     const expanded = hooksPath.startsWith('~/') ? join(home, hooksPath.slice(2)) : hooksPath;
     return isAbsolute(expanded) ? expanded : join(worktree, expanded);
@@ -15,7 +15,12 @@ export async function hooksDir(hooksPath: string | null, worktree: string, home:
 }
 
 /** The hook of that name if git would run it: it is there and may be executed. */
-export async function findHook(name: string, hooksPath: string | null, worktree: string, home: string): Promise<string | null> {
+export async function findHook(
+  name: string,
+  hooksPath: string | null,
+  worktree: string,
+  home: string,
+): Promise<string | null> {
   const dir = await hooksDir(hooksPath, worktree, home);
   if (!dir) return null;
   const hook = join(dir, name);
@@ -28,7 +33,12 @@ export async function findHook(name: string, hooksPath: string | null, worktree:
   }
 }
 
-export async function anyHook(names: readonly string[], hooksPath: string | null, worktree: string, home: string): Promise<boolean> {
+export async function anyHook(
+  names: readonly string[],
+  hooksPath: string | null,
+  worktree: string,
+  home: string,
+): Promise<boolean> {
   const found = await Promise.all(names.map((name) => findHook(name, hooksPath, worktree, home)));
   return found.some((hook) => hook !== null);
 }

@@ -30,7 +30,12 @@ function parsePattern(line: string): IgnorePattern | null {
   text = text.replace(/^\//, '');
   if (!text) return null;
   const literal = /^[^*?[\\]*\//.exec(text)?.[0] ?? '';
-  return { regex: new RegExp(`^${anchored ? '' : '(?:.*/)?'}${translate(text)}$`, 's'), negated, folder, prefix: anchored ? literal : '' };
+  return {
+    regex: new RegExp(`^${anchored ? '' : '(?:.*/)?'}${translate(text)}$`, 's'),
+    negated,
+    folder,
+    prefix: anchored ? literal : '',
+  };
 }
 
 function translate(glob: string): string {
@@ -81,4 +86,7 @@ export function isChosen(path: string, isFolder: boolean, patterns: readonly Ign
 
 /** Whether something below a folder may be chosen although the folder is not: only patterns that name the way there reach into it. */
 export const reachesInto = (folder: string, patterns: readonly IgnorePattern[]): boolean =>
-  patterns.some(({ prefix, negated }) => !negated && prefix !== '' && (prefix.startsWith(`${folder}/`) || `${folder}/`.startsWith(prefix)));
+  patterns.some(
+    ({ prefix, negated }) =>
+      !negated && prefix !== '' && (prefix.startsWith(`${folder}/`) || `${folder}/`.startsWith(prefix)),
+  );

@@ -1,6 +1,6 @@
 /** Where a repository keeps its things, read from the file system: no git process is spent on it. */
 import { readFile, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 
 /** A file's text, or null if there is none. Other failures are thrown. */
 export async function readIfThere(path: string): Promise<string | null> {
@@ -68,11 +68,4 @@ const OPERATIONS: readonly [string, Operation][] = [
 export async function operationOf(gitDir: string): Promise<Operation | null> {
   const found = await Promise.all(OPERATIONS.map(async ([file]) => exists(join(gitDir, file))));
   return OPERATIONS.find((_, index) => found[index])?.[1] ?? null;
-}
-
-/** The nearest ancestor that exists, the path itself included. */
-export async function nearestExisting(path: string): Promise<string> {
-  let at = path;
-  while (!(await exists(at)) && dirname(at) !== at) at = dirname(at);
-  return at;
 }

@@ -30,7 +30,12 @@ export async function withLock<T>(path: string, work: () => Promise<T>, options:
 }
 
 async function acquire(path: string, { signal, patienceMs = 10 * 60_000 }: LockOptions): Promise<string | null> {
-  const me: Holder = { pid: process.pid, start: await startOf(process.pid), host: hostname(), nonce: Math.random().toString(36).slice(2) };
+  const me: Holder = {
+    pid: process.pid,
+    start: await startOf(process.pid),
+    host: hostname(),
+    nonce: Math.random().toString(36).slice(2),
+  };
   const mine = JSON.stringify(me);
   await mkdir(dirname(path), { recursive: true });
   const begun = performance.now();
@@ -39,7 +44,8 @@ async function acquire(path: string, { signal, patienceMs = 10 * 60_000 }: LockO
     if (await create(path, mine)) return mine;
     if (await removeIfStale(path)) continue;
     if (performance.now() - begun > patienceMs) return null;
-    await sleep(20 + Math.random() * 60, undefined, { signal });
+    // Woken early by an abort, which the next round reports.
+    await sleep(20 + Math.random() * 60, undefined, { signal }).catch(() => {});
   }
 }
 

@@ -7,6 +7,7 @@ import type { Task } from '../../tasks/task.ts';
 import { baseRef, fetchBranch, mergedRef, readRefs } from './base.ts';
 import type { BaseDependencies } from './base.ts';
 import { detailOf } from './classify.ts';
+import { HANDS_OFF } from './environment.ts';
 import type { Git } from './git.ts';
 import { conflictedFiles, isAncestor } from './head.ts';
 import { exists } from './layout.ts';
@@ -32,19 +33,37 @@ const cannot = (why: string, hint = ''): AmpaError => new AmpaError('merge', why
  * moved meanwhile. Without one: fast-forward, and only where nobody's working copy is in the way.
  * A merge that was made before is found and not made again. Rejects with code `merge`.
  */
-export async function mergeToBase(dependencies: BaseDependencies, task: Task, options: MergeOptions): Promise<{ sha: string }> {
+export async function mergeToBase(
+  dependencies: BaseDependencies,
+  task: Task,
+  options: MergeOptions,
+): Promise<{ sha: string }> {
   const { git } = dependencies;
   const { repo, base, branch, remote } = task;
-  if (base === null) throw cannot('the task started from a commit, not from a branch', 'Merge it by hand where you want it: git merge ' + branch);
+  if (base === null)
+    throw cannot(
+      'the task started from a commit, not from a branch',
+      'Merge it by hand where you want it: git merge ' + branch,
+    );
   const tip = (await readRefs(git, repo, [`refs/heads/${branch}`])).get(`refs/heads/${branch}`);
   if (!tip) throw cannot(`the branch ${branch} does not exist any more`);
-  const sha = remote === null ? await landLocally(git, task, base, tip, options.method) : await landRemotely(dependencies, task, remote, base, tip, options.method);
+  const sha =
+    remote === null
+      ? await landLocally(git, task, base, tip, options.method)
+      : await landRemotely(dependencies, task, remote, base, tip, options.method);
   await git.text(repo, ['update-ref', mergedRef(branch), tip]);
   if (options.deleteBranch) await deleteBranch(dependencies, task);
   return { sha };
 }
 
-async function landRemotely(dependencies: BaseDependencies, task: Task, remote: string, base: string, tip: string, method: MergeMethod): Promise<string> {
+async function landRemotely(
+  dependencies: BaseDependencies,
+  task: Task,
+  remote: string,
+  base: string,
+  tip: string,
+  method: MergeMethod,
+): Promise<string> {
   const { git, credentials, ...retrying } = dependencies;
   const { repo } = task;
   const settings = await readSettings(git, repo);
@@ -67,7 +86,10 @@ async function landRemotely(dependencies: BaseDependencies, task: Task, remote: 
     const refusal = /^!\t[^\t]*\t(.+)$/m.exec(pushed.result.stdout)?.[1];
     if (!again && refusal && /^\[rejected\]|cannot lock ref|failed to update ref/.test(refusal)) continue;
     const detail = [refusal, detailOf(pushed.result.stderr.replace(/^remote: ?/gm, ''))].filter(Boolean).join('\n');
-    throw cannot(`${base} could not be pushed to ${remote}: ${detail}`, refusal ? 'The remote may protect this branch: open a pull request instead.' : '');
+    throw cannot(
+      `${base} could not be pushed to ${remote}: ${detail}`,
+      refusal ? 'The remote may protect this branch: open a pull request instead.' : '',
+    );
   }
 }
 
@@ -80,8 +102,12 @@ async function landLocally(git: Git, task: Task, base: string, tip: string, meth
   const checkout = (await listWorktrees(git, repo)).find((entry) => entry.branch === ref)?.path;
   const byHand = `git -C ${quote(checkout ?? repo)} ${method === 'squash' ? `merge --squash ${branch}` : `merge ${branch}`}`;
   if (checkout) {
-    const status = await git.text(checkout, ['status', '--porcelain', '--untracked-files=no']);
-    if (status) throw cannot(`${base} is checked out in ${checkout} with uncommitted changes`, `Commit or stash them and try again, or merge by hand: ${byHand}`);
+    const status = await git.text(checkout, ['status', '--porcelain', '--untracked-files=no'], { env: HANDS_OFF });
+    if (status)
+      throw cannot(
+        `${base} is checked out in ${checkout} with uncommitted changes`,
+        `Commit or stash them and try again, or merge by hand: ${byHand}`,
+      );
   }
   const straight = method !== 'squash' && (await isAncestor(git, repo, from, tip));
   const sha = straight ? tip : await combine(git, task, base, from, tip, method);
@@ -89,9 +115,15 @@ async function landLocally(git: Git, task: Task, base: string, tip: string, meth
     await git.text(repo, ['update-ref', '-m', `ampa: merged ${branch}`, ref, sha, from]);
     return sha;
   }
-  const merged = await git.run(checkout, ['merge', '--ff-only', '--quiet', sha], { config: [...QUIET, 'merge.autoStash=false'] });
+  const merged = await git.run(checkout, ['merge', '--ff-only', '--quiet', sha], {
+    config: [...QUIET, 'merge.autoStash=false'],
+  });
   // git leaves the checkout alone when an untracked file is in the way.
-  if (merged.code !== 0) throw cannot(`${base} in ${checkout} could not be moved forward: ${detailOf(merged.stderr, 6)}`, `By hand: ${byHand}`);
+  if (merged.code !== 0)
+    throw cannot(
+      `${base} in ${checkout} could not be moved forward: ${detailOf(merged.stderr, 6)}`,
+      `By hand: ${byHand}`,
+    );
   return sha;
 }
 
@@ -99,14 +131,24 @@ async function landLocally(git: Git, task: Task, base: string, tip: string, meth
  * Makes the commit that the base is to become, in a worktree that is gone afterwards. It is `from`
  * itself if the base has all the changes already, as after a merge whose end was not recorded.
  */
-async function combine(git: Git, task: Task, base: string, from: string, tip: string, method: MergeMethod): Promise<string> {
+async function combine(
+  git: Git,
+  task: Task,
+  base: string,
+  from: string,
+  tip: string,
+  method: MergeMethod,
+): Promise<string> {
   const { repo, branch, title } = task;
   const beside = task.worktree ? dirname(task.worktree) : tmpdir();
   await mkdir(beside, { recursive: true });
   const folder = await mkdtemp(join(beside, 'ampa-merge-'));
   const place = join(folder, 'worktree');
   try {
-    await git.text(repo, ['worktree', 'add', '--quiet', '--detach', '--', place, method === 'rebase' ? tip : from], { config: QUIET, timeoutMs: 60 * 60_000 });
+    await git.text(repo, ['worktree', 'add', '--quiet', '--detach', '--', place, method === 'rebase' ? tip : from], {
+      config: QUIET,
+      timeoutMs: 60 * 60_000,
+    });
     const steps =
       method === 'rebase'
         ? [['rebase', '--quiet', from]]
@@ -120,7 +162,11 @@ async function combine(git: Git, task: Task, base: string, from: string, tip: st
       const ended = await git.run(place, step, { config: QUIET });
       if (ended.code === 0) continue;
       const files = await conflictedFiles(git, place);
-      if (files.length > 0) throw cannot(`${branch} conflicts with ${base} in ${files.join(', ')}`, 'Continue the task and ask the agent to merge the base, or resolve it in the worktree.');
+      if (files.length > 0)
+        throw cannot(
+          `${branch} conflicts with ${base} in ${files.join(', ')}`,
+          'Continue the task and ask the agent to merge the base, or resolve it in the worktree.',
+        );
       if (/nothing to commit/i.test(ended.stdout)) return from;
       throw cannot(`${branch} could not be merged into ${base}: ${detailOf(ended.stderr || ended.stdout, 6)}`);
     }
@@ -139,18 +185,32 @@ async function squashMessage(git: Git, { repo, title }: Task, from: string, tip:
 }
 
 /** Here and at the remote; the task's worktree keeps its files and lets go of the branch. */
-async function deleteBranch({ git, credentials, ...retrying }: BaseDependencies, { repo, branch, remote, worktree }: Task): Promise<void> {
+async function deleteBranch(
+  { git, credentials, ...retrying }: BaseDependencies,
+  { repo, branch, remote, worktree }: Task,
+): Promise<void> {
   const ref = `refs/heads/${branch}`;
   const checkout = (await listWorktrees(git, repo)).find((entry) => entry.branch === ref)?.path;
-  if (checkout && checkout !== worktree) throw cannot(`merged, but ${branch} is not deleted: it is checked out in ${checkout}`);
-  if (checkout && (await exists(checkout))) await git.text(checkout, ['checkout', '--quiet', '--detach'], { config: QUIET });
+  if (checkout && checkout !== worktree)
+    throw cannot(`merged, but ${branch} is not deleted: it is checked out in ${checkout}`);
+  if (checkout && (await exists(checkout)))
+    await git.text(checkout, ['checkout', '--quiet', '--detach'], { config: QUIET });
   await git.text(repo, ['branch', '-D', '--quiet', '--', branch]);
   if (remote === null) return;
   const settings = await readSettings(git, repo);
   const peer = await peerOf(remote, settings, credentials);
-  const deleted = await runNetwork(git, repo, ['push', '--porcelain', '--no-verify', peer.target, `:${ref}`], peer.options, retrying);
+  const deleted = await runNetwork(
+    git,
+    repo,
+    ['push', '--porcelain', '--no-verify', peer.target, `:${ref}`],
+    peer.options,
+    retrying,
+  );
   if (deleted.ok || /remote ref does not exist|unable to delete/i.test(deleted.result.stderr)) return;
-  throw cannot(`merged, but ${branch} could not be deleted at ${remote}: ${detailOf(deleted.result.stderr)}`, `By hand: git push ${remote} --delete ${branch}`);
+  throw cannot(
+    `merged, but ${branch} could not be deleted at ${remote}: ${detailOf(deleted.result.stderr)}`,
+    `By hand: git push ${remote} --delete ${branch}`,
+  );
 }
 
 const quote = (path: string): string => (/^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`);

@@ -4,7 +4,8 @@ import { baseRef, fetchBranch, readRefs } from './base.ts';
 import type { BaseDependencies } from './base.ts';
 import { detailOf } from './classify.ts';
 import { gitFailed } from './git.ts';
-import { conflictedFiles, isAncestor } from './head.ts';
+import { clearStaleLocks, conflictedFiles, isAncestor } from './head.ts';
+import { gitDirOf, operationOf } from './layout.ts';
 
 export type Merged = { kind: 'unchanged' | 'merged' } | { kind: 'conflict'; files: string[] };
 
@@ -16,9 +17,18 @@ export async function mergeBase(dependencies: BaseDependencies, task: Task, sign
   const { git } = dependencies;
   const { repo, base, remote, worktree } = task;
   if (base === null || !worktree) return { kind: 'unchanged' };
+  const gitDir = await gitDirOf(worktree);
+  if (gitDir && (await operationOf(gitDir)) === 'merge') {
+    // Begun by an earlier carrier: the conflict is as it was, and a merge without one is made anew.
+    await clearStaleLocks(gitDir, worktree, task.branch);
+    const files = await conflictedFiles(git, worktree);
+    if (files.length > 0) return { kind: 'conflict', files };
+    await git.text(worktree, ['merge', '--abort'], { config: ['core.hooksPath=/dev/null'] });
+  }
   const local = `refs/heads/${base}`;
   const ref = remote === null ? local : baseRef(remote, base);
-  if (remote !== null) await fetchBranch({ ...dependencies, retryMs: 0 }, { repo, remote, branch: base, into: ref, signal });
+  if (remote !== null)
+    await fetchBranch({ ...dependencies, retryMs: 0 }, { repo, remote, branch: base, into: ref, signal });
   const tip = (await readRefs(git, repo, [ref], signal)).get(ref);
   if (!tip || (await isAncestor(git, worktree, tip, 'HEAD', signal))) return { kind: 'unchanged' };
 
@@ -27,16 +37,22 @@ export async function mergeBase(dependencies: BaseDependencies, task: Task, sign
   if (status !== '') return { kind: 'unchanged' };
 
   const message = `Merge ${base} into ${task.branch}`;
-  const merged = await git.run(worktree, ['merge', '--quiet', '--no-ff', '--no-edit', '--no-verify', '-m', message, tip], {
-    signal,
-    config: ['core.hooksPath=/dev/null', 'merge.autoStash=false'],
-  });
+  const merged = await git.run(
+    worktree,
+    ['merge', '--quiet', '--no-ff', '--no-edit', '--no-verify', '-m', message, tip],
+    {
+      signal,
+      config: ['core.hooksPath=/dev/null', 'merge.autoStash=false'],
+    },
+  );
   if (merged.code === 0) return { kind: 'merged' };
   const files = await conflictedFiles(git, worktree);
   if (files.length > 0) return { kind: 'conflict', files };
   // Nothing was begun: files in the way, unrelated histories of a shallow clone. The branch is as good as before.
-  if (/would be overwritten|unrelated histories|not possible because you have/i.test(merged.stderr)) return { kind: 'unchanged' };
+  if (/would be overwritten|unrelated histories|not possible because you have/i.test(merged.stderr))
+    return { kind: 'unchanged' };
   const aborted = await git.run(worktree, ['merge', '--abort']);
-  if (aborted.code !== 0 && !/no merge to abort|MERGE_HEAD missing/i.test(aborted.stderr)) throw gitFailed({ ...aborted, stderr: detailOf(aborted.stderr) });
+  if (aborted.code !== 0 && !/no merge to abort|MERGE_HEAD missing/i.test(aborted.stderr))
+    throw gitFailed({ ...aborted, stderr: detailOf(aborted.stderr) });
   throw gitFailed(merged);
 }

@@ -1,5 +1,4 @@
 /** git over the network: from the main checkout, with the user's ssh, or with a credential and then without any of the repository's code. */
-import { setTimeout as wallSleep } from 'node:timers/promises';
 import type { Clock } from '../../tasks/ports.ts';
 import { networkFailure } from './classify.ts';
 import type { NetworkFailure } from './classify.ts';
@@ -35,7 +34,12 @@ const STALL = ['http.lowSpeedLimit=1', 'http.lowSpeedTime=60'];
  * With a credential nothing the repository configures may run: hooks, fsmonitor, other helpers, and
  * no rewritten address may carry it elsewhere.
  */
-export async function peerOf(remote: string, settings: Settings, lookup?: CredentialLookup, signal?: AbortSignal): Promise<Peer> {
+export async function peerOf(
+  remote: string,
+  settings: Settings,
+  lookup?: CredentialLookup,
+  signal?: AbortSignal,
+): Promise<Peer> {
   const url = settings.remotes.get(remote);
   const credential = lookup && url ? await lookup(url, signal) : null;
   if (credential) {
@@ -87,13 +91,3 @@ export async function runNetwork(
     options.signal?.throwIfAborted();
   }
 }
-
-/** The clock of the wall, for callers that have no other. */
-export const wallClock: Clock = {
-  now: () => Date.now(),
-  sleep: (ms, signal) => wallSleep(ms, undefined, { signal }).catch(() => {}),
-  after: (ms, fn) => {
-    const timer = setTimeout(fn, ms);
-    return () => clearTimeout(timer);
-  },
-};

@@ -12,7 +12,10 @@ export interface OwnedResult {
 const KEPT = 256 * 1024;
 
 /** Runs to the end; rejects with the signal's reason when aborted. */
-export async function runOwned(processes: TaskProcesses, spec: Omit<ProcessSpec, 'onOutput' | 'kind'>): Promise<OwnedResult> {
+export async function runOwned(
+  processes: TaskProcesses,
+  spec: Omit<ProcessSpec, 'onOutput' | 'kind'>,
+): Promise<OwnedResult> {
   const kept = keepEnds(KEPT);
   const ended = await processes.run({ ...spec, kind: 'git', onOutput: (chunk) => kept.push(Buffer.from(chunk)) });
   spec.signal?.throwIfAborted();

@@ -1,5 +1,4 @@
 /** Pushes a task's branch: never forced, at most once per commit. */
-import { readIfThere } from './layout.ts';
 import type { PushOutcome, TaskProcesses } from '../../tasks/ports.ts';
 import type { Task } from '../../tasks/task.ts';
 import { fetchBranch, readRefs, remoteRef } from './base.ts';
@@ -7,13 +6,14 @@ import type { BaseDependencies } from './base.ts';
 import { detailOf } from './classify.ts';
 import { hookEnvironment } from './environment.ts';
 import type { Git, GitResult } from './git.ts';
-import { conflictedFiles, isAncestor } from './head.ts';
+import { clearStaleLocks, conflictedFiles, isAncestor } from './head.ts';
 import { findHook } from './hooks.ts';
+import { gitDirOf, operationOf, readIfThere } from './layout.ts';
 import { peerOf, runNetwork } from './network.ts';
 import { runOwned } from './owned.ts';
 import { readSettings } from './settings.ts';
 import type { Settings } from './settings.ts';
-import { hasProgram, usesLfs } from './worktree.ts';
+import { hasLfs, usesLfs } from './worktree.ts';
 
 export interface PushDependencies extends BaseDependencies {
   /** Where programs are looked up. */
@@ -23,16 +23,32 @@ export interface PushDependencies extends BaseDependencies {
 }
 
 const HOOK_TIMEOUT_MS = 30 * 60_000;
-const REBASE = ['core.hooksPath=/dev/null', 'rebase.autoStash=false', 'rebase.autoSquash=false', 'rebase.updateRefs=false'];
+const REBASE = [
+  'core.hooksPath=/dev/null',
+  'rebase.autoStash=false',
+  'rebase.autoSquash=false',
+  'rebase.updateRefs=false',
+];
 
 /** Implements `TaskGit.push`. */
-export async function push(dependencies: PushDependencies, task: Task, processes: TaskProcesses, signal: AbortSignal): Promise<PushOutcome> {
+export async function push(
+  dependencies: PushDependencies,
+  task: Task,
+  processes: TaskProcesses,
+  signal: AbortSignal,
+): Promise<PushOutcome> {
   const { git } = dependencies;
   const { worktree, remote, repo } = task;
   if (!worktree) return { kind: 'rejected', detail: 'the task has no worktree' };
-  const [head, settings] = await Promise.all([git.text(worktree, ['rev-parse', 'HEAD'], { signal }), readSettings(git, repo, signal)]);
+  const branchRef = `refs/heads/${task.branch}`;
+  const [head, settings] = await Promise.all([
+    git.text(worktree, ['rev-parse', '--verify', branchRef], { signal }),
+    readSettings(git, repo, signal),
+    undoRebase(git, task),
+  ]);
   if (remote === null || task.pushed_sha === head) return { kind: 'up_to_date', sha: head };
-  if (!settings.remotes.has(remote)) return { kind: 'unreachable', detail: `the repository has no remote called ${remote} any more` };
+  if (!settings.remotes.has(remote))
+    return { kind: 'unreachable', detail: `the repository has no remote called ${remote} any more` };
 
   const notes: string[] = [];
   let sha = head;
@@ -40,16 +56,24 @@ export async function push(dependencies: PushDependencies, task: Task, processes
     const continued = await continuePushed(git, task, head, settings, signal);
     if (continued.kind === 'failed') return { kind: 'rejected', detail: continued.detail };
     sha = continued.sha;
-    notes.push('the agent had rewritten commits that were already pushed: its files were committed on top of the pushed ones instead');
+    notes.push(
+      'the agent had rewritten commits that were already pushed: its files were committed on top of the pushed ones instead',
+    );
     if (sha === task.pushed_sha) return { kind: 'up_to_date', sha };
   }
 
   for (let rebased = false; ; rebased = true) {
-    const refused = (await pushLfs(dependencies, task, settings, signal)) ?? (await prePush(dependencies, task, sha, settings, processes, signal));
+    const refused =
+      (await pushLfs(dependencies, task, settings, signal)) ??
+      (await prePush(dependencies, task, sha, settings, processes, signal));
     if (refused) return refused;
     const answer = await pushCommit(dependencies, task, sha, settings, signal);
     if (answer.kind !== 'moved') return answer.kind === 'pushed' ? { ...answer, notes } : answer;
-    if (rebased) return { kind: 'rejected', detail: `${remote} has commits on ${task.branch} that came in between twice: ${answer.detail}` };
+    if (rebased)
+      return {
+        kind: 'rejected',
+        detail: `${remote} has commits on ${task.branch} that came in between twice: ${answer.detail}`,
+      };
     const onto = await rebaseOntoRemote(dependencies, task, settings, signal);
     if (onto.kind !== 'rebased') return onto;
     sha = onto.sha;
@@ -57,20 +81,49 @@ export async function push(dependencies: PushDependencies, task: Task, processes
   }
 }
 
-type Answer = Exclude<PushOutcome, { kind: 'pushed' }> | { kind: 'pushed'; sha: string } | { kind: 'moved'; detail: string };
+/**
+ * The branch was verified before its commit, so a rebase that is under way now is our own, cut short
+ * with an earlier carrier. The branch still has all of the task's commits; the rebase begins anew.
+ */
+async function undoRebase(git: Git, { worktree, branch }: Task): Promise<void> {
+  const gitDir = await gitDirOf(worktree!);
+  if (!gitDir || (await operationOf(gitDir)) !== 'rebase') return;
+  await clearStaleLocks(gitDir, worktree!, branch);
+  await git.text(worktree!, ['rebase', '--abort'], { config: REBASE });
+}
+
+type Answer =
+  | Exclude<PushOutcome, { kind: 'pushed' }>
+  | { kind: 'pushed'; sha: string }
+  | { kind: 'moved'; detail: string };
 
 /** One `git push` of one commit. Hooks have run before and stay out of it: it may carry a credential. */
-async function pushCommit(dependencies: PushDependencies, task: Task, sha: string, settings: Settings, signal: AbortSignal): Promise<Answer> {
+async function pushCommit(
+  dependencies: PushDependencies,
+  task: Task,
+  sha: string,
+  settings: Settings,
+  signal: AbortSignal,
+): Promise<Answer> {
   const { git, credentials, ...retrying } = dependencies;
   const peer = await peerOf(task.remote!, settings, credentials, signal);
-  const args = ['push', '--porcelain', '--no-verify', '--no-follow-tags', peer.target, `${sha}:refs/heads/${task.branch}`];
+  const args = [
+    'push',
+    '--porcelain',
+    '--no-verify',
+    '--no-follow-tags',
+    peer.target,
+    `${sha}:refs/heads/${task.branch}`,
+  ];
   const outcome = await runNetwork(git, task.repo, args, { ...peer.options, signal }, retrying);
   const { result } = outcome;
   if (outcome.ok) return /^=\t/m.test(result.stdout) ? { kind: 'up_to_date', sha } : { kind: 'pushed', sha };
   const refusal = /^!\t[^\t]*\t(.+)$/m.exec(result.stdout)?.[1];
   if (refusal) {
     const detail = [refusal, remoteLines(result)].filter(Boolean).join('\n');
-    const moved = refusal.startsWith('[rejected]') || /cannot lock ref|failed to update ref|reference already exists/i.test(refusal);
+    const moved =
+      refusal.startsWith('[rejected]') ||
+      /cannot lock ref|failed to update ref|reference already exists/i.test(refusal);
     return { kind: moved ? 'moved' : 'rejected', detail };
   }
   const detail = detailOf(result.stderr) || `git push ended with exit code ${result.code}`;
@@ -96,28 +149,48 @@ async function continuePushed(
   signal: AbortSignal,
 ): Promise<{ kind: 'ok'; sha: string } | { kind: 'failed'; detail: string }> {
   const { worktree, pushed_sha: pushed, branch } = task;
-  const trees = (await git.text(worktree!, ['rev-parse', `${head}^{tree}`, `${pushed}^{tree}`], { signal })).split('\n');
+  const trees = (await git.text(worktree!, ['rev-parse', `${head}^{tree}`, `${pushed}^{tree}`], { signal })).split(
+    '\n',
+  );
   let sha = pushed!;
   if (trees[0] !== trees[1]) {
     const sign = settings.signs ? ['-S'] : [];
-    const made = await git.run(worktree!, ['commit-tree', ...sign, trees[0]!, '-p', pushed!, '-m', task.title], { signal, timeoutMs: 60_000 });
-    if (made.code !== 0) return { kind: 'failed', detail: `the agent rewrote pushed commits, and its work could not be committed on top of them: ${detailOf(made.stderr)}` };
+    const made = await git.run(worktree!, ['commit-tree', ...sign, trees[0]!, '-p', pushed!, '-F', '-'], {
+      signal,
+      stdin: `${task.title}\n`,
+      timeoutMs: 60_000,
+    });
+    if (made.code !== 0)
+      return {
+        kind: 'failed',
+        detail: `the agent rewrote pushed commits, and its work could not be committed on top of them: ${detailOf(made.stderr)}`,
+      };
     sha = made.stdout.trim();
   }
-  await git.text(worktree!, ['update-ref', '-m', 'ampa: on top of what was pushed', `refs/heads/${branch}`, sha, head], { signal });
+  await git.text(
+    worktree!,
+    ['update-ref', '-m', 'ampa: on top of what was pushed', `refs/heads/${branch}`, sha, head],
+    { signal },
+  );
   return { kind: 'ok', sha };
 }
 
 type Rebased = { kind: 'rebased'; sha: string } | Extract<PushOutcome, { kind: 'rejected' | 'auth' | 'unreachable' }>;
 
-async function rebaseOntoRemote(dependencies: PushDependencies, task: Task, settings: Settings, signal: AbortSignal): Promise<Rebased> {
+async function rebaseOntoRemote(
+  dependencies: PushDependencies,
+  task: Task,
+  settings: Settings,
+  signal: AbortSignal,
+): Promise<Rebased> {
   const { git } = dependencies;
   const { repo, branch, remote } = task;
   const worktree = task.worktree!;
   const into = remoteRef(remote!, branch);
   const fetched = await fetchBranch(dependencies, { repo, remote: remote!, branch, into, signal, settings });
   if (fetched.kind === 'failed') return { kind: fetched.why, detail: fetched.detail };
-  if (fetched.kind === 'absent') return { kind: 'rejected', detail: `${remote} refuses ${branch}, but has no such branch` };
+  if (fetched.kind === 'absent')
+    return { kind: 'rejected', detail: `${remote} refuses ${branch}, but has no such branch` };
   const theirs = (await readRefs(git, repo, [into], signal)).get(into);
   if (!theirs) return { kind: 'rejected', detail: `${branch} was fetched from ${remote}, but is not there` };
   // Merges of the base stay merges: flattened, the base's own commits would be copied.
@@ -125,8 +198,14 @@ async function rebaseOntoRemote(dependencies: PushDependencies, task: Task, sett
   if (rebased.code === 0) return { kind: 'rebased', sha: await git.text(worktree, ['rev-parse', 'HEAD'], { signal }) };
   const files = await conflictedFiles(git, worktree);
   const aborted = await git.run(worktree, ['rebase', '--abort'], { config: REBASE });
-  const left = aborted.code === 0 || /no rebase in progress/i.test(aborted.stderr) ? '' : ' (a rebase is still under way in the worktree)';
-  const why = files.length > 0 ? `ours conflict with them in ${files.join(', ')}` : `ours could not be rebased onto them: ${detailOf(rebased.stderr || rebased.stdout, 6)}`;
+  const left =
+    aborted.code === 0 || /no rebase in progress/i.test(aborted.stderr)
+      ? ''
+      : ' (a rebase is still under way in the worktree)';
+  const why =
+    files.length > 0
+      ? `ours conflict with them in ${files.join(', ')}`
+      : `ours could not be rebased onto them: ${detailOf(rebased.stderr || rebased.stdout, 6)}`;
   return { kind: 'rejected', detail: `${remote} has other commits on ${branch}, and ${why}${left}` };
 }
 
@@ -152,19 +231,32 @@ async function prePush(
     timeoutMs: HOOK_TIMEOUT_MS,
   });
   if (ended.code === 0) return null;
-  const late = ended.timedOut ? `\nThe pre-push hook did not end within ${HOOK_TIMEOUT_MS / 60_000} minutes and was stopped.` : '';
+  const late = ended.timedOut
+    ? `\nThe pre-push hook did not end within ${HOOK_TIMEOUT_MS / 60_000} minutes and was stopped.`
+    : '';
   return { kind: 'hook_failed', output: `${ended.output}${late}` };
 }
 
 /** Uploads LFS objects where the repository has them and git-lfs's own hook does not do it. */
-async function pushLfs(dependencies: PushDependencies, task: Task, settings: Settings, signal: AbortSignal): Promise<PushOutcome | null> {
+async function pushLfs(
+  dependencies: PushDependencies,
+  task: Task,
+  settings: Settings,
+  signal: AbortSignal,
+): Promise<PushOutcome | null> {
   const { git, credentials, path, home, ...retrying } = dependencies;
   const worktree = task.worktree!;
-  if (!(await usesLfs(worktree)) || !(await hasProgram('git-lfs', path))) return null;
+  if (!(await usesLfs(worktree)) || !(await hasLfs(path))) return null;
   const hook = await findHook('pre-push', settings.hooksPath, worktree, home);
   if (hook && /git[ -]lfs/.test((await readIfThere(hook)) ?? '')) return null;
   const peer = await peerOf(task.remote!, settings, credentials, signal);
-  const outcome = await runNetwork(git, task.repo, ['lfs', 'push', peer.target, task.branch], { ...peer.options, signal }, retrying);
+  const outcome = await runNetwork(
+    git,
+    task.repo,
+    ['lfs', 'push', peer.target, task.branch],
+    { ...peer.options, signal },
+    retrying,
+  );
   if (outcome.ok) return null;
   const detail = `the LFS objects could not be pushed: ${detailOf(outcome.result.stderr || outcome.result.stdout)}`;
   if (outcome.failure === 'auth') return { kind: 'auth', detail };

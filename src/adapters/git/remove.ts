@@ -26,25 +26,39 @@ export async function worktreeState(git: Git, searchPath: string, task: Placed):
   }
   const elsewhere = remote === null ? ['--branches'] : ['--remotes', '--glob=refs/ampa/*', ...(pushed ? [pushed] : [])];
   const [status, count] = await Promise.all([
-    git.run(worktree, ['status', '--porcelain', '-z', '--untracked-files=normal', '--no-renames'], { config: await lfsSettings(worktree, searchPath) }),
+    git.run(worktree, ['status', '--porcelain', '-z', '--untracked-files=normal', '--no-renames'], {
+      config: await lfsSettings(worktree, searchPath),
+    }),
     git.run(worktree, ['rev-list', '--count', 'HEAD', '--not', ...elsewhere]),
   ]);
   if (status.code !== 0) throw gitFailed(status);
   if (count.code !== 0) throw gitFailed(count);
-  const files = status.stdout.split('\0').filter(Boolean).map((line) => line.slice(3));
+  const files = status.stdout
+    .split('\0')
+    .filter(Boolean)
+    .map((line) => line.slice(3));
   return { exists: true, uncommitted: files.filter((file) => !copied.includes(file)), unpushed: Number(count.stdout) };
 }
 
 export type Removal = { removed: true } | { removed: false; why: string };
 
 /** Removes the worktree, not the branch. Without `force` one that holds work found nowhere else stays. */
-export async function removeWorktree(git: Git, searchPath: string, task: Placed, { force }: { force: boolean }): Promise<Removal> {
+export async function removeWorktree(
+  git: Git,
+  searchPath: string,
+  task: Placed,
+  { force }: { force: boolean },
+): Promise<Removal> {
   const { repo, worktree, snapshot_sha: snapshot } = task;
   if (!worktree) return { removed: true };
   if (!force) {
     const { uncommitted, unpushed } = await worktreeState(git, searchPath, task);
     if (uncommitted.length > 0) return { removed: false, why: `it has uncommitted changes: ${some(uncommitted)}` };
-    if (unpushed > 0) return { removed: false, why: `it has ${unpushed === 1 ? '1 commit that is' : `${unpushed} commits that are`} not pushed` };
+    if (unpushed > 0)
+      return {
+        removed: false,
+        why: `it has ${unpushed === 1 ? '1 commit that is' : `${unpushed} commits that are`} not pushed`,
+      };
   }
   await removeWorktreeAt(git, repo, worktree);
   if (snapshot) await git.text(repo, ['update-ref', '-d', snapshotRef(snapshot)]);

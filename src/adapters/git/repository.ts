@@ -57,7 +57,11 @@ export function createRepository({ path, ...base }: RepositoryDependencies): Rep
     identity: async (root) => {
       const found = await identity(git, root);
       if (found !== null) return found;
-      throw new AmpaError('git', 'git does not know who you are', 'Run `git config --global user.name "Your Name"` and `git config --global user.email you@example.com`.');
+      throw new AmpaError(
+        'git',
+        'git does not know who you are',
+        'Run `git config --global user.name "Your Name"` and `git config --global user.email you@example.com`.',
+      );
     },
     cloneBare: async (url, folder) => {
       const dir = join(folder, cloneName(url));
@@ -76,6 +80,12 @@ export function createRepository({ path, ...base }: RepositoryDependencies): Rep
 
 /** A folder name that people recognize and that no two addresses share. */
 function cloneName(url: string): string {
-  const name = basename(url.replace(/[/\\]+$/, '').replace(/\.git$/, '').replace(/^.*:/, '')).replace(/[^\w.-]+/g, '-') || 'repository';
+  const name =
+    basename(
+      url
+        .replace(/[/\\]+$/, '')
+        .replace(/\.git$/, '')
+        .replace(/^.*:/, ''),
+    ).replace(/[^\w.-]+/g, '-') || 'repository';
   return `${name}-${createHash('sha256').update(url).digest('hex').slice(0, 8)}.git`;
 }

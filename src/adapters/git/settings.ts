@@ -14,8 +14,7 @@ export interface Settings {
   upstreams: Map<string, string>;
 }
 
-const WANTED =
-  '^(core\\.(hookspath|sshcommand)|commit\\.gpgsign|remote\\..*\\.url|branch\\..*\\.remote)$';
+const WANTED = '^(core\\.(hookspath|sshcommand)|commit\\.gpgsign|remote\\..*\\.url|branch\\..*\\.remote)$';
 
 /** Reads them as git sees them from `dir` (includes and scopes resolved). */
 export async function readSettings(git: Git, dir: string, signal?: AbortSignal): Promise<Settings> {
@@ -27,7 +26,13 @@ export async function readSettings(git: Git, dir: string, signal?: AbortSignal):
 
 /** Parses `git config -z --get-regexp` output. Later values win, but of several addresses the first is fetched from. */
 export function parseSettings(output: string): Settings {
-  const settings: Settings = { hooksPath: null, sshCommand: null, signs: false, remotes: new Map(), upstreams: new Map() };
+  const settings: Settings = {
+    hooksPath: null,
+    sshCommand: null,
+    signs: false,
+    remotes: new Map(),
+    upstreams: new Map(),
+  };
   for (const entry of output.split('\0')) {
     if (!entry) continue;
     const split = entry.indexOf('\n');

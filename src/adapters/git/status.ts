@@ -32,7 +32,8 @@ export function parseStatus(output: string): Status {
     switch (words[0] ?? '') {
       case '#':
         if (words[1] === 'branch.oid') status.oid = words[2] === '(initial)' ? '' : (words[2] ?? '');
-        else if (words[1] === 'branch.head') status.branch = words[2] === '(detached)' ? null : words.slice(2).join(' ');
+        else if (words[1] === 'branch.head')
+          status.branch = words[2] === '(detached)' ? null : words.slice(2).join(' ');
         else if (words[1] === 'branch.upstream') status.upstream = words.slice(2).join(' ');
         break;
       case '1':
@@ -44,10 +45,22 @@ export function parseStatus(output: string): Status {
         index++;
         break;
       case 'u':
-        status.entries.push({ path: words.slice(10).join(' '), kind: 'unmerged', staged: true, added: false, gitlink: false });
+        status.entries.push({
+          path: words.slice(10).join(' '),
+          kind: 'unmerged',
+          staged: true,
+          added: false,
+          gitlink: false,
+        });
         break;
       case '?':
-        status.entries.push({ path: words.slice(1).join(' '), kind: 'untracked', staged: false, added: true, gitlink: false });
+        status.entries.push({
+          path: words.slice(1).join(' '),
+          kind: 'untracked',
+          staged: false,
+          added: true,
+          gitlink: false,
+        });
         break;
       default:
     }

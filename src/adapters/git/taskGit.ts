@@ -31,7 +31,8 @@ export function createTaskGit({ git, clock, env, retryMs = 60_000, credentials }
     ensureWorktree: (task, sha, parent, options) => ensureWorktree(dependencies, task, sha, parent, options),
     copyIgnored: (task, worktree, patterns) => copyIgnored(git, task.repo, worktree, patterns),
     verifyHead: (task) => verifyHead(git, task),
-    commitAll: (task, message, coAuthor, processes, signal) => commitAll(dependencies, task, message, coAuthor, processes, signal),
+    commitAll: (task, message, coAuthor, processes, signal) =>
+      commitAll(dependencies, task, message, coAuthor, processes, signal),
     push: (task, processes, signal) => push(dependencies, task, processes, signal),
     mergeBase: (task, signal) => mergeBase(dependencies, task, signal),
     head: (task) => git.text(worktreeOf(task), ['rev-parse', 'HEAD']),

@@ -1,9 +1,10 @@
 /** A task's worktree: made once, found again after a crash, never at the price of somebody's work. */
 import { constants } from 'node:fs';
 import { access, mkdir, readdir, realpath, rm, rmdir } from 'node:fs/promises';
-import { delimiter, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { AmpaError } from '../../errors.ts';
 import type { Task } from '../../tasks/task.ts';
+import { findOnPath } from '../process/find.ts';
 import { aheadBehind, commitOf } from './base.ts';
 import { detailOf } from './classify.ts';
 import { gitFailed } from './git.ts';
@@ -51,7 +52,11 @@ export async function ensureWorktree(
   const registered = (await listWorktrees(git, repo, signal)).find((entry) => entry.branch === `refs/heads/${branch}`);
   if (registered) {
     if (registered.path !== worktree && registered.lockReason !== REASON) {
-      throw new AmpaError('git', `the branch ${branch} is checked out in ${registered.path}`, 'Check out another branch there, then continue.');
+      throw new AmpaError(
+        'git',
+        `the branch ${branch} is checked out in ${registered.path}`,
+        'Check out another branch there, then continue.',
+      );
     }
     const there = await exists(registered.path);
     if (there && !(await isHalfMade(git, searchPath, registered.path, branch, signal))) {
@@ -70,13 +75,22 @@ export async function ensureWorktree(
 }
 
 /** Creates the branch, takes it up with the commits it has, or moves one that has none of its own to the new start. */
-async function branchArguments(git: Git, { repo, branch, attempts }: Task, sha: string, signal?: AbortSignal): Promise<[string[], string]> {
+async function branchArguments(
+  git: Git,
+  { repo, branch, attempts }: Task,
+  sha: string,
+  signal?: AbortSignal,
+): Promise<[string[], string]> {
   const tip = await commitOf(git, repo, `refs/heads/${branch}`, signal);
   if (tip === null) return [['-b', branch], sha];
   if (tip === sha || attempts > 0) return [[], branch];
   const { ahead } = await aheadBehind(git, repo, tip, sha, signal);
   if (ahead === 0) return [['-B', branch], sha];
-  throw new AmpaError('git', `there is a branch ${branch} already, with commits that are not this task's`, 'Start the task again: it gets another name.');
+  throw new AmpaError(
+    'git',
+    `there is a branch ${branch} already, with commits that are not this task's`,
+    'Start the task again: it gets another name.',
+  );
 }
 
 /** The first of the two parents that can be written to, made if need be, and the task's folder in it. */
@@ -100,11 +114,17 @@ async function freePlace(place: string): Promise<string> {
   }
 }
 
-const isCollision = ({ stderr }: GitResult): boolean => /already exists|already checked out|already used by worktree|is a missing but/i.test(stderr);
+const isCollision = ({ stderr }: GitResult): boolean =>
+  /already exists|already checked out|already used by worktree|is a missing but/i.test(stderr);
 
 const worktreeFailed = (result: GitResult): AmpaError => {
   const full = /No space left on device|Disk quota exceeded/i.test(result.stderr);
-  return new AmpaError(full ? 'external' : 'git', `the worktree could not be made: ${detailOf(result.stderr) || `exit code ${result.code}`}`);
+  const hint = /exists; cannot create/.test(result.stderr) ? 'Rename the branch that is in the way.' : '';
+  return new AmpaError(
+    full ? 'external' : 'git',
+    `the worktree could not be made: ${detailOf(result.stderr) || `exit code ${result.code}`}`,
+    hint,
+  );
 };
 
 interface Adding {
@@ -116,14 +136,19 @@ interface Adding {
 }
 
 /** Adds it, locked: neither `git worktree prune` nor a careless `remove` takes it away. */
-async function addWorktree(adding: Adding, place: string, branch: readonly string[], commit: string): Promise<GitResult> {
+async function addWorktree(
+  adding: Adding,
+  place: string,
+  branch: readonly string[],
+  commit: string,
+): Promise<GitResult> {
   const { git, searchPath, repo, signal, note } = adding;
   const track = branch.length > 0 ? ['--no-track'] : [];
   const args = ['worktree', 'add', '--quiet', ...track, '--lock', '--reason', REASON, ...branch, '--', place, commit];
   const options = { signal, timeoutMs: CHECKOUT_TIMEOUT_MS };
   let made = await git.run(repo, args, options);
   let withoutLfs = false;
-  if (made.code !== 0 && /filter|lfs/i.test(made.stderr) && !(await hasProgram('git-lfs', searchPath))) {
+  if (made.code !== 0 && /filter|lfs/i.test(made.stderr) && !(await hasLfs(searchPath))) {
     withoutLfs = true;
     await removeWorktreeAt(git, repo, place, signal);
     const again = branch[0] === '-b' ? args.map((arg) => (arg === '-b' ? '-B' : arg)) : args;
@@ -134,18 +159,28 @@ async function addWorktree(adding: Adding, place: string, branch: readonly strin
     note(`the post-checkout hook failed in the new worktree: ${detailOf(made.stderr) || `exit code ${made.code}`}`);
     made.code = 0;
   }
-  if (made.code === 0 && (withoutLfs || ((await usesLfs(place)) && !(await hasProgram('git-lfs', searchPath))))) {
-    note('this repository keeps files in git LFS, and git-lfs is not installed: in the worktree those files are pointers');
+  if (made.code === 0 && (withoutLfs || ((await usesLfs(place)) && !(await hasLfs(searchPath))))) {
+    note(
+      'this repository keeps files in git LFS, and git-lfs is not installed: in the worktree those files are pointers',
+    );
   }
   return made;
 }
 
 /** Submodules, where the repository has them. */
-async function finish(git: Git, place: string, { signal, note }: { signal?: AbortSignal; note: (text: string) => void }): Promise<string> {
+async function finish(
+  git: Git,
+  place: string,
+  { signal, note }: { signal?: AbortSignal; note: (text: string) => void },
+): Promise<string> {
   if (await exists(join(place, '.gitmodules'))) {
     // A remote of a submodule may be a path: `protocol.file.allow` of the user decides, as in a terminal.
-    const updated = await git.run(place, ['submodule', 'update', '--init', '--recursive', '--quiet'], { signal, timeoutMs: CHECKOUT_TIMEOUT_MS });
-    if (updated.code !== 0) note(`the submodules could not be checked out: ${detailOf(updated.stderr) || `exit code ${updated.code}`}`);
+    const updated = await git.run(place, ['submodule', 'update', '--init', '--recursive', '--quiet'], {
+      signal,
+      timeoutMs: CHECKOUT_TIMEOUT_MS,
+    });
+    if (updated.code !== 0)
+      note(`the submodules could not be checked out: ${detailOf(updated.stderr) || `exit code ${updated.code}`}`);
   }
   return place;
 }
@@ -166,30 +201,52 @@ export async function listWorktrees(git: Git, repo: string, signal?: AbortSignal
     .filter((block) => block.trim())
     .map((block) => {
       const field = (name: string): string | null => new RegExp(`^${name} (.+)$`, 'm').exec(block)?.[1] ?? null;
-      return { path: field('worktree') ?? '', branch: field('branch'), bare: /^bare$/m.test(block), lockReason: field('locked') };
+      return {
+        path: field('worktree') ?? '',
+        branch: field('branch'),
+        bare: /^bare$/m.test(block),
+        lockReason: field('locked'),
+      };
     });
 }
 
 /** The checkout came to its end: the index is written last. */
 async function isWhole(place: string): Promise<boolean> {
   const gitDir = await gitDirOf(place);
-  return gitDir !== null && gitDir !== place && (await exists(join(gitDir, 'index'))) && !(await exists(join(gitDir, 'index.lock')));
+  return (
+    gitDir !== null &&
+    gitDir !== place &&
+    (await exists(join(gitDir, 'index'))) &&
+    !(await exists(join(gitDir, 'index.lock')))
+  );
 }
 
 /** Half-made, or untouched so far: remaking it loses nothing. */
-async function isHalfMade(git: Git, searchPath: string, place: string, branch: string, signal?: AbortSignal): Promise<boolean> {
+async function isHalfMade(
+  git: Git,
+  searchPath: string,
+  place: string,
+  branch: string,
+  signal?: AbortSignal,
+): Promise<boolean> {
   if (!(await isWhole(place))) return true;
   const gitDir = (await gitDirOf(place))!;
   const head = await readHead(gitDir);
   if (head && !('ref' in head && head.ref === `refs/heads/${branch}`)) return false;
-  const status = await git.run(place, ['status', '--porcelain', '-z'], { signal, config: await lfsSettings(place, searchPath) });
+  const status = await git.run(place, ['status', '--porcelain', '-z'], {
+    signal,
+    config: await lfsSettings(place, searchPath),
+  });
   if (status.code !== 0) throw gitFailed(status);
   return status.stdout === '';
 }
 
 /** Takes a worktree away whatever state it is in: unlocked, removed, and its record with it. The branch stays. */
 export async function removeWorktreeAt(git: Git, repo: string, place: string, signal?: AbortSignal): Promise<void> {
-  const removed = await git.run(repo, ['worktree', 'remove', '--force', '--force', '--', place], { signal, timeoutMs: CHECKOUT_TIMEOUT_MS });
+  const removed = await git.run(repo, ['worktree', 'remove', '--force', '--force', '--', place], {
+    signal,
+    timeoutMs: CHECKOUT_TIMEOUT_MS,
+  });
   if (removed.code !== 0) {
     // Not (or no longer) a worktree in git's eyes: the folder goes if it is one of this repository's.
     if (await belongsTo(repo, place)) await rm(place, { recursive: true, force: true });
@@ -211,25 +268,12 @@ async function belongsTo(repo: string, place: string): Promise<boolean> {
 
 /** The settings a call needs where the repository keeps files in LFS and git-lfs is missing; else none. */
 export const lfsSettings = async (place: string, searchPath: string): Promise<readonly string[]> =>
-  (await usesLfs(place)) && !(await hasProgram('git-lfs', searchPath)) ? LFS_OFF : [];
+  (await usesLfs(place)) && !(await hasLfs(searchPath)) ? LFS_OFF : [];
 
 export async function usesLfs(place: string): Promise<boolean> {
   return /\bfilter=lfs\b/.test((await readIfThere(join(place, '.gitattributes'))) ?? '');
 }
 
-/** A program is found as a shell would, in absolute folders only: never in the workspace. */
-export async function hasProgram(name: string, searchPath: string): Promise<boolean> {
-  const suffixes = process.platform === 'win32' ? ['.exe', '.cmd', '.bat'] : [''];
-  for (const dir of searchPath.split(delimiter)) {
-    if (!dir.startsWith('/') && process.platform !== 'win32') continue;
-    for (const suffix of suffixes) {
-      try {
-        await access(join(dir, name + suffix), constants.X_OK);
-        return true;
-      } catch {
-        continue;
-      }
-    }
-  }
-  return false;
-}
+/** git-lfs is there to be run. */
+export const hasLfs = async (searchPath: string): Promise<boolean> =>
+  (await findOnPath('git-lfs', { PATH: searchPath })) !== null;

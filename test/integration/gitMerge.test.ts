@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Task } from '../../src/tasks/task.ts';
+import { gitWork } from '../support/gitWork.ts';
+import type { GitWork } from '../support/gitWork.ts';
+import { createSandbox } from '../support/repo.ts';
+import type { Sandbox } from '../support/repo.ts';
+import { treeState } from '../support/treeState.ts';
+
+type Prepared = Task & { worktree: string };
+const METHODS = ['merge', 'squash', 'rebase'] as const;
+
+describe('git: landing a branch on its base', () => {
+  let box: Sandbox;
+  let work: GitWork;
+  beforeEach(() => {
+    box = createSandbox('ampa git ü-');
+    work = gitWork(box);
+  });
+  afterEach(() => box.remove());
+
+  const land = (task: Task, method: (typeof METHODS)[number] = 'merge', deleteBranch = false) =>
+    work.repository.mergeToBase(task, { method, deleteBranch });
+  /** A task with two commits on its branch. */
+  const worked = async (overrides: Parameters<GitWork['prepare']>[0]): Promise<Prepared> => {
+    const task = await work.prepare(overrides);
+    box.commit(task.worktree, 'a.txt', 'one');
+    box.write(join(task.worktree, 'a.txt'), 'two');
+    const outcome = await work.tasks.commitAll(
+      task,
+      task.title,
+      'Claude <noreply@example.org>',
+      work.processes,
+      work.never,
+    );
+    assert.ok(outcome.kind === 'committed');
+    return task;
+  };
+  const noTraces = (repo: string, task: Task): void => {
+    assert.equal(box.git(repo, 'worktree', 'list', '--porcelain').match(/^worktree /gm)?.length, 2);
+    assert.deepEqual(readdirSync(join(task.worktree!, '..')), [task.branch.replace('amp/', '')]);
+  };
+
+  describe('with a remote', () => {
+    let repo: string;
+    let origin: string;
+    let task: Prepared;
+    beforeEach(async () => {
+      ({ repo, origin } = box.withOrigin('mein Pröjekt'));
+      task = await worked({ repo });
+    });
+    const moveOrigin = (file: string, content: string): string => {
+      const other = join(box.dir, `other-${Math.random().toString(36).slice(2)}`);
+      box.git(box.dir, 'clone', '-q', origin, other);
+      const sha = box.commit(other, file, content);
+      box.git(other, 'push', '-q');
+      return sha;
+    };
+
+    for (const method of METHODS) {
+      it(`${method}: on top of what the remote has now, and the checkout is not touched`, async () => {
+        box.write(join(repo, 'README.md'), 'dirty');
+        box.write(join(repo, 'untracked.txt'), 'untracked');
+        const theirs = moveOrigin('theirs.txt', 'theirs');
+        const before = treeState(repo);
+        const { sha } = await land(task, method);
+        assert.deepEqual(treeState(repo), before);
+        assert.equal(box.git(origin, 'rev-parse', 'main'), sha);
+        assert.equal(box.git(origin, 'show', 'main:a.txt'), 'two');
+        assert.equal(box.git(origin, 'merge-base', theirs, 'main'), theirs);
+        const count = Number(box.git(origin, 'rev-list', '--count', `${theirs}..main`));
+        assert.equal(count, { merge: 3, squash: 1, rebase: 2 }[method]);
+        if (method === 'squash') {
+          assert.equal(
+            box.git(origin, 'show', '-s', '--format=%s|%(trailers:key=Co-authored-by,valueonly)', 'main').trim(),
+            'Add a greeting|Claude <noreply@example.org>',
+          );
+        }
+        noTraces(repo, task);
+        assert.deepEqual(await land(task, method), { sha }, 'a second time finds it landed');
+        assert.equal((await work.repository.worktreeState(task)).unpushed, 0, 'merged work is not unpushed');
+      });
+    }
+
+    it('a base that moves in between is merged with once more', async () => {
+      let races = 0;
+      box.write(join(origin, 'hooks', 'update'), '#!/bin/sh\n', 0o755);
+      const racing = gitWork(box);
+      const run = racing.git.run;
+      racing.git.run = async (cwd, args, options) => {
+        if (args[0] === 'push' && races++ === 0) moveOrigin('race.txt', 'race');
+        return run(cwd, args, options);
+      };
+      const { sha } = await racing.repository.mergeToBase(task, { method: 'merge', deleteBranch: false });
+      assert.equal(races, 2);
+      assert.equal(box.git(origin, 'rev-parse', 'main'), sha);
+      assert.equal(box.git(origin, 'show', 'main:race.txt'), 'race');
+    });
+
+    it('a conflict names the files and leaves nothing behind', async () => {
+      moveOrigin('a.txt', 'theirs');
+      for (const method of METHODS) {
+        await assert.rejects(land(task, method), {
+          code: 'merge',
+          message: /amp\/add-a-greeting-abcdef conflicts with main in a\.txt/,
+        });
+      }
+      assert.equal(box.git(origin, 'rev-list', '--count', 'main'), '2');
+      noTraces(repo, task);
+    });
+
+    it('a protected base is heard', async () => {
+      box.write(join(origin, 'hooks', 'pre-receive'), '#!/bin/sh\necho "main is protected"\nexit 1\n', 0o755);
+      await assert.rejects(land(task), {
+        code: 'merge',
+        message: /could not be pushed to origin: .*pre-receive hook declined[\s\S]*main is protected/,
+      });
+    });
+
+    it('the branch is deleted on both sides if asked, and its worktree can go', async () => {
+      await work.tasks.push(task, work.processes, work.never);
+      await land(task, 'squash', true);
+      assert.equal(box.git(origin, 'branch', '--list', task.branch), '');
+      assert.equal(box.git(repo, 'branch', '--list', task.branch), '');
+      assert.deepEqual(await work.repository.removeWorktree(task, { force: false }), { removed: true });
+    });
+
+    it('a remote that is away is said', async () => {
+      box.git(repo, 'remote', 'set-url', 'origin', 'http://127.0.0.1:9/away.git');
+      await assert.rejects(land(task), { code: 'merge', message: /main could not be fetched from origin/ });
+    });
+  });
+
+  describe('without a remote', () => {
+    let repo: string;
+    let task: Prepared;
+    beforeEach(async () => {
+      repo = box.repository('mein Pröjekt');
+      task = await worked({ repo, remote: null });
+    });
+
+    it('a clean checkout of the base moves forward', async () => {
+      const tip = box.git(repo, 'rev-parse', task.branch);
+      assert.deepEqual(await land(task), { sha: tip });
+      assert.equal(box.git(repo, 'rev-parse', 'main'), tip);
+      assert.equal(readFileSync(join(repo, 'a.txt'), 'utf8'), 'two');
+      assert.equal(box.git(repo, 'status', '--porcelain'), '');
+    });
+
+    it('a dirty one is refused with the command to run', async () => {
+      box.write(join(repo, 'README.md'), 'dirty');
+      const before = treeState(repo);
+      await assert.rejects(land(task), {
+        code: 'merge',
+        message: /main is checked out in .* with uncommitted changes/,
+        hint: new RegExp(`git -C '${repo}' merge ${task.branch}$`),
+      });
+      assert.deepEqual(treeState(repo), before);
+    });
+
+    it('an untracked file in the way is kept', async () => {
+      box.write(join(repo, 'a.txt'), 'mine');
+      await assert.rejects(land(task), { code: 'merge', message: /could not be moved forward/, hint: /git -C/ });
+      assert.equal(readFileSync(join(repo, 'a.txt'), 'utf8'), 'mine');
+    });
+
+    it('a base that is checked out nowhere is moved', async () => {
+      box.git(repo, 'checkout', '-q', '-b', 'elsewhere');
+      box.write(join(repo, 'README.md'), 'dirty elsewhere');
+      const before = treeState(repo);
+      const { sha } = await land(task);
+      assert.equal(box.git(repo, 'rev-parse', 'main'), sha);
+      assert.deepEqual(treeState(repo), before);
+    });
+
+    for (const method of METHODS) {
+      it(`${method}: a base that went on is brought together first`, async () => {
+        const theirs = box.commit(repo, 'theirs.txt', 'theirs');
+        const { sha } = await land(task, method);
+        assert.equal(box.git(repo, 'rev-parse', 'HEAD'), sha);
+        assert.equal(
+          Number(box.git(repo, 'rev-list', '--count', `${theirs}..main`)),
+          { merge: 3, squash: 1, rebase: 2 }[method],
+        );
+        assert.equal(box.git(repo, 'status', '--porcelain'), '');
+        assert.ok(existsSync(join(repo, 'theirs.txt')));
+      });
+    }
+
+    it('a conflict leaves the checkout as it was', async () => {
+      box.commit(repo, 'a.txt', 'theirs');
+      const before = treeState(repo);
+      await assert.rejects(land(task), { code: 'merge', message: /conflicts with main in a\.txt/ });
+      assert.deepEqual(treeState(repo), before);
+    });
+
+    it('a task without a base branch or without its branch cannot be merged', async () => {
+      await assert.rejects(land({ ...task, base: null }), { code: 'merge' });
+      await assert.rejects(land({ ...task, branch: 'amp/gone' }), {
+        code: 'merge',
+        message: /does not exist any more/,
+      });
+    });
+  });
+});
