@@ -1,7 +1,6 @@
 /** What the use cases ask of a repository. */
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
-import { AmpaError } from '../../errors.ts';
 import type { Task } from '../../tasks/task.ts';
 import type { BaseDependencies } from './base.ts';
 import { diffBase, show, unifiedDiff } from './diff.ts';
@@ -23,8 +22,8 @@ export interface Repository {
   resolveBase(root: string, name: string): Promise<ResolvedBase | null>;
   /** A commit of HEAD and everything uncommitted; touches neither index nor files. */
   snapshot(worktree: string): Promise<string>;
-  /** `name <email>` as git would write it; rejects with code `git` if it knows none. */
-  identity(root: string): Promise<string>;
+  /** `name <email>` as git would write it; null if it knows none. */
+  identity(root: string): Promise<string | null>;
   /** Clones a URL below `folder`, or brings the clone that is there up to date; returns the bare repository. */
   cloneBare(url: string, folder: string): Promise<string>;
   /** The commit that `head` is compared with; base branch's later merges taken into account. */
@@ -54,15 +53,7 @@ export function createRepository({ path, ...base }: RepositoryDependencies): Rep
     inspect: (dir) => inspect(git, dir),
     resolveBase: (root, name) => resolveBase(dependencies, root, name),
     snapshot: (worktree) => snapshot(git, path, worktree),
-    identity: async (root) => {
-      const found = await identity(git, root);
-      if (found !== null) return found;
-      throw new AmpaError(
-        'git',
-        'git does not know who you are',
-        'Run `git config --global user.name "Your Name"` and `git config --global user.email you@example.com`.',
-      );
-    },
+    identity: (root) => identity(git, root),
     cloneBare: async (url, folder) => {
       const dir = join(folder, cloneName(url));
       if (await exists(join(dir, 'HEAD'))) await fetchBare(git, dir);
