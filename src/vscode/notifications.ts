@@ -21,7 +21,7 @@ const enabled = (): boolean => vscode.workspace.getConfiguration('ampa').get('no
 
 export function createNotifications(overview: Overview, onError: (error: unknown) => void): vscode.Disposable {
   let notices: Notice[] = [];
-  let prompts: { prompt: OpenPrompt; folder: Folder }[] = [];
+  const prompts: { prompt: OpenPrompt; folder: Folder }[] = [];
   const told = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
 

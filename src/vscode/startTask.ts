@@ -182,13 +182,12 @@ const SHOWN_FILES = 12;
 
 /** Whether uncommitted files go along; undefined: do not start. */
 async function askDirty(dirty: readonly string[]): Promise<boolean | undefined> {
-  const one = dirty.length === 1;
   const list = dirty.slice(0, SHOWN_FILES).join('\n') + (dirty.length > SHOWN_FILES ? `\n… and ${dirty.length - SHOWN_FILES} more` : '');
-  const include = one ? 'Include It' : 'Include Them';
-  const without = one ? 'Start Without It' : 'Start Without Them';
+  const include = 'Include the Changes';
+  const without = 'Start Without Them';
   const chosen = await vscode.window.showWarningMessage(
-    one ? 'One file has changes that are not committed.' : `${dirty.length} files have changes that are not committed.`,
-    { modal: true, detail: `The task starts from the last commit. It can start from a copy of these changes instead; your files stay as they are either way.\n\n${list}` },
+    'There are changes that are not committed.',
+    { modal: true, detail: `The task starts from the last commit, or from a copy of these changes. Your files stay as they are either way.\n\n${list}` },
     include,
     without,
   );

@@ -16,13 +16,24 @@ export interface Row {
 }
 
 const GROUPS: Record<Group, string> = { needs: 'Needs you', running: 'Running', queued: 'Queued', done: 'Done' };
-const PHASE_WORDS: Record<Phase, string> = {
-  preparing: 'preparing',
-  agent: 'agent at work',
-  committing: 'committing',
-  pushing: 'pushing',
-  opening_pr: 'opening pull request',
-  checks: 'checking',
+/** In a row, which is narrow, and in a sentence. */
+const PHASES: Record<Phase, { word: string; sentence: string }> = {
+  preparing: { word: 'preparing', sentence: 'Its worktree is being prepared.' },
+  agent: { word: 'agent', sentence: 'The agent is at work.' },
+  committing: { word: 'committing', sentence: 'The work is being committed.' },
+  pushing: { word: 'pushing', sentence: 'The branch is being pushed.' },
+  opening_pr: { word: 'opening PR', sentence: 'The pull request is being opened.' },
+  checks: { word: 'checks', sentence: 'The checks are running.' },
+};
+
+/** Where a reason's own name would not say it. */
+const REASON_WORDS: Partial<Record<string, string>> = {
+  internal: 'AMPA failed',
+  max_attempts: 'still red',
+  agent_auth: 'not signed in',
+  push_auth: 'push refused',
+  budget_time: 'out of time',
+  budget_cost: 'too expensive',
 };
 
 /** What a task does or how it ended, in two or three words. */
@@ -33,16 +44,16 @@ export function stateWords(task: Task, asks: boolean): string {
     case 'queued':
       return 'waiting';
     case 'running':
-      return task.phase ? PHASE_WORDS[task.phase] : 'starting';
+      return task.phase ? PHASES[task.phase].word : 'starting';
     case 'retrying':
-      return 'mending red checks';
+      return 'mending';
     case 'success':
-      return 'checks green';
+      return 'green';
     case 'aborted':
       return 'aborted';
     case 'needs_review':
     case 'error':
-      return (task.reason ?? task.status).replaceAll('_', ' ');
+      return REASON_WORDS[task.reason ?? ''] ?? (task.reason ?? task.status).replaceAll('_', ' ');
   }
 }
 
@@ -54,7 +65,7 @@ export function stateSentence(task: Task, question: string | null): string {
     case 'queued':
       return 'Waits for a free slot.';
     case 'running':
-      return `Working: ${stateWords(task, false)}.`;
+      return task.phase ? PHASES[task.phase].sentence : 'It is being started.';
     case 'retrying':
       return 'The checks were red; the agent is mending them.';
     case 'success':
@@ -209,9 +220,10 @@ const plain = (label: string, description: string, collapsible: Row['collapsible
   label, description, collapsible, tokens, icon: null, tooltip: '', command: null,
 });
 
-/** `9s`, `1m 05s`, `2h 03m`. */
+/** `0.4s`, `19s`, `1m 05s`, `2h 03m`. */
 export function duration(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (ms < 9950) return `${(Math.max(0, ms) / 1000).toFixed(1)}s`;
+  const seconds = Math.round(ms / 1000);
   const two = (value: number): string => String(value).padStart(2, '0');
   if (seconds < 60) return `${seconds}s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${two(seconds % 60)}s`;

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import type { Task } from '../../src/tasks/task.ts';
@@ -22,17 +23,23 @@ import { openSession, type Session } from './session.ts';
 describe('Tasks in the editor', () => {
   let session: Session;
   let page: Page;
+  const hold = path.join(os.tmpdir(), `ampa-hold-${process.pid}`);
   before(async () => {
-    session = await openSession({ env: { DEMO_PAUSE_MS: '1500' } });
+    fs.writeFileSync(hold, '');
+    const agent = `'${process.execPath}' '${path.join(import.meta.dirname, 'heldAgent.mjs')}'`;
+    session = await openSession({ env: { AMPA_AGENT_COMMAND: agent, E2E_HOLD: hold, DEMO_PAUSE_MS: '50' } });
     ({ page } = session);
   });
-  after(() => session?.close());
+  after(async () => {
+    fs.rmSync(hold, { force: true });
+    await session?.close();
+  });
   afterEach(async function () {
     if (this.currentTest?.state === 'failed') await screenshot(page, `failed-${this.currentTest.title.slice(0, 40).replace(/\W+/g, '-')}`);
   });
 
   const row = (text: string | RegExp): Locator => treeRows(page, 'Tasks').filter({ hasText: text });
-  const main = (): string => path.join(session.sample.folder, '.worklog/ampa');
+  const state = (): string => path.join(session.sample.folder, '.worklog/ampa');
 
   /** What the command line says about the only task with this title. */
   function stored(title: string): Task {
@@ -59,24 +66,27 @@ describe('Tasks in the editor', () => {
     await page.locator('.quick-input-widget').getByText('What may agents do without asking you?').waitFor();
     await screenshot(page, 'start-permissions');
     await pick(page, 'It may do everything');
-    await row('Give total a discount').filter({ hasText: /preparing|agent at work/ }).waitFor();
+    await row('Give total a discount').filter({ hasText: /preparing|agent · 1/ }).waitFor();
     await statusBarItem(page, '1 running').waitFor();
     await row('Running').waitFor();
     await screenshot(page, 'tasks-running');
   });
 
   it('goes on with the same turn when the window is reloaded in its middle', async () => {
-    await row('agent at work').waitFor();
-    const before = stored('Give total a discount');
-    assert.equal(before.phase, 'agent');
+    await row('agent · 1/3').waitFor();
+    const log = path.join(state(), 'logs', stored('Give total a discount').id, '1.log');
+    const turns = (): number => (fs.existsSync(log) ? (fs.readFileSync(log, 'utf8').match(/a turn has begun/g)?.length ?? 0) : 0);
+    await waitFor(() => turns() === 1, 'the turn');
+    assert.equal(stored('Give total a discount').phase, 'agent');
     await reloadWindow(page);
     await openActivity(page, 'AMPA');
-    await row('Give total a discount').waitFor();
-    assert.equal(stored('Give total a discount').attempts, before.attempts, 'the reload cost no attempt');
-    await row('Give total a discount').filter({ hasText: 'checks green · 2/3' }).waitFor({ timeout: 60_000 });
+    await row('Give total a discount').filter({ hasText: 'agent · 1/3' }).waitFor();
+    assert.equal(stored('Give total a discount').phase, 'agent');
+    fs.rmSync(hold);
+    await row('Give total a discount').filter({ hasText: 'green · 2/3' }).waitFor({ timeout: 60_000 });
     await statusBarItem(page, /^\s*AMPA\s*$/).waitFor();
-    const log = fs.readFileSync(path.join(main(), 'logs', before.id, '1.log'), 'utf8');
-    assert.equal(log.match(/I was asked/g)?.length, 1, 'the turn began once');
+    assert.equal(turns(), 1, 'the turn began once');
+    assert.equal(stored('Give total a discount').attempts, 2);
   });
 
   it('tells that the task ended, with what can be done now', async () => {
@@ -100,9 +110,10 @@ describe('Tasks in the editor', () => {
   });
 
   it('aborts a task after asking', async () => {
+    fs.writeFileSync(hold, '');
     await runCommand(page, 'AMPA: Start Task…');
     await answerInput(page, 'Write a note', /What should the agent do/);
-    await row('Write a note').filter({ hasText: 'agent at work' }).waitFor();
+    await row('Write a note').filter({ hasText: 'agent · 1/3' }).waitFor();
     await runCommand(page, 'AMPA: Abort Task');
     await pick(page, 'Write a note');
     const dialog = page.locator('.monaco-dialog-box');
@@ -111,6 +122,7 @@ describe('Tasks in the editor', () => {
     await dialog.locator('.monaco-button').getByText('Abort Task').click();
     await row('Write a note').filter({ hasText: 'aborted' }).waitFor();
     assert.equal(stored('Write a note').status, 'aborted');
+    fs.rmSync(hold);
   });
 
   it('continues it where it stopped', async () => {
@@ -119,14 +131,22 @@ describe('Tasks in the editor', () => {
     await page.locator('.quick-input-widget').getByText('Stopped by a person.').waitFor();
     await screenshot(page, 'continue-task');
     await answerInput(page, '', /What should it do next/);
-    await row('Write a note').filter({ hasText: 'checks green' }).waitFor({ timeout: 60_000 });
+    await row('Write a note').filter({ hasText: 'green' }).waitFor({ timeout: 60_000 });
   });
 
   it('says what needs a person, in the tree, the status bar and the badge', async () => {
-    session.server.configure({ 'ampa.checksCommand': 'echo "src/total.mjs:3: no discount for Tuesdays"; exit 1', 'ampa.maxAttempts': 1 });
+    const settings = { 'ampa.checksCommand': 'echo "src/total.mjs:3: no discount for Tuesdays"; exit 1', 'ampa.maxAttempts': 1 };
+    const file = path.join(session.sample.folder, '.vscode/settings.json');
+    fs.mkdirSync(path.dirname(file));
+    fs.writeFileSync(file, JSON.stringify(settings));
     await runCommand(page, 'AMPA: Start Task…');
     await answerInput(page, 'No discount on Tuesdays', /What should the agent do/);
-    await row('No discount on Tuesdays').filter({ hasText: 'max attempts · 1/1' }).waitFor({ timeout: 60_000 });
+    // The new file is not committed: it is named, and the person decides.
+    const dialog = page.locator('.monaco-dialog-box');
+    await dialog.getByText('.vscode/').waitFor();
+    await screenshot(page, 'start-dirty');
+    await dialog.locator('.monaco-button').getByText('Start Without Them').click();
+    await row('No discount on Tuesdays').filter({ hasText: 'still red · 1/1' }).waitFor({ timeout: 60_000 });
     await row('Needs you').waitFor();
     const status = statusBarItem(page, '1 needs you');
     await status.waitFor();

@@ -8,8 +8,8 @@ import { editorTask } from '../support/editorTasks.ts';
 describe('The row of a task', () => {
   it('says what it does, the attempt and the agent', () => {
     const task = editorTask({ status: 'running', phase: 'checks', attempts: 2 });
-    assert.equal(taskRow(task, null, null).description, 'checking · 2/3 · claude');
-    assert.equal(taskRow(task, null, 'shop').description, 'checking · 2/3 · claude · shop');
+    assert.equal(taskRow(task, null, null).description, 'checks · 2/3 · claude');
+    assert.equal(taskRow(task, null, 'shop').description, 'checks · 2/3 · claude · shop');
     assert.equal(taskRow(task, 'Run npm install', null).description, 'has a question · 2/3 · claude');
     assert.equal(taskRow(editorTask({ status: 'queued', attempts: 0 }), null, null).description, 'waiting · claude');
   });
@@ -74,7 +74,7 @@ describe('The rows below a task', () => {
       task_id: task.id, attempt: 1, sha: 'b', name: 'npm test', provider: 'local', state: 'failure',
       started_at: '2026-01-15T12:00:00.000Z', ended_at: '2026-01-15T12:00:09.000Z', url: null, excerpt: 'not ok 1 ```', log_path: '/l',
     });
-    assert.equal(row.description, 'red · 9s');
+    assert.equal(row.description, 'red · 9.0s');
     assert.match(row.tooltip, /````text\nnot ok 1 ```\n````/);
     assert.equal(row.command, 'ampa.showCheck');
   });
@@ -88,6 +88,6 @@ describe('The rows below a task', () => {
   });
 
   it('write durations for people', () => {
-    assert.deepEqual([0, 9400, 65_000, 3_600_000 + 180_000].map(duration), ['0s', '9s', '1m 05s', '1h 03m']);
+    assert.deepEqual([0, 9400, 65_000, 3_600_000 + 180_000].map(duration), ['0.0s', '9.4s', '1m 05s', '1h 03m']);
   });
 });

@@ -40,7 +40,7 @@ describe('A task in the editor', () => {
     assert.deepEqual(rows.map((it) => it.label), ['Attempt 1', 'Attempt 2']);
     const below = await rowsOf(tree!.provider, `attempt:${ended.id}:2`);
     assert.deepEqual(below.map((it) => it.id?.split(':')[0]), ['check', 'log', 'diff']);
-    assert.match(String(below[0]?.description), /^green · \d+s$/);
+    assert.match(String(below[0]?.description), /^green · \d+(\.\d)?s$/);
     const item = await tree!.provider.getTreeItem(`task:${ended.id}`);
     assert.match(item.contextValue ?? '', /\bended\b.*\bsuccess\b.*\bmergeable\b.*\bhasDiff\b/);
     assert.match(execFileSync('git', ['-C', root(), 'branch', '--list', 'amp/*'], { encoding: 'utf8' }), /amp\/give-total-a-discount-/);
