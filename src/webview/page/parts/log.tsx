@@ -54,6 +54,8 @@ export function Log({ attempt, log, live }: { attempt: number; log: LogView | nu
           type="button"
           class="button secondary to-end"
           onClick={() => {
+            following.current = true;
+            setAway(false);
             toEnd();
             box.current?.focus();
           }}

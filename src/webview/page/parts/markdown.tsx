@@ -1,7 +1,8 @@
 /**
- * What an agent wrote, as markdown. Hostile by assumption: it is parsed by marked, sanitised by
- * DOMPurify to a short list of elements without any attribute but a link's address, and links are
- * opened by the host. The page's policy runs no inline script or style whatever gets through.
+ * What an agent wrote, as markdown. Hostile by assumption: marked turns it to HTML without any that
+ * the text itself holds, DOMPurify lets a short list of elements pass without any attribute but a
+ * link's address, and links are opened by the host. Whatever would get through both, the page's
+ * policy runs no inline script or style.
  */
 import DOMPurify from 'dompurify';
 import { Marked } from 'marked';
@@ -11,9 +12,11 @@ import { useMemo } from 'preact/hooks';
 const MAX_MARKDOWN = 64 * 1024;
 
 const marked = new Marked({ gfm: true, breaks: true });
-// An image would be fetched from wherever the text says: its description stays, as a link.
 marked.use({
   renderer: {
+    // HTML in the text is shown as the text it is.
+    html: ({ text }) => escape(text),
+    // An image would be fetched from wherever the text says: its description stays, as a link.
     image({ href, text }) {
       return `<a href="${escape(href)}">${escape(text || href)}</a>`;
     },
@@ -21,8 +24,8 @@ marked.use({
 });
 
 const TAGS = [
-  ...['p', 'br', 'hr', 'strong', 'em', 'del', 'code', 'pre', 'blockquote', 'ul', 'ol', 'li', 'a', 'kbd', 'sub', 'sup'],
-  ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'details', 'summary'],
+  ...['p', 'br', 'hr', 'strong', 'em', 'del', 'code', 'pre', 'blockquote', 'ul', 'ol', 'li', 'a'],
+  ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'table', 'thead', 'tbody', 'tr', 'th', 'td'],
 ];
 
 /** Sanitised HTML of a markdown text. */
