@@ -23,7 +23,7 @@ export interface CarrierCredentials {
 }
 
 /** Marks the processes of one claim: a taker can tell its predecessor's from its own. */
-const markerOf = (taskId: string, token: number): string => `${taskId}:${token}`;
+export const markerOf = (taskId: string, token: number): string => `${taskId}:${token}`;
 
 export function processesOfClaim(
   store: HostStore,

@@ -3,7 +3,7 @@ import { createAgents } from '../adapters/agents/agents.ts';
 import { listAgents, resolveAgent } from '../adapters/agents/resolve.ts';
 import { readAttemptLog, readConversation } from '../adapters/files/logReader.ts';
 import { createGitAdapter } from '../adapters/git/adapter.ts';
-import { childEnv } from '../adapters/process/env.ts';
+import { childEnv, withOwner } from '../adapters/process/env.ts';
 import { findOnPath } from '../adapters/process/find.ts';
 import { SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
 import { resolveConfig, type Resolved } from '../config/resolve.ts';
@@ -76,7 +76,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     paths,
     childEnv: hostEnv,
     secrets,
-    git: git.tasks,
+    gitFor: (marker) => createGitAdapter({ env: withOwner(hostEnv, marker), clock: wallClock }).tasks,
     agents: createAgents({ env: hostEnv, find }),
     config: () => resolved.values,
     carrier: options.carrier,

@@ -33,7 +33,7 @@ export async function runDoctor(deps: DoctorDeps): Promise<DoctorCheck[]> {
     }
   };
 
-  await attempt('git', 'Install git 2.30 or later.', () => deps.git.version());
+  await attempt('git', 'Install git 2.34 or later.', () => deps.git.version());
   if (workspace.isGit) {
     await attempt('repository', 'Make a first commit.', async () => {
       const repo = await deps.git.inspect(workspace.root);

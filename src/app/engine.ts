@@ -10,7 +10,7 @@ import type { Agents, Claim, Clock, TaskGit } from '../tasks/ports.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import { runWorker, workOnce, type WorkerDeps } from '../tasks/worker.ts';
 import type { Change, HostKind } from './api.ts';
-import { processesOfClaim, reapPredecessors, startCarrier, type CarrierCommand } from './carriers.ts';
+import { markerOf, processesOfClaim, reapPredecessors, startCarrier, type CarrierCommand } from './carriers.ts';
 import { openEngineStore, storeExists, type EngineStore } from './engineStore.ts';
 import { announceHost, GONE_MS, isOwnerDead, type HostPresence } from './hosts.ts';
 import type { StatePaths, Workspace } from './state.ts';
@@ -30,7 +30,8 @@ export interface EngineDeps {
   /** The host's environment without AMPA's secrets. */
   childEnv: Readonly<Record<string, string>>;
   secrets: readonly string[];
-  git: TaskGit;
+  /** git whose processes carry the marker of a claim, so that a takeover finds what a killed carrier left. */
+  gitFor(marker: string): TaskGit;
   agents: Agents;
   config(): ConfigValues;
   carrier: CarrierCommand;
@@ -86,14 +87,14 @@ export function createEngine(deps: EngineDeps) {
 
   const slots = (): number => deps.config().maxConcurrentTasks;
 
-  const carryDeps = (it: EngineStore): CarryDeps => ({
+  const carryDeps = (it: EngineStore, claim: Claim): CarryDeps => ({
     store: it.tasks,
-    git: deps.git,
+    git: deps.gitFor(markerOf(claim.taskId, claim.token)),
     agents: deps.agents,
     checks,
     logs,
     clock: wallClock,
-    processes: (claim) => processesOfClaim(it.hosts, childEnv, claim),
+    processes: processesOfClaim(it.hosts, childEnv, claim),
     onChange: it.watcher.onChange,
     slots,
     worktreeParent(task) {
@@ -135,7 +136,7 @@ export function createEngine(deps: EngineDeps) {
     try {
       await reapPredecessors(it.hosts, claim.taskId, claim.token);
       await it.board.losePrompts(claim.taskId);
-      return await carryTask(carryDeps(it), claim, signal);
+      return await carryTask(carryDeps(it, claim), claim, signal);
     } finally {
       await host.stop();
     }

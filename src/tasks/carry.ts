@@ -26,7 +26,7 @@ export interface CarryDeps {
   logs: TaskLogs;
   clock: Clock;
   /** The processes of this claim: their marker carries its token. */
-  processes(claim: Claim): TaskProcesses;
+  processes: TaskProcesses;
   /** Calls back when any process has changed the store; returns the way to stop that. */
   onChange(listener: () => void): () => void;
   /** How many tasks of the workspace may hold a slot. */
@@ -83,7 +83,7 @@ const WIND_DOWN_MS = 8_000;
 export async function carryTask(deps: CarryDeps, claim: Claim, shutdown: AbortSignal): Promise<Task> {
   const { store } = deps;
   const controller = new AbortController();
-  const processes = deps.processes(claim);
+  const { processes } = deps;
   let halted: Halt | undefined;
   let paused = false;
   let open: { attempt: number; log: AttemptLog } | undefined;

@@ -125,6 +125,8 @@ export type AgentReadiness =
   | { ready: false; reason: 'agent_missing' | 'agent_auth'; detail: string };
 
 export interface Agents {
+  /** `Name <address>` of the agent, for the trailer of its commits. */
+  coAuthor(spec: AgentSpec): string;
   /** Looks the program up and, where that is cheap, its login. Starts no session. */
   check(spec: AgentSpec): Promise<AgentReadiness>;
   runTurn(spec: AgentSpec, turn: AgentTurn, processes: TaskProcesses): Promise<TurnOutcome>;

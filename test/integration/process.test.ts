@@ -400,9 +400,16 @@ describe('processes', () => {
         GIT_ASKPASS: '/code/askpass.sh',
         NODE_OPTIONS: '--require bootloader.js',
         AMPA_OWNER: 'outer',
+        GIT_DIR: '/elsewhere/.git',
+        GIT_INDEX_FILE: '/elsewhere/.git/index',
       },
       ['AMPA_DISCORD_BOT_TOKEN', 'AMPA_NTFY_TOKEN'],
       { ADDED: '1' },
+    );
+    assert.equal(
+      env.GIT_DIR ?? env.GIT_INDEX_FILE,
+      undefined,
+      'a host started from a hook works on its own repository',
     );
     let text = '';
     await create({ baseEnv: env }).run({

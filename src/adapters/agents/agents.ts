@@ -44,6 +44,7 @@ export function createAgents(options: CreateAgentsOptions): Agents {
     }
   };
   return {
+    coAuthor: (spec) => knownAgent(spec.name)?.coAuthor ?? `${spec.name} <${spec.name}@agents.invalid>`,
     check: (spec) => checkAgent(spec, { env, find: options.find, timeoutMs: options.checkMs ?? 5000 }),
     runTurn: async (spec, turn, processes) => {
       try {

@@ -31,6 +31,8 @@ export interface Transport {
 export interface KnownAgent {
   name: string;
   title: string;
+  /** `Name <address>` as its maker signs commits; GitHub shows its picture by it. */
+  coAuthor: string;
   /** Preferred first. */
   transports: readonly [Transport, ...Transport[]];
   install: string;
@@ -59,6 +61,7 @@ export const KNOWN_AGENTS: readonly KnownAgent[] = [
   {
     name: 'amp',
     title: 'Amp',
+    coAuthor: 'Amp <amp@ampcode.com>',
     transports: [
       {
         type: 'stream-json',
@@ -79,6 +82,7 @@ export const KNOWN_AGENTS: readonly KnownAgent[] = [
   {
     name: 'claude',
     title: 'Claude Code',
+    coAuthor: 'Claude <noreply@anthropic.com>',
     transports: [
       {
         type: 'acp',
@@ -115,6 +119,7 @@ export const KNOWN_AGENTS: readonly KnownAgent[] = [
   {
     name: 'codex',
     title: 'Codex',
+    coAuthor: 'Codex <noreply@openai.com>',
     transports: [
       {
         type: 'acp',
@@ -165,6 +170,7 @@ export const KNOWN_AGENTS: readonly KnownAgent[] = [
   {
     name: 'opencode',
     title: 'OpenCode',
+    coAuthor: 'opencode <noreply@opencode.ai>',
     transports: [
       {
         type: 'acp',
@@ -185,6 +191,7 @@ export const KNOWN_AGENTS: readonly KnownAgent[] = [
   {
     name: 'gemini',
     title: 'Gemini CLI',
+    coAuthor: 'gemini-cli <gemini-cli@google.com>',
     transports: [
       {
         type: 'acp',

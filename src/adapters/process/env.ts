@@ -7,14 +7,28 @@ const OWNER_VARIABLE = 'AMPA_OWNER';
 
 const EDITOR_PREFIXES = ['VSCODE_', 'ELECTRON_'];
 
+/** Where a host was started, say from a git hook, must not decide which repository or index a task's git works on. */
+const GIT_REDIRECTS = [
+  'GIT_DIR',
+  'GIT_WORK_TREE',
+  'GIT_COMMON_DIR',
+  'GIT_INDEX_FILE',
+  'GIT_OBJECT_DIRECTORY',
+  'GIT_ALTERNATE_OBJECT_DIRECTORIES',
+  'GIT_QUARANTINE_PATH',
+  'GIT_NAMESPACE',
+  'GIT_PREFIX',
+  'GIT_REFLOG_ACTION',
+];
+
 /**
- * The host's environment without the named secrets and without what only the editor's own
- * processes may see: IPC addresses, Electron switches, the debugger's NODE_OPTIONS and an
+ * The host's environment without the named secrets, without git's redirects, and without what only the
+ * editor's own processes may see: IPC addresses, Electron switches, the debugger's NODE_OPTIONS and an
  * askpass program that would call back into the editor. Names are compared as the platform does.
  */
 export function childEnv(hostEnv: Env, secretNames: readonly string[], extra: Env = {}): Record<string, string> {
   const same = (name: string): string => (process.platform === 'win32' ? name.toUpperCase() : name);
-  const dropped = new Set(secretNames.map(same));
+  const dropped = new Set([...secretNames, ...GIT_REDIRECTS].map(same));
   const inEditor = ['ELECTRON_RUN_AS_NODE', 'VSCODE_PID', 'VSCODE_INSPECTOR_OPTIONS'].some((name) => hostEnv[name]);
   if (inEditor) dropped.add('NODE_OPTIONS');
   if (hostEnv.VSCODE_GIT_ASKPASS_NODE || hostEnv.VSCODE_GIT_ASKPASS_MAIN) {

@@ -11,7 +11,7 @@ export async function committingPhase(carry: Carry, task: Task): Promise<Task> {
   const head = await git.verifyHead(task);
   if (!head.ok) return store.apply(claim, { type: 'stop', reason: 'commit_failed', detail: head.detail });
 
-  const outcome = await git.commitAll(task, task.title, task.agent, carry.processes, signal);
+  const outcome = await git.commitAll(task, task.title, deps.agents.coAuthor(task.agent_spec), carry.processes, signal);
   signal.throwIfAborted();
   if (outcome.kind === 'failed')
     return store.apply(claim, { type: 'stop', reason: 'commit_failed', detail: carry.mask(outcome.detail) });
