@@ -47,7 +47,8 @@ export function connect(taskId: string, folder: string): Host {
     memory: { ...restore(api.getState()), taskId, folder },
     remember(change) {
       Object.assign(host.memory, change);
-      // Typing and scrolling change it all the time.
+      if (change.scroll === undefined) return api.setState(host.memory);
+      // Scrolling changes it all the time.
       saving ??= window.setTimeout(() => {
         saving = undefined;
         api.setState(host.memory);
