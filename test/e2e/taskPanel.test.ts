@@ -1,7 +1,16 @@
 /** The task page where it lives: a webview of the real workbench, with a real task. */
 import assert from 'node:assert/strict';
 import type { Frame, Page } from 'playwright-core';
-import { answerInput, pick, reloadWindow, runCommand, screenshot, treeRows, waitFor, webviewFrame } from '../host/workbench.ts';
+import {
+  answerInput,
+  pick,
+  reloadWindow,
+  runCommand,
+  screenshot,
+  treeRows,
+  waitFor,
+  webviewFrame,
+} from '../host/workbench.ts';
 import { openSession, type Session } from './session.ts';
 
 describe('The task page in the workbench', () => {
@@ -44,7 +53,11 @@ describe('The task page in the workbench', () => {
   it('turns red and green as the checks do', async () => {
     await state(/Success/);
     const frame = await task();
-    assert.deepEqual(await frame.locator('.attempt-label').allInnerTexts(), ['worktree ready', 'checks red', 'checks green']);
+    assert.deepEqual(await frame.locator('.attempt-label').allInnerTexts(), [
+      'worktree ready',
+      'checks red',
+      'checks green',
+    ]);
     await frame.getByRole('button', { name: 'Attempt 1' }).click();
     await frame.locator('.excerpt').getByText('AssertionError').first().waitFor();
     await screenshot(page, 'task-page-success');

@@ -1,4 +1,5 @@
-import type { PromptView, ReasonView, Tone } from '../../model.ts';
+import type { Tone } from '../../attempts.ts';
+import type { PromptView, ReasonView } from '../../model.ts';
 import { duration } from '../../segments.ts';
 import { usePage } from './context.ts';
 import { ActionButton, ToneIcon } from './header.tsx';

@@ -65,7 +65,8 @@ describe('Looking at a task', () => {
       assert.equal(size, bytes.length);
       return Buffer.from(bytes).toString();
     };
-    const git = (commit: string, path: string): string => execFileSync('git', ['-C', root(), 'show', `${commit}:${path}`], { encoding: 'utf8' });
+    const git = (commit: string, path: string): string =>
+      execFileSync('git', ['-C', root(), 'show', `${commit}:${path}`], { encoding: 'utf8' });
     for (const { path, status } of files) {
       assert.equal(await read(head, path), status === 'deleted' ? '' : git(head, path), path);
       assert.equal(await read(base, path), status === 'added' ? '' : git(base, path), path);
