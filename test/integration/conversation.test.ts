@@ -34,7 +34,7 @@ describe('A conversation that is read while it goes on', () => {
       from = next;
     }
     assert.deepEqual(read, texts);
-    assert.ok(parts > 2, `${parts} parts`);
+    assert.ok(parts >= 2, `${parts} parts`);
   });
 
   it('leaves a half-written line for the next time', async () => {
