@@ -13,7 +13,7 @@ import type { Logs } from './logs.ts';
 import { answer } from './notifications.ts';
 import type { Overview } from './overview.ts';
 import type { Start, StartArguments } from './startTask.ts';
-import { stateSentence, stateWords } from './taskRows.ts';
+import { stateSentence, stateWords, wishOf } from './taskRows.ts';
 import { nextNeeding, parseElement } from './tasksModel.ts';
 import type { TasksTree } from './tasksTree.ts';
 import type { Unread } from './unread.ts';
@@ -53,7 +53,10 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
     lastShown = id;
     await openTask(id, folder);
   };
-  const firstQuestion = (id: string): string | null => overview.questions(id)[0]?.summary ?? null;
+  const firstQuestion = (id: string): string | null => {
+    const [question] = overview.questions(id);
+    return question ? wishOf(question) : null;
+  };
 
   return {
     'ampa.startTask': (given) => start(isStart(given) ? given : {}),
@@ -202,7 +205,7 @@ async function answerTask(folder: Folder, task: Task, overview: Overview): Promi
       { label: '$(check) Allow', description: 'once', response: 'allow' as const },
       { label: '$(close) Refuse', description: 'the agent looks for another way', response: 'reject' as const },
     ],
-    { title: `“${task.title}” asks: ${prompt.summary}`, placeHolder: prompt.detail || prompt.summary, ignoreFocusOut: true },
+    { title: `“${task.title}” ${wishOf(prompt)}`, placeHolder: prompt.detail || 'Your answer', ignoreFocusOut: true },
   );
   if (chosen) await answer(folder, prompt, chosen.response);
 }

@@ -58,7 +58,6 @@ const MENUS = {
     { command: 'ampa.openSettings', when: 'view == ampa.tasks', group: '2_setup@2' },
   ],
   'view/item/context': ROW_MENU,
-  'editor/title/run': [{ command: 'ampa.startWritten', when: `resource in ${CONTEXT_KEYS.pages}`, group: 'navigation' }],
   'editor/title': [{ command: 'ampa.startWritten', when: `resource in ${CONTEXT_KEYS.pages}`, group: 'navigation' }],
 } satisfies Record<string, MenuItem[]>;
 

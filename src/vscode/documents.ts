@@ -22,7 +22,7 @@ export function createDocuments(): Documents {
       changed.fire(uri);
       // The preview is an extension that a person can switch off.
       const preview = vscode.extensions.getExtension('vscode.markdown-language-features');
-      if (preview) await vscode.commands.executeCommand('markdown.showPreview', uri);
+      if (preview) await vscode.commands.executeCommand('vscode.openWith', uri, 'vscode.markdown.preview.editor');
       else await vscode.window.showTextDocument(uri, { preview: true });
     },
     dispose() {

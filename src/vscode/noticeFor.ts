@@ -3,7 +3,7 @@ import type { OpenPrompt } from '../tasks/board.ts';
 import { reasonText, type NextStep } from '../tasks/reasons.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import type { CommandId } from './commandTable.ts';
-import { cut } from './taskRows.ts';
+import { cut, wishOf } from './taskRows.ts';
 import { hasDiff, isMergeable } from './abilities.ts';
 
 export interface NoticeButton {
@@ -69,4 +69,4 @@ export function summaryOf(notices: readonly Notice[]): Notice {
 
 /** What a permission prompt asks, in one line. */
 export const promptMessage = (prompt: OpenPrompt, title: string): string =>
-  `“${title}” asks: ${prompt.summary}${prompt.detail && prompt.detail !== prompt.summary ? ` — ${cut(prompt.detail.replace(/\s+/g, ' '), 300)}` : ''}`;
+  `“${title}” ${wishOf(prompt)}${prompt.detail && prompt.detail !== prompt.summary ? ` — ${cut(prompt.detail.replace(/\s+/g, ' '), 300)}` : ''}`;

@@ -87,5 +87,5 @@ async function ask(prompt: OpenPrompt, folder: Folder, title: string): Promise<v
 export async function answer(folder: Folder, prompt: OpenPrompt, response: 'allow' | 'reject'): Promise<void> {
   const app = await folder.app();
   const first = await app.answer(prompt.id, response, os.userInfo().username);
-  if (!first) await vscode.window.showInformationMessage('This question was answered already, or the agent does not need it any more.');
+  if (!first) await vscode.window.showInformationMessage('This question is closed: it was answered already.');
 }

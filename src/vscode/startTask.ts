@@ -28,6 +28,8 @@ export function createStart(deps: StartDeps): Start {
     const folder = into ?? (await chooseFolder(deps.folders, 'Start a task in'));
     if (!folder) return undefined;
     const app = await folder.app();
+    // A `.env` file tells nobody that it has changed.
+    app.reloadConfig();
     let request: StartRequest | undefined = given.prompt === undefined ? undefined : { ...given, prompt: given.prompt };
     if (!request) {
       const typed = await askWhat(app, draft);

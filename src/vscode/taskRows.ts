@@ -1,4 +1,5 @@
 /** What a row of the Tasks tree says. Pure. */
+import type { OpenPrompt } from '../tasks/board.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import type { Attempt, Check, CheckState, Phase, Task } from '../tasks/task.ts';
 import { tokensOf, type Group, type Token } from './abilities.ts';
@@ -57,9 +58,22 @@ export function stateWords(task: Task, asks: boolean): string {
   }
 }
 
-/** The same as a sentence, with what a person can do. */
+const WISHES: Partial<Record<string, string>> = {
+  execute: 'wants to run',
+  edit: 'wants to edit',
+  delete: 'wants to delete',
+  move: 'wants to move',
+  read: 'wants to read',
+  search: 'wants to search',
+  fetch: 'wants to fetch',
+};
+
+/** What an agent asks for, after its task's title: "wants to run: npm install". */
+export const wishOf = (prompt: Pick<OpenPrompt, 'kind' | 'summary'>): string => `${WISHES[prompt.kind] ?? 'asks'}: ${prompt.summary}`;
+
+/** The same as a sentence, with what a person can do. `question`: the open one, as `wishOf` says it. */
 export function stateSentence(task: Task, question: string | null): string {
-  if (question !== null) return `The agent asks: ${question}`;
+  if (question !== null) return `The agent ${question}`;
   if (task.merged_at) return `Merged into ${task.base ?? 'its base'}.`;
   switch (task.status) {
     case 'queued':

@@ -4,7 +4,7 @@ import type { TaskDetail } from '../tasks/board.ts';
 import { hasDiff } from './abilities.ts';
 import type { Folders } from './folders.ts';
 import type { Overview } from './overview.ts';
-import { attemptRow, checkRow, dayRow, diffRow, groupRow, logRow, moreRow, taskRow, type Row } from './taskRows.ts';
+import { attemptRow, checkRow, dayRow, diffRow, groupRow, logRow, moreRow, taskRow, wishOf, type Row } from './taskRows.ts';
 import { dayOf, elementId, page, PAGE, parseElement, type Element } from './tasksModel.ts';
 import type { Unread } from './unread.ts';
 
@@ -48,7 +48,8 @@ export function createTasksTree(
       case 'task': {
         const task = overview.task(element.task);
         const folder = folders.all().length > 1 ? (folders.of(element.task)?.name ?? null) : null;
-        return task && taskRow(task, overview.questions(task.id)[0]?.summary ?? null, folder);
+        const [question] = overview.questions(element.task);
+        return task && taskRow(task, question ? wishOf(question) : null, folder);
       }
       case 'attempt': {
         const detail = details.get(element.task);

@@ -54,9 +54,12 @@ export function createWrittenTasks(): WrittenTasks {
       }
       const task = await start(prompt, pages.get(document.uri.toString()));
       if (!task) return;
-      // What the page said is the task's request now; nothing is lost with it.
-      await vscode.window.showTextDocument(document, { preview: false });
-      await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
+      // What the page said is the task's request now. An empty page closes without asking.
+      const clear = new vscode.WorkspaceEdit();
+      clear.delete(document.uri, new vscode.Range(0, 0, document.lineCount, 0));
+      await vscode.workspace.applyEdit(clear);
+      const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
+      await vscode.window.tabGroups.close(tabs.filter((tab) => tab.input instanceof vscode.TabInputText && tab.input.uri.toString() === document.uri.toString()));
     },
     dispose() {
       for (const subscription of subscriptions) subscription.dispose();

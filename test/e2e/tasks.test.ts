@@ -17,6 +17,7 @@ import {
   statusBarItem,
   treeRows,
   waitFor,
+  webviewFrame,
 } from '../host/workbench.ts';
 import { openSession, type Session } from './session.ts';
 
@@ -139,6 +140,9 @@ describe('Tasks in the editor', () => {
     const file = path.join(session.sample.folder, '.vscode/settings.json');
     fs.mkdirSync(path.dirname(file));
     fs.writeFileSync(file, JSON.stringify(settings));
+    await reloadWindow(page);
+    await openActivity(page, 'AMPA');
+    await row('Write a note').waitFor();
     await runCommand(page, 'AMPA: Start Task…');
     await answerInput(page, 'No discount on Tuesdays', /What should the agent do/);
     // The new file is not committed: it is named, and the person decides.
@@ -169,6 +173,28 @@ describe('Tasks in the editor', () => {
   it('checks the setup on a page', async () => {
     await runCommand(page, 'AMPA: Check Setup');
     await page.locator('.tab.active').filter({ hasText: 'AMPA Setup' }).waitFor();
+    const frame = await webviewFrame(page, 'h1#ampa-setup');
+    assert.match(await frame.locator('body').innerText(), /git/);
     await screenshot(page, 'doctor');
+  });
+
+  it('opens the page of a task from its row', async () => {
+    await row('No discount on Tuesdays').first().click();
+    await page.locator('.tab.active').filter({ hasText: 'No discount on Tuesdays' }).waitFor();
+    await webviewFrame(page, 'text=no discount for Tuesdays');
+    const badge = page.locator('.part.activitybar .action-item').filter({ has: page.locator('a[aria-label^="AMPA"]') }).locator('.badge-content');
+    await waitFor(async () => !(await badge.isVisible()), 'the badge to go: the task was looked at');
+    await screenshot(page, 'tasks-and-page');
+  });
+
+  it('offers a page for a longer task', async () => {
+    await runCommand(page, 'AMPA: Write a Longer Task…');
+    await page.locator('.monaco-editor .codelens-decoration').getByText('Start This Task').waitFor();
+    await page.keyboard.type('Two things\n\n- the first\n- the second\n');
+    await screenshot(page, 'written-task');
+    await page.locator('.monaco-editor .codelens-decoration').getByText('Start This Task').click();
+    await page.locator('.monaco-dialog-box .monaco-button').getByText('Start Without Them').click();
+    await row('Two things').waitFor();
+    await waitFor(async () => (await page.locator('.tab').filter({ hasText: 'Untitled' }).count()) === 0, 'the page to close');
   });
 });

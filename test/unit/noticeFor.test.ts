@@ -40,9 +40,10 @@ describe('A notice', () => {
   });
 
   it('of a question says what the agent wants, on one line and not too long', () => {
-    const prompt = { id: 'p', task_id: running.id, kind: 'execute', summary: 'Run a command', detail: `npm install\n  ${'x'.repeat(500)}`, choices: [], created_at: '' };
+    const prompt = { id: 'p', task_id: running.id, kind: 'execute', summary: 'Install', detail: `npm install\n  ${'x'.repeat(500)}`, choices: [], created_at: '' };
     const text = promptMessage(prompt, 'Fix it');
-    assert.match(text, /^“Fix it” asks: Run a command — npm install x+…$/);
+    assert.match(text, /^“Fix it” wants to run: Install — npm install x+…$/);
     assert.ok(text.length < 360);
+    assert.match(promptMessage({ ...prompt, kind: 'other', detail: 'Install' }, 'Fix it'), /^“Fix it” asks: Install$/);
   });
 });
