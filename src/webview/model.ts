@@ -38,7 +38,10 @@ export interface ReasonView {
 
 export interface PromptView {
   id: string;
-  summary: string;
+  /** "The agent asks to run a command" */
+  sentence: string;
+  /** What the agent calls it; null where that says no more than the detail. */
+  summary: string | null;
   /** The exact command or paths. */
   detail: string;
   /** ms since the epoch. */
@@ -145,16 +148,33 @@ export function taskView(detail: TaskDetail, now: number): TaskView {
     summary: active ? null : task.summary,
     flags: task.flags,
     pr: task.pr_number !== null && task.pr_url !== null ? { number: task.pr_number, url: task.pr_url } : null,
-    prompts: detail.prompts.map((it) => ({
-      id: it.id,
-      summary: it.summary,
-      detail: it.detail,
-      since: Date.parse(it.created_at),
-    })),
+    prompts: detail.prompts.map(promptView),
     waiting: detail.messages.filter((it) => it.delivered_in === null).map((it) => it.text),
     buttons: buttons(task, reason?.button.id),
     composer: composer(task),
     hasWorktree: task.worktree !== null && task.worktree_ready,
+  };
+}
+
+/** What an agent may ask for, by the kind that its protocol gives a tool. */
+const ASKS: Readonly<Record<string, string>> = {
+  execute: 'run a command',
+  edit: 'change files',
+  delete: 'delete files',
+  move: 'move files',
+  read: 'read files',
+  search: 'search',
+  fetch: 'fetch from the network',
+};
+
+function promptView(prompt: TaskDetail['prompts'][number]): PromptView {
+  const detail = prompt.detail.trim() || prompt.summary;
+  return {
+    id: prompt.id,
+    sentence: `The agent asks to ${ASKS[prompt.kind] ?? 'do this'}`,
+    summary: prompt.summary.trim() === detail || detail.includes(prompt.summary.trim()) ? null : prompt.summary,
+    detail,
+    since: Date.parse(prompt.created_at),
   };
 }
 
