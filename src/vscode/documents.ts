@@ -13,7 +13,8 @@ export function createDocuments(): Documents {
   const texts = new Map<string, string>();
   const provider = vscode.workspace.registerTextDocumentContentProvider(SCHEME, {
     onDidChange: changed.event,
-    provideTextDocumentContent: (uri) => texts.get(uri.path) ?? 'This page was made in an earlier session; run the command again.',
+    provideTextDocumentContent: (uri) =>
+      texts.get(uri.path) ?? 'This page was made in an earlier session; run the command again.',
   });
   return {
     async show(name, markdown) {

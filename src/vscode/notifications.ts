@@ -14,7 +14,9 @@ const NEVER = "Don't Show Again";
 
 function message(severity: Notice['severity'], text: string, ...buttons: string[]): Thenable<string | undefined> {
   if (severity === 'error') return vscode.window.showErrorMessage(text, ...buttons);
-  return severity === 'warning' ? vscode.window.showWarningMessage(text, ...buttons) : vscode.window.showInformationMessage(text, ...buttons);
+  return severity === 'warning'
+    ? vscode.window.showWarningMessage(text, ...buttons)
+    : vscode.window.showInformationMessage(text, ...buttons);
 }
 
 const enabled = (): boolean => vscode.workspace.getConfiguration('ampa').get('notifications', true);
@@ -63,7 +65,8 @@ export function createNotifications(overview: Overview, onError: (error: unknown
 
 /** Nobody has acted on it since. */
 const stillTrue = (task: Task | undefined): boolean =>
-  task !== undefined && (task.status === 'success' ? task.merged_at === null : ['error', 'needs_review'].includes(task.status));
+  task !== undefined &&
+  (task.status === 'success' ? task.merged_at === null : ['error', 'needs_review'].includes(task.status));
 
 const stopTelling = (): Thenable<void> =>
   vscode.workspace.getConfiguration('ampa').update('notifications', false, vscode.ConfigurationTarget.Global);
@@ -77,7 +80,13 @@ async function tell(notice: Notice): Promise<void> {
 
 /** A question of an agent: what it wants to do, and the two answers. */
 async function ask(prompt: OpenPrompt, folder: Folder, title: string): Promise<void> {
-  const chosen = await vscode.window.showWarningMessage(promptMessage(prompt, title), 'Allow', 'Refuse', 'Open…', NEVER);
+  const chosen = await vscode.window.showWarningMessage(
+    promptMessage(prompt, title),
+    'Allow',
+    'Refuse',
+    'Open…',
+    NEVER,
+  );
   if (chosen === NEVER) return stopTelling();
   if (chosen === 'Open…') return vscode.commands.executeCommand('ampa.showTask', prompt.task_id);
   if (chosen) await answer(folder, prompt, chosen === 'Allow' ? 'allow' : 'reject');

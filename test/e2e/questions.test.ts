@@ -1,7 +1,16 @@
 /** An agent that has to ask: the question reaches a person, is answered once, and a late click hears so. */
 import path from 'node:path';
 import type { Page } from 'playwright-core';
-import { answerInput, notifications, openActivity, pick, runCommand, screenshot, statusBarItem, treeRows } from '../host/workbench.ts';
+import {
+  answerInput,
+  notifications,
+  openActivity,
+  pick,
+  runCommand,
+  screenshot,
+  statusBarItem,
+  treeRows,
+} from '../host/workbench.ts';
 import { openSession, type Session } from './session.ts';
 
 describe('A question of an agent', () => {
@@ -10,14 +19,20 @@ describe('A question of an agent', () => {
   before(async () => {
     const agent = `'${process.execPath}' '${path.resolve(import.meta.dirname, '../support/acpAgent.ts')}'`;
     session = await openSession({
-      env: { AMPA_AGENT_TYPE: 'acp', AMPA_AGENT_COMMAND: agent, AMPA_CHECKS_COMMAND: 'true', AMPA_PERMISSIONS: 'edits' },
+      env: {
+        AMPA_AGENT_TYPE: 'acp',
+        AMPA_AGENT_COMMAND: agent,
+        AMPA_CHECKS_COMMAND: 'true',
+        AMPA_PERMISSIONS: 'edits',
+      },
     });
     ({ page } = session);
     await openActivity(page, 'AMPA');
   });
   after(() => session?.close());
   afterEach(async function () {
-    if (this.currentTest?.state === 'failed') await screenshot(page, `failed-${this.currentTest.title.slice(0, 40).replace(/\W+/g, '-')}`);
+    if (this.currentTest?.state === 'failed')
+      await screenshot(page, `failed-${this.currentTest.title.slice(0, 40).replace(/\W+/g, '-')}`);
   });
 
   const row = (it: Page, text: string) => treeRows(it, 'Tasks').filter({ hasText: text });
@@ -60,7 +75,9 @@ describe('A question of an agent', () => {
     await answerInput(page, 'AGENT:run echo second > other.txt', /What should the agent do/);
     const asked = question(page).filter({ hasText: 'echo second' });
     await asked.locator('.monaco-button').getByText('Refuse').click();
-    await row(page, 'echo second').filter({ hasText: /permission denied|no changes/ }).waitFor({ timeout: 60_000 });
+    await row(page, 'echo second')
+      .filter({ hasText: /permission denied|no changes/ })
+      .waitFor({ timeout: 60_000 });
     await screenshot(page, 'question-refused');
   });
 });

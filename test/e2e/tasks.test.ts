@@ -36,7 +36,8 @@ describe('Tasks in the editor', () => {
     await session?.close();
   });
   afterEach(async function () {
-    if (this.currentTest?.state === 'failed') await screenshot(page, `failed-${this.currentTest.title.slice(0, 40).replace(/\W+/g, '-')}`);
+    if (this.currentTest?.state === 'failed')
+      await screenshot(page, `failed-${this.currentTest.title.slice(0, 40).replace(/\W+/g, '-')}`);
   });
 
   const row = (text: string | RegExp): Locator => treeRows(page, 'Tasks').filter({ hasText: text });
@@ -44,7 +45,14 @@ describe('Tasks in the editor', () => {
 
   /** What the command line says about the only task with this title. */
   function stored(title: string): Task {
-    const cli = [path.join(session.extension, 'dist/cli.js'), 'ls', '--all', '--json', '--workspace', session.sample.folder];
+    const cli = [
+      path.join(session.extension, 'dist/cli.js'),
+      'ls',
+      '--all',
+      '--json',
+      '--workspace',
+      session.sample.folder,
+    ];
     const { tasks } = JSON.parse(execFileSync(process.execPath, cli, { encoding: 'utf8' })) as { tasks: Task[] };
     const found = tasks.filter((task) => task.title === title);
     assert.equal(found.length, 1, `one task "${title}" among ${tasks.map((task) => task.title).join(', ')}`);
@@ -67,7 +75,9 @@ describe('Tasks in the editor', () => {
     await page.locator('.quick-input-widget').getByText('What may agents do without asking you?').waitFor();
     await screenshot(page, 'start-permissions');
     await pick(page, 'It may do everything');
-    await row('Give total a discount').filter({ hasText: /preparing|agent · 1/ }).waitFor();
+    await row('Give total a discount')
+      .filter({ hasText: /preparing|agent · 1/ })
+      .waitFor();
     await statusBarItem(page, '1 running').waitFor();
     await row('Running').waitFor();
     await screenshot(page, 'tasks-running');
@@ -76,7 +86,8 @@ describe('Tasks in the editor', () => {
   it('goes on with the same turn when the window is reloaded in its middle', async () => {
     await row('agent · 1/3').waitFor();
     const log = path.join(state(), 'logs', stored('Give total a discount').id, '1.log');
-    const turns = (): number => (fs.existsSync(log) ? (fs.readFileSync(log, 'utf8').match(/a turn has begun/g)?.length ?? 0) : 0);
+    const turns = (): number =>
+      fs.existsSync(log) ? (fs.readFileSync(log, 'utf8').match(/a turn has begun/g)?.length ?? 0) : 0;
     await waitFor(() => turns() === 1, 'the turn');
     assert.equal(stored('Give total a discount').phase, 'agent');
     await reloadWindow(page);
@@ -93,7 +104,12 @@ describe('Tasks in the editor', () => {
   it('tells that the task ended, with what can be done now', async () => {
     const notice = notifications(page).filter({ hasText: 'checks green' });
     await notice.waitFor();
-    assert.deepEqual(await notice.locator('.monaco-button').allInnerTexts(), ['Show Diff', 'Merge…', 'Show Task', "Don't Show Again"]);
+    assert.deepEqual(await notice.locator('.monaco-button').allInnerTexts(), [
+      'Show Diff',
+      'Merge…',
+      'Show Task',
+      "Don't Show Again",
+    ]);
     await screenshot(page, 'tasks-ended');
     await notice.hover();
     await notice.locator('.codicon-notifications-clear').click();
@@ -136,7 +152,10 @@ describe('Tasks in the editor', () => {
   });
 
   it('says what needs a person, in the tree, the status bar and the badge', async () => {
-    const settings = { 'ampa.checksCommand': 'echo "src/total.mjs:3: no discount for Tuesdays"; exit 1', 'ampa.maxAttempts': 1 };
+    const settings = {
+      'ampa.checksCommand': 'echo "src/total.mjs:3: no discount for Tuesdays"; exit 1',
+      'ampa.maxAttempts': 1,
+    };
     const file = path.join(session.sample.folder, '.vscode/settings.json');
     fs.mkdirSync(path.dirname(file));
     fs.writeFileSync(file, JSON.stringify(settings));
@@ -154,8 +173,16 @@ describe('Tasks in the editor', () => {
     await row('Needs you').waitFor();
     const status = statusBarItem(page, '1 needs you');
     await status.waitFor();
-    await waitFor(async () => (await status.getAttribute('class'))?.includes('warning-kind') ?? false, 'the warning colour');
-    await page.locator('.part.activitybar .action-item').filter({ has: page.locator('a[aria-label^="AMPA"]') }).locator('.badge-content').getByText('1').waitFor();
+    await waitFor(
+      async () => (await status.getAttribute('class'))?.includes('warning-kind') ?? false,
+      'the warning colour',
+    );
+    await page
+      .locator('.part.activitybar .action-item')
+      .filter({ has: page.locator('a[aria-label^="AMPA"]') })
+      .locator('.badge-content')
+      .getByText('1')
+      .waitFor();
     await row('No discount on Tuesdays').hover();
     await screenshot(page, 'tasks-needs-you');
     await screenshot(page, 'tasks-needs-you-light', { theme: 'light' });
@@ -182,7 +209,10 @@ describe('Tasks in the editor', () => {
     await row('No discount on Tuesdays').first().click();
     await page.locator('.tab.active').filter({ hasText: 'No discount on Tuesdays' }).waitFor();
     await webviewFrame(page, 'text=no discount for Tuesdays');
-    const badge = page.locator('.part.activitybar .action-item').filter({ has: page.locator('a[aria-label^="AMPA"]') }).locator('.badge-content');
+    const badge = page
+      .locator('.part.activitybar .action-item')
+      .filter({ has: page.locator('a[aria-label^="AMPA"]') })
+      .locator('.badge-content');
     await waitFor(async () => !(await badge.isVisible()), 'the badge to go: the task was looked at');
     await screenshot(page, 'tasks-and-page');
   });
@@ -195,6 +225,9 @@ describe('Tasks in the editor', () => {
     await page.locator('.monaco-editor .codelens-decoration').getByText('Start This Task').click();
     await page.locator('.monaco-dialog-box .monaco-button').getByText('Start Without Them').click();
     await row('Two things').waitFor();
-    await waitFor(async () => (await page.locator('.tab').filter({ hasText: 'Untitled' }).count()) === 0, 'the page to close');
+    await waitFor(
+      async () => (await page.locator('.tab').filter({ hasText: 'Untitled' }).count()) === 0,
+      'the page to close',
+    );
   });
 });

@@ -35,7 +35,13 @@ describe('The empty Tasks view', () => {
   it('names agents where none is found, links to each, and offers git where there is none', async () => {
     const { page, openWindow } = await open({ env: { AMPA_AGENT_COMMAND: '', PATH: '/usr/bin:/bin' } });
     await says(page, /No coding agent was found/, 'Install an Agent');
-    assert.deepEqual(await welcome(page).locator('a').filter({ hasText: /^(Amp|Claude Code|Codex|OpenCode|Gemini)$/ }).allInnerTexts(), ['Amp', 'Claude Code', 'Codex', 'OpenCode', 'Gemini']);
+    assert.deepEqual(
+      await welcome(page)
+        .locator('a')
+        .filter({ hasText: /^(Amp|Claude Code|Codex|OpenCode|Gemini)$/ })
+        .allInnerTexts(),
+      ['Amp', 'Claude Code', 'Codex', 'OpenCode', 'Gemini'],
+    );
     await screenshot(page, 'welcome-no-agent');
     await screenshot(page, 'welcome-no-agent-narrow', { width: 600, height: 700 });
 
@@ -51,7 +57,10 @@ describe('The empty Tasks view', () => {
     const { page } = await open({});
     await runCommand(page, 'Welcome: Open Walkthrough...');
     await page.locator('.quick-input-widget:visible input').first().fill('AMPA');
-    await page.locator('.quick-input-widget:visible .monaco-list-row').filter({ hasText: 'Get started with AMPA' }).click();
+    await page
+      .locator('.quick-input-widget:visible .monaco-list-row')
+      .filter({ hasText: 'Get started with AMPA' })
+      .click();
     await page.getByText('From a sentence to green checks.').first().waitFor();
     await screenshot(page, 'walkthrough');
   });
