@@ -49,7 +49,7 @@ export async function openEngineStore(
     database,
     hosts,
     watcher,
-    tasks: createTaskStore(database.db, now, newId),
+    tasks: createTaskStore(database, now, newId),
     board: createTaskBoard(database.db, now),
     foreign: await otherMachine(hosts, now),
     async close() {
