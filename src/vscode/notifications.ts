@@ -24,7 +24,7 @@ const enabled = async (folder: Folder): Promise<boolean> => (await folder.app())
 
 export function createNotifications(overview: Overview, onError: (error: unknown) => void): vscode.Disposable {
   let notices: { notice: Notice; folder: Folder }[] = [];
-  let prompts: { prompt: OpenPrompt; folder: Folder }[] = [];
+  const prompts: { prompt: OpenPrompt; folder: Folder }[] = [];
   const told = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
 
