@@ -18,7 +18,7 @@ const JOBS = 500;
 /** One round: fills the queue, and returns µs per job claimed and finished. */
 type Side = { round(): Promise<number>; settings: string; close(): Promise<void> };
 
-const SETTINGS = ['journal_mode', 'synchronous', 'wal_autocheckpoint', 'page_size', 'cache_size'];
+const SETTINGS = ['journal_mode', 'synchronous'];
 
 async function ampa(dir: string, newTask: () => Task): Promise<Side> {
   const file = path.join(dir, 'ampa.db');

@@ -150,6 +150,8 @@ function requireNodeApi10(): void {
 
 function connect(file: string): BetterSqlite3.Database {
   const connection = new BetterSqlite3(file, { timeout: 10, nativeBinding: nativeBindingPath() });
+  // A change writes its pages whole, so small ones are cheap. Says nothing to a database that exists.
+  connection.pragma('page_size = 2048');
   // Setting the journal mode needs the file for itself for a moment; the mode is kept in the file,
   // so whoever comes second finds it set.
   if (connection.pragma('journal_mode', { simple: true }) !== 'wal') {
