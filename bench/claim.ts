@@ -14,6 +14,8 @@ import { makeTask } from '../test/support/repo.ts';
 import { median, race, type Row } from './table.ts';
 
 const JOBS = 500;
+/** What people ask for: a few sentences. Both sides keep the whole task. */
+const PROMPT = 'The totals of an order ignore the discount that its customer was promised. '.repeat(4);
 
 /** One round: fills the queue, and returns µs per job claimed and finished. */
 type Side = { round(): Promise<number>; settings: string; close(): Promise<void> };
@@ -72,7 +74,7 @@ function plainjob(dir: string, newTask: () => Task): Side {
 export async function claimAndFinish(pairs: number): Promise<Row> {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'ampa-bench-claim-'));
   const newId = monotonicFactory();
-  const newTask = (): Task => makeTask({ id: newId(), repo: '/home/ada/project' });
+  const newTask = (): Task => makeTask({ id: newId(), repo: '/home/ada/project', request: PROMPT, prompt: PROMPT });
   const sides = [await ampa(dir, newTask), plainjob(dir, newTask)] as const;
   try {
     const [a, b] = sides;

@@ -22,7 +22,7 @@ export const MIGRATIONS: readonly string[] = [
     id text primary key, rev integer not null default 0, title text not null, repo text not null, remote text, base text, base_sha text,
     branch text not null, worktree text, worktree_ready integer not null, copied_files text not null, snapshot_sha text,
     setup_command text, copy_patterns text not null, thread_id text, agent text not null, agent_spec text not null,
-    permissions text not null, checks text not null, limits text not null, request text not null, prompt text not null,
+    permissions text not null, checks text not null, limits text not null, request text not null, prompt text,
     status text not null, phase text, reason text, resume_phase text, reason_detail text, attempts integer not null, max_attempts integer not null,
     sent_at text, turn_failures integer not null, turn_interruptions integer not null, denied integer not null,
     head_sha text, pushed_sha text, checked_sha text, ci_run_id text, ci_url text, pr_number integer, pr_url text, merged_at text,

@@ -6,10 +6,12 @@ import type { Attempt, Check, Message, Task, TaskEvent } from '../../tasks/task.
 type JsonColumns = 'copied_files' | 'copy_patterns' | 'agent_spec' | 'checks' | 'limits' | 'flags';
 type BooleanColumns = 'worktree_ready' | 'denied' | 'slot';
 
-export type TaskRow = Omit<Task, JsonColumns | BooleanColumns | 'rev'> &
+export type TaskRow = Omit<Task, JsonColumns | BooleanColumns | 'rev' | 'prompt'> &
   Record<JsonColumns, string> &
   Record<BooleanColumns, number> & {
     rev: Generated<number>;
+    /** null: it is the request itself. A row is written whole, so nothing lies in it twice. */
+    prompt: string | null;
     /** Said with the latest change of this row; the log of changes keeps them all. */
     note: string | null;
   };
@@ -127,6 +129,7 @@ export function createTaskDecoder(): TaskDecoder {
         const decode = decoders.get(name);
         task[name] = decode ? decode(row[name]) : row[name];
       }
+      task['prompt'] ??= task['request'];
       return task as unknown as Task;
     },
     table({ columns, rows }) {
@@ -141,6 +144,7 @@ export function createTaskDecoder(): TaskDecoder {
           const decode = decodes[i];
           task[name] = decode ? decode(values[i]) : values[i];
         }
+        task['prompt'] ??= task['request'];
         return task as unknown as Task;
       });
     },

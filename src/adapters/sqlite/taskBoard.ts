@@ -74,6 +74,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
   return {
     async insert(task) {
       const { rev: _assigned, ...row } = encodeTask(task);
+      if (task.prompt === task.request) row['prompt'] = null;
       const inserted = await db
         .insertInto('tasks')
         .values(row as unknown as Insertable<TaskRow>)
