@@ -7,7 +7,9 @@ import { spawnSync } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
 import { claimAndFinish } from './claim.ts';
+import { editorBudgets } from './host.ts';
 import { instantJob, longJob } from './mainJob.ts';
+import { sizes } from './sizes.ts';
 import { print, type Row } from './table.ts';
 
 const PAIRS = 20;
@@ -18,6 +20,8 @@ const PARTS: Record<string, () => Promise<Row[]>> = {
   job: async () => [await instantJob(PAIRS)],
   long: async () => [await longJob(LONG_PAIRS)],
   claim: async () => [await claimAndFinish(PAIRS)],
+  sizes: async () => sizes(),
+  host: editorBudgets,
 };
 
 const wanted = process.argv.slice(2);
