@@ -8,7 +8,7 @@ import { ACTIVE, isoClock, QUEUED, RESUME_PHASE, RUNNING, SLOTS_TAKEN, touched, 
 import { prepareQuery, type Queries, type Table } from './prepared.ts';
 import { createTaskDecoder, encodeTask, type Schema } from './schema.ts';
 
-export const LEASE_MS = 15_000;
+const LEASE_MS = 15_000;
 
 type Writer = Kysely<Schema> | Transaction<Schema>;
 
