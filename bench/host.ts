@@ -18,6 +18,8 @@ interface Delay {
   p50: number;
   p99: number;
   max: number;
+  /** Of a process beside it that does nothing. */
+  idleP99: number;
   samples: number;
   peakMb: number;
   cpuPercent: number;
@@ -153,9 +155,9 @@ export async function editorBudgets(): Promise<Row[]> {
         ok: activation <= 25,
       },
       {
-        what: `extension host, ${TASKS} tasks, agent at ${printedMbPerSecond.toFixed(1)} MB/s: event-loop delay p99, ms (p50 ${ms(loud.p50)}, max ${ms(loud.max)})`,
+        what: `extension host, ${TASKS} tasks, agent at ${printedMbPerSecond.toFixed(1)} MB/s: event-loop delay p99, ms (p50 ${ms(loud.p50)}, max ${ms(loud.max)}, while quiet ${ms(quiet.p99)})`,
         ours: ms(loud.p99),
-        theirs: `${ms(quiet.p99)} while quiet`,
+        theirs: `${ms(loud.idleP99)} idle process beside it`,
         ratio: '',
         budget: '16',
         ok: loud.p99 <= 16,

@@ -1,4 +1,5 @@
 /** Runs inside the extension host and leaves its figures in the file that AMPA_BENCH_RESULTS names. */
+import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -31,7 +32,23 @@ async function until(what: string, condition: () => boolean | Promise<boolean>):
   }
 }
 
+/** A process that does nothing, in the same seconds: what the machine does to any event loop now. */
+function idleP99(seconds: number): Promise<number> {
+  const script = `
+    const histogram = require('node:perf_hooks').monitorEventLoopDelay({ resolution: ${RESOLUTION_MS} });
+    histogram.enable();
+    setTimeout(() => { console.log(histogram.percentile(99)); process.exit(); }, ${seconds * 1000});`;
+  return new Promise((resolve, reject) => {
+    const env = { ...process.env, ELECTRON_RUN_AS_NODE: '1' };
+    execFile(process.execPath, ['-e', script], { env }, (error, stdout) => {
+      if (error) reject(error);
+      else resolve(Math.max(0, Number(stdout) / 1e6 - RESOLUTION_MS));
+    });
+  });
+}
+
 async function measure(seconds: number) {
+  const idle = idleP99(seconds);
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   const cpu = process.cpuUsage();
   histogram.enable();
@@ -48,6 +65,7 @@ async function measure(seconds: number) {
     p50: delay(histogram.percentile(50)),
     p99: delay(histogram.percentile(99)),
     max: delay(histogram.max),
+    idleP99: await idle,
     samples: histogram.count,
     peakMb: peak / MB,
     cpuPercent: (used.user + used.system) / 1e4 / seconds,
