@@ -40,7 +40,6 @@ export interface EngineDeps {
   say(notice: string): void;
 }
 
-export type Engine = ReturnType<typeof createEngine>;
 
 const ACTIVE = ['queued', 'running', 'retrying'] as const;
 
