@@ -41,7 +41,7 @@ function idleP99(seconds: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, ELECTRON_RUN_AS_NODE: '1' };
     execFile(process.execPath, ['-e', script], { env }, (error, stdout) => {
-      if (error) reject(error);
+      if (error) reject(new Error('the idle process failed', { cause: error }));
       else resolve(Math.max(0, Number(stdout) / 1e6 - RESOLUTION_MS));
     });
   });
