@@ -71,6 +71,7 @@ export const COMMANDS = {
     args: z.object({
       task: text('What the agent should do.', 'TEXT'),
       taskFile: text('The same from a file; - is standard input.', 'FILE'),
+      issue: count('Issue of the GitHub repository: its title and text are the task, and the pull request closes it.'),
       repo: text('Repository to work on: a folder, or a URL that is cloned.', 'URL|DIR'),
       base: text('Branch or commit to start from. Default: the current branch.', 'BASE'),
       agent: text('amp, claude, codex, opencode, gemini or custom.', 'NAME'),

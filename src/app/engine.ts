@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,6 +8,8 @@ import type { ConfigValues } from '../config/knobs.ts';
 import { AmpaError, describeError, notFound } from '../errors.ts';
 import { carryTask, type CarryDeps } from '../tasks/carry.ts';
 import type { Agents, Claim, Clock, TaskGit } from '../tasks/ports.ts';
+import type { Forge } from '../tasks/forge.ts';
+import { slugOf } from '../tasks/naming.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import { runWorker, workOnce, type WorkerDeps } from '../tasks/worker.ts';
 import type { Change, HostKind } from './api.ts';
@@ -33,6 +36,8 @@ export interface EngineDeps {
   /** git whose processes carry the marker of a claim, so that a takeover finds what a killed carrier left. */
   gitFor(marker: string): TaskGit;
   agents: Agents;
+  /** The forge of a task; rejects when its identity is not to be had here. */
+  forge(task: Task): Promise<Forge>;
   config(): ConfigValues;
   carrier: CarrierCommand;
   newId(): string;
@@ -93,6 +98,13 @@ export function createEngine(deps: EngineDeps) {
     agents: deps.agents,
     checks,
     logs,
+    forge: deps.forge,
+    watches: it.watches,
+    async checkLogFile(task, name) {
+      const dir = path.join(paths.logs, task.id);
+      await fs.promises.mkdir(dir, { recursive: true });
+      return path.join(dir, `${task.attempts}-check-${now()}-${slugOf(name)}.log`);
+    },
     clock: wallClock,
     processes: processesOfClaim(it.hosts, childEnv, claim),
     onChange: it.watcher.onChange,
