@@ -75,11 +75,10 @@ export async function preparingPhase(carry: Carry, task: Task): Promise<Task> {
 async function mergeMovedBase(carry: Carry, task: Task): Promise<Task> {
   const base = await carry.deps.git.mergeBase(task, carry.signal);
   carry.signal.throwIfAborted();
-  if (base.kind === 'unchanged') return task;
-  if (base.kind === 'merged') {
-    await carry.deps.store.note(carry.claim, `The base ${task.base} had moved and was merged in.`);
-    return task;
+  if (base.kind === 'conflict') {
+    await carry.deps.store.note(carry.claim, `The base ${task.base} had moved; its conflicts go to the agent.`);
+    return carry.deps.store.patch(carry.claim, { prompt: `${task.prompt}\n\n${conflictText(base.files)}` });
   }
-  await carry.deps.store.note(carry.claim, `The base ${task.base} had moved; its conflicts go to the agent.`);
-  return carry.deps.store.patch(carry.claim, { prompt: `${task.prompt}\n\n${conflictText(base.files)}` });
+  if (base.kind === 'merged') await carry.deps.store.note(carry.claim, `The base ${task.base} had moved and was merged in.`);
+  return task;
 }
