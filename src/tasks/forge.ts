@@ -69,7 +69,8 @@ export type PullRequestOutcome =
   | { kind: 'failed'; detail: string };
 
 export type ForgeMergeOutcome =
-  | { kind: 'merged'; sha: string }
+  /** `remark` for people: the branch that was to be deleted is still there, and why. */
+  | { kind: 'merged'; sha: string; remark: string | null }
   | { kind: 'conflict'; detail: string }
   /** Required checks or reviews are missing, the method is not allowed, … */
   | { kind: 'refused'; detail: string };

@@ -34,6 +34,8 @@ export interface Client {
     variables: Readonly<Record<string, unknown>>,
     signal?: AbortSignal,
   ): Promise<{ data: T | null; errors: GraphqlError[] }>;
+  /** The text at an address outside of the API, without our credential. Rejects when it stays silent for a try's time. */
+  download(url: string, signal: AbortSignal): AsyncGenerator<string>;
   /** The last known budget of `core` or `graphql`. */
   budget(resource: 'core' | 'graphql'): ForgeBudget | null;
   /** Requests that GitHub counts: all that it answered but for 304. */
@@ -74,7 +76,8 @@ export function createClient(options: ClientOptions): Client {
     userAgent: 'ampa',
     log: quiet,
     request: { fetch: timed, log: quiet },
-    retry: { retryAfterBaseValue: secondMs },
+    // What GitHub has decided is not asked again; 429 is for the throttling plugin, which reads Retry-After.
+    retry: { retryAfterBaseValue: secondMs, doNotRetry: [400, 401, 403, 404, 405, 409, 410, 422, 429, 451] },
     throttle: {
       // Limits belong to a credential at an API; two clients must not wait for one another.
       id: `${options.apiUrl}#${++clients}`,
@@ -129,6 +132,25 @@ export function createClient(options: ClientOptions): Client {
       const response = await octokit.request(`POST ${graphqlUrl}`, { query, variables, request: { signal } });
       const body = response.data as { data?: T | null; errors?: GraphqlError[] };
       return { data: body.data ?? null, errors: body.errors ?? [] };
+    },
+    async *download(url, signal) {
+      const silence = new AbortController();
+      const either = AbortSignal.any([signal, silence.signal]);
+      const silent = (): void => silence.abort(new Error(`nothing came for ${timeoutMs / 1000} s`));
+      let timer = setTimeout(silent, timeoutMs);
+      try {
+        const response = await options.fetch(url, { signal: either });
+        if (!response.ok || !response.body) throw new Error(`the log's storage answered ${response.status}`);
+        const decoder = new TextDecoder();
+        for await (const chunk of response.body) {
+          clearTimeout(timer);
+          yield decoder.decode(chunk as Uint8Array, { stream: true });
+          timer = setTimeout(silent, timeoutMs);
+        }
+        yield decoder.decode();
+      } finally {
+        clearTimeout(timer);
+      }
     },
     budget: (resource) => budgets.get(resource) ?? null,
     counted: () => counted,
