@@ -185,7 +185,7 @@ export async function startFakeGitHub({ now = Date.now }: { now?: () => number }
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', fake.url);
     const method = request.method ?? 'GET';
-    const path = decodeURIComponent(url.pathname).replace(/^\/api\/(v3|(?=graphql))/, '') || '/';
+    const path = decodeURIComponent(url.pathname).replace(/^\/api(\/v3|(?=\/graphql))/, '') || '/';
     fake.requests.push(`${method} ${path}`);
     const raw = await text(request);
     const fault = fake.fault({ method, path, count: ++count }) ?? null;

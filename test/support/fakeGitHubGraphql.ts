@@ -1,6 +1,5 @@
 /** The fake GitHub's GraphQL: executed by graphql-js over the schema that GitHub publishes. */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { schema as published } from '@octokit/graphql-schema';
 import { buildSchema, graphql, GraphQLError, type GraphQLSchema } from 'graphql';
 import { latestChecks, latestStatuses, resolveRef } from './fakeGitHubState.ts';
 import type { FakeCheckRun, FakePull, FakeRepo, FakeRun, FakeStatus } from './fakeGitHubState.ts';
@@ -16,8 +15,7 @@ export interface GraphqlContext {
 let schema: GraphQLSchema | undefined;
 
 function theSchema(): GraphQLSchema {
-  const file = createRequire(import.meta.url).resolve('@octokit/graphql-schema/schema.graphql');
-  schema ??= buildSchema(readFileSync(file, 'utf8'), { assumeValid: true });
+  schema ??= buildSchema(published.idl, { assumeValid: true });
   return schema;
 }
 
@@ -147,9 +145,18 @@ function commitOf(sha: string, repo: FakeRepo, context: GraphqlContext): object 
       if (!context.may('checks')) throw refused('FORBIDDEN', 'Resource not accessible by personal access token');
       const runs = repo.runs.filter((it) => it.sha === sha);
       // Every app that may write checks gets a suite for each push, whether it uses it or not.
-      const idle = { __typename: 'CheckSuite', status: 'QUEUED', conclusion: null, app: { name: 'Idle', slug: 'idle' } };
-      const empty = { workflowRun: null, checkRuns: (it: Page) => connection([], it) };
-      return connection([...runs.map((it) => suiteOf(it, repo)), { ...idle, ...empty }], page);
+      const idle = {
+        __typename: 'CheckSuite',
+        id: `CS_idle_${sha}`,
+        status: 'QUEUED',
+        conclusion: null,
+        createdAt: '2026-01-01T00:00:00Z',
+        updatedAt: '2026-01-01T00:00:00Z',
+        app: { name: 'Idle', slug: 'idle' },
+        workflowRun: null,
+        checkRuns: (it: Page) => connection([], it),
+      };
+      return connection([...runs.map((it) => suiteOf(it, repo)), idle], page);
     },
   };
 }

@@ -271,7 +271,10 @@ export function createFakeRepo(id: number, slug: string, options: FakeRepoOption
       run.conclusion = null;
       const again = run.jobs.filter((it) => !onlyFailed || it.conclusion !== 'success');
       run.jobs = run.jobs.filter((it) => !again.includes(it));
-      addJobs(run, again);
+      addJobs(
+        run,
+        again.map(({ name, required }) => ({ name, required })),
+      );
     },
     check(sha, input) {
       const check = newCheck(sha, input);
