@@ -3,7 +3,8 @@ import type { ForgeSnapshot } from '../../src/tasks/forge.ts';
 import { badGateway, secondaryLimit } from '../support/fakeGitHub.ts';
 import { ACME, setUpGitHub, sha, type GitHubSetup } from '../support/github.ts';
 
-const shown = (it: ForgeSnapshot | undefined): string[] => (it?.checks ?? []).map((c) => `${c.name}: ${c.state}`).sort();
+const shown = (it: ForgeSnapshot | undefined): string[] =>
+  (it?.checks ?? []).map((c) => `${c.name}: ${c.state}`).sort();
 
 describe('Checks of commits on GitHub', () => {
   let it_: GitHubSetup;
@@ -34,7 +35,10 @@ describe('Checks of commits on GitHub', () => {
     }
     const { snapshots, budget } = await look(...Array.from({ length: 10 }, (_, i) => sha(i + 1)));
     assert.equal(it_.fake.counted, 1);
-    assert.deepEqual(snapshots.map((s) => s.sha), Array.from({ length: 10 }, (_, i) => sha(i + 1)));
+    assert.deepEqual(
+      snapshots.map((s) => s.sha),
+      Array.from({ length: 10 }, (_, i) => sha(i + 1)),
+    );
     assert.deepEqual(shown(snapshots[2]), ['build: failure']);
     assert.deepEqual(shown(snapshots[9]), ['build: success']);
     assert.equal(budget?.limit, 5000);
@@ -88,13 +92,46 @@ describe('Checks of commits on GitHub', () => {
     const waiting = [{ sha: sha(1), pullRequest: null }];
     const before = (await forge.snapshots(ACME, waiting, it_.signal)).snapshots[0]!;
     assert.deepEqual(shown(before), ['build: success', 'test: cancelled']);
-    await forge.rerun(ACME, before.checks.filter((c) => c.state === 'cancelled'), it_.signal);
+    await forge.rerun(
+      ACME,
+      before.checks.filter((c) => c.state === 'cancelled'),
+      it_.signal,
+    );
     const after = (await forge.snapshots(ACME, waiting, it_.signal)).snapshots[0]!;
     assert.deepEqual(shown(after), ['build: success', 'test: queued']);
     assert.notEqual(after.checks.find((c) => c.name === 'test')?.id, before.checks.find((c) => c.name === 'test')?.id);
     // Asked again while it runs, as after a lost answer: that is no error.
-    await forge.rerun(ACME, before.checks.filter((c) => c.state === 'cancelled'), it_.signal);
+    await forge.rerun(
+      ACME,
+      before.checks.filter((c) => c.state === 'cancelled'),
+      it_.signal,
+    );
     assert.equal(run.attempt, 2);
+  });
+
+  it('of a re-run replace those before also where GitHub still lists them, but jobs of one name all count', async () => {
+    const { repo } = it_;
+    repo.earlierAttempts = true;
+    repo.push(sha(1), 'amp/1');
+    const run = repo.run(sha(1), { workflow: 'CI', jobs: ['build', 'build', 'test'] });
+    repo.finish(run, { test: 'failure' });
+    run.jobs[0]!.conclusion = 'failure';
+    await both(async () => {
+      assert.deepEqual(shown((await look(sha(1))).snapshots[0]), [
+        'build (2): success',
+        'build: failure',
+        'test: failure',
+      ]);
+    });
+    it_.fake.graphqlOff = false;
+    repo.rerun(run, true);
+    repo.finish(run, 'success');
+    await both(async () => {
+      assert.deepEqual(
+        (await look(sha(1))).snapshots[0]?.checks.map((c) => c.state),
+        ['success', 'success', 'success'],
+      );
+    });
   });
 
   it('of a run that never got a job are its own state', async () => {
@@ -155,7 +192,11 @@ describe('Checks of commits on GitHub', () => {
     assert.deepEqual(snapshots[0]?.hidden.sort(), ['check runs (checks: read)', 'commit statuses (statuses: read)']);
     const before = fake.requests.filter((r) => r.includes('graphql')).length;
     await forge.snapshots(ACME, waiting, it_.signal);
-    assert.equal(fake.requests.filter((r) => r.includes('graphql')).length, before, 'what was refused is not asked again');
+    assert.equal(
+      fake.requests.filter((r) => r.includes('graphql')).length,
+      before,
+      'what was refused is not asked again',
+    );
   });
 
   it('that are all hidden leave nothing but their names', async () => {

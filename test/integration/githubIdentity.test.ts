@@ -214,7 +214,11 @@ describe('Who AMPA is to GitHub', () => {
   });
 
   it('what a token lacks is named', async () => {
-    it_.fake.tokens.set(it_.fake.token, { login: 'octocat', scopes: 'repo', permissions: ['actions', 'pull_requests'] });
+    it_.fake.tokens.set(it_.fake.token, {
+      login: 'octocat',
+      scopes: 'repo',
+      permissions: ['actions', 'pull_requests'],
+    });
     it_.repo.canPush = false;
     const { forge } = await it_.make();
     assert.deepEqual((await forge.probe(ACME)).missing, [

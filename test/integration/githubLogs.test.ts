@@ -6,10 +6,17 @@ import type { RedCheck } from '../../src/tasks/prompts.ts';
 import type { FakeCheckRun, FakeStep } from '../support/fakeGitHubState.ts';
 import { ACME, setUpGitHub, sha, type GitHubSetup } from '../support/github.ts';
 
-const at = (second: number): string => new Date(Date.UTC(2026, 0, 1, 10, 0, second)).toISOString().replace('.000Z', 'Z');
+const at = (second: number): string =>
+  new Date(Date.UTC(2026, 0, 1, 10, 0, second)).toISOString().replace('.000Z', 'Z');
 const line = (second: number, text: string): string => `${at(second).replace('Z', '.1234567Z')} ${text}\n`;
 
-const step = (number: number, name: string, from: number, to: number, conclusion: FakeStep['conclusion'] = 'success'): FakeStep => ({
+const step = (
+  number: number,
+  name: string,
+  from: number,
+  to: number,
+  conclusion: FakeStep['conclusion'] = 'success',
+): FakeStep => ({
   number,
   name,
   status: 'completed',
@@ -151,7 +158,8 @@ describe('What a red check on GitHub says', () => {
   it('of a log that is still on its way is waited for, and one that is gone is replaced by words', async () => {
     run({ build: failed(['error: here']) });
     let left = 2;
-    it_.fake.fault = ({ path }) => (path.endsWith('/logs') && left-- > 0 ? { status: 404, message: 'Not Found' } : null);
+    it_.fake.fault = ({ path }) =>
+      path.endsWith('/logs') && left-- > 0 ? { status: 404, message: 'Not Found' } : null;
     assert.match((await red('build')).check.excerpt, /error: here/);
     it_.fake.fault = ({ path }) => (path.endsWith('/logs') ? { status: 410, message: 'Gone' } : null);
     const { check } = await red('build');
@@ -175,13 +183,16 @@ describe('What a red check on GitHub says', () => {
 
   it('of a log that breaks off or cannot be had is an error, not an empty log', async () => {
     run({ build: failed(['error: here']) });
+    let left = 2;
+    it_.fake.fault = ({ path }) => (path.startsWith('/_logs/') && left-- > 0 ? 'drop' : null);
+    assert.match((await red('build')).check.excerpt, /error: here/);
     it_.fake.fault = ({ path }) => (path.startsWith('/_logs/') ? 'drop' : null);
     await assert.rejects(red('build'), /AmpaError: GitHub could not be reached for the log of build/);
   });
 
   it('of 50 MB is found in its middle, in little memory', async function () {
     this.timeout(60_000);
-    const filler = `${'ok 1 - all is well with this one and it says so at length '.padEnd(99, '.')}`;
+    const filler = 'ok 1 - all is well with this one and it says so at length '.padEnd(99, '.');
     const block = line(10, filler).repeat(400);
     const log = function* (): Generator<string> {
       yield line(2, '##[group]Run actions/checkout@v6') + line(4, '##[group]Run make');

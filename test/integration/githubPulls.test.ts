@@ -41,17 +41,22 @@ describe('Pull requests on GitHub', () => {
       if (method === 'POST') it_.repo.openPull({ ...PR, draft: false });
       return null;
     };
-    assert.deepEqual(await open(), { kind: 'open', number: 1, url: 'https://github.com/acme/widget/pull/1', draft: false });
+    assert.deepEqual(await open(), {
+      kind: 'open',
+      number: 1,
+      url: 'https://github.com/acme/widget/pull/1',
+      draft: false,
+    });
   });
 
   it('are ordinary where drafts are refused', async () => {
     it_.repo.drafts = false;
-    assert.equal((await open() as { draft: boolean }).draft, false);
+    assert.equal(((await open()) as { draft: boolean }).draft, false);
   });
 
   it('that are closed count as none', async () => {
     it_.repo.openPull(PR).state = 'closed';
-    assert.equal((await open() as { number: number }).number, 2);
+    assert.equal(((await open()) as { number: number }).number, 2);
   });
 
   it('that cannot be opened say why', async () => {
@@ -172,7 +177,10 @@ describe('Pull requests on GitHub', () => {
     it('though their branch cannot be deleted, which is said', async () => {
       it_.fake.fault = ({ method }) =>
         method === 'DELETE' ? { status: 403, message: 'Resource not accessible by integration' } : null;
-      assert.match(await said({ deleteBranch: PR.head }), /^merged The branch amp\/mend could not be deleted: Resource/);
+      assert.match(
+        await said({ deleteBranch: PR.head }),
+        /^merged The branch amp\/mend could not be deleted: Resource/,
+      );
     });
   });
 });

@@ -141,7 +141,11 @@ export async function startFakeGitHub({ now = Date.now }: { now?: () => number }
     'x-ratelimit-reset': String(resetsAt),
     'x-ratelimit-resource': graphql ? 'graphql' : 'core',
   });
-  const refusal = (status: number, message: string, headers = {}): RestAnswer => ({ status, headers, body: { message } });
+  const refusal = (status: number, message: string, headers = {}): RestAnswer => ({
+    status,
+    headers,
+    body: { message },
+  });
 
   function tokenOf(authorization: string | undefined): FakeToken | null {
     const value = /^(?:token|bearer)\s+(.+)$/i.exec(authorization ?? '')?.[1];
@@ -150,7 +154,12 @@ export async function startFakeGitHub({ now = Date.now }: { now?: () => number }
   }
 
   /** The paths that a token of the App itself opens. */
-  function answerApp(method: string, path: string, authorization: string | undefined, body: { repositories?: string[] }): RestAnswer | null {
+  function answerApp(
+    method: string,
+    path: string,
+    authorization: string | undefined,
+    body: { repositories?: string[] },
+  ): RestAnswer | null {
     const installation = /^\/repos\/([^/]+\/[^/]+)\/installation$/.exec(path);
     const mint = /^\/app\/installations\/(\d+)\/access_tokens$/.exec(path);
     if (!installation && !mint && path !== '/app') return null;
@@ -169,14 +178,18 @@ export async function startFakeGitHub({ now = Date.now }: { now?: () => number }
     const token = `ghs_minted${++minted}xxxxxxxxxxxxxxxxxxxxxxxxxx`;
     const expiresAt = now() + (app.tokenLifeMs ?? 3_600_000);
     fake.tokens.set(token, { login: `${app.slug}[bot]`, permissions: Object.keys(permissions), expiresAt });
-    return { status: 201, body: { token, expires_at: new Date(expiresAt).toISOString(), permissions, repositories: body.repositories } };
+    return {
+      status: 201,
+      body: { token, expires_at: new Date(expiresAt).toISOString(), permissions, repositories: body.repositories },
+    };
   }
 
   async function sendLog(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
     const [, owner = '', name = '', id] = /^\/_logs\/([^/]+)\/([^/]+)\/(\d+)$/.exec(url.pathname) ?? [];
     const log = find(owner, name)?.checkRuns.find((it) => it.id === Number(id))?.log;
     // The storage behind GitHub refuses a request with a second kind of authorization.
-    if (request.headers.authorization !== undefined) return void response.writeHead(400).end('InvalidAuthenticationInfo');
+    if (request.headers.authorization !== undefined)
+      return void response.writeHead(400).end('InvalidAuthenticationInfo');
     if (log == null) return void response.writeHead(404).end('BlobNotFound');
     response.writeHead(200, { 'content-type': 'text/plain' });
     await pipeline(Readable.from(typeof log === 'string' ? [log] : log()), response);
@@ -195,12 +208,24 @@ export async function startFakeGitHub({ now = Date.now }: { now?: () => number }
       return send(request, response, refusal(fault.status, fault.message, fault.headers), url);
     }
     if (url.pathname.startsWith('/_logs/')) return sendLog(request, response, url);
-    const answer = await answerOf(method, path, request, url, raw === '' ? {} : (JSON.parse(raw) as Record<string, unknown>));
+    const answer = await answerOf(
+      method,
+      path,
+      request,
+      url,
+      raw === '' ? {} : (JSON.parse(raw) as Record<string, unknown>),
+    );
     if (fault === 'drop answer') return void request.socket.destroy();
     send(request, response, fault === null ? answer : refusal(fault.answered, 'Bad Gateway'), url);
   }
 
-  async function answerOf(method: string, path: string, request: IncomingMessage, url: URL, body: Record<string, unknown>): Promise<RestAnswer> {
+  async function answerOf(
+    method: string,
+    path: string,
+    request: IncomingMessage,
+    url: URL,
+    body: Record<string, unknown>,
+  ): Promise<RestAnswer> {
     const { authorization } = request.headers;
     const forApp = answerApp(method, path, authorization, body);
     if (forApp) return forApp;
@@ -230,7 +255,14 @@ export async function startFakeGitHub({ now = Date.now }: { now?: () => number }
         'x-accepted-github-permissions': `${needed}=${method === 'GET' ? 'read' : 'write'}`,
       });
     }
-    const answer = answerRest(repo, { method, path: rest, query: url.searchParams, body, origin: fake.url, login: token.login });
+    const answer = answerRest(repo, {
+      method,
+      path: rest,
+      query: url.searchParams,
+      body,
+      origin: fake.url,
+      login: token.login,
+    });
     if (!answer) throw new Error(`the fake GitHub knows no ${method} ${path}`);
     return { ...answer, headers: { ...scopes, ...answer.headers } };
   }
@@ -258,7 +290,9 @@ function jwtProblem(authorization: string | undefined, app: FakeApp | null, nowM
   const signed = verify('sha256', Buffer.from(`${head}.${claims}`), app.key, Buffer.from(signature, 'base64url'));
   if (!signed || read(head)['alg'] !== 'RS256') return undecodable;
   const seconds = nowMs / 1000;
-  if (Number(iat) > seconds) return "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued";
-  if (Number(exp) < seconds || Number(exp) > seconds + 600) return "'Expiration time' claim ('exp') is too far in the future";
+  if (Number(iat) > seconds)
+    return "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued";
+  if (Number(exp) < seconds || Number(exp) > seconds + 600)
+    return "'Expiration time' claim ('exp') is too far in the future";
   return null;
 }

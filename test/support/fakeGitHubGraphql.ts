@@ -38,8 +38,7 @@ export async function answerGraphql(
   return { ...(result.data === undefined ? {} : { data: result.data }), ...(errors ? { errors } : {}) };
 }
 
-const refused = (type: string, message: string): GraphQLError =>
-  Object.assign(new GraphQLError(message), { type });
+const refused = (type: string, message: string): GraphQLError => Object.assign(new GraphQLError(message), { type });
 
 function rootOf(context: GraphqlContext): object {
   const notFound = (what: string): GraphQLError => refused('NOT_FOUND', `Could not resolve to ${what}.`);
@@ -81,7 +80,9 @@ const repositoryOf = (repo: FakeRepo, context: GraphqlContext): object => ({
       .map(([path, body]) => ({ filename: path, body })),
   object({ oid, expression }: { oid?: string; expression?: string }) {
     const sha = oid ?? resolveRef(repo, expression ?? '');
-    return [...repo.refs.values()].includes(sha) || repo.checkRuns.some((it) => it.sha === sha) || repo.runs.some((it) => it.sha === sha)
+    return [...repo.refs.values()].includes(sha) ||
+      repo.checkRuns.some((it) => it.sha === sha) ||
+      repo.runs.some((it) => it.sha === sha)
       ? commitOf(sha, repo, context)
       : null;
   },
@@ -174,7 +175,11 @@ function suiteOf(run: FakeRun, repo: FakeRepo): object {
     updatedAt: run.createdAt,
     url: runUrl,
     app: { slug: 'github-actions', name: 'GitHub Actions' },
-    checkRuns: (page: Page) => connection(run.jobs.map((it) => checkOf(it, repo)), page),
+    checkRuns: (page: Page) =>
+      connection(
+        run.jobs.map((it) => checkOf(it, repo)),
+        page,
+      ),
     workflowRun: {
       url: runUrl,
       event: run.event,

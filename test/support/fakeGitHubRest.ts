@@ -110,8 +110,7 @@ const ROUTES: Route[] = [
   [
     'GET',
     /^check-runs\/(\d+)\/annotations$/,
-    (repo, _request, [id]) =>
-      withCheck(repo, id, (it) => list(it.annotations satisfies PartOf<'check-annotation'>[])),
+    (repo, _request, [id]) => withCheck(repo, id, (it) => list(it.annotations satisfies PartOf<'check-annotation'>[])),
   ],
   [
     'POST',
@@ -137,7 +136,13 @@ const ROUTES: Route[] = [
   [
     'GET',
     /^actions\/runs\/(\d+)\/jobs$/,
-    (repo, _request, [id]) => withRun(repo, id, (run) => list(run.jobs.map((it) => jobOf(it, repo)), 'jobs')),
+    (repo, _request, [id]) =>
+      withRun(repo, id, (run) =>
+        list(
+          run.jobs.map((it) => jobOf(it, repo)),
+          'jobs',
+        ),
+      ),
   ],
   [
     'POST',
@@ -170,7 +175,11 @@ const ROUTES: Route[] = [
   [
     'GET',
     /^actions\/workflows$/,
-    (repo) => list(repo.workflows.map((it) => ({ id: it.id, name: it.name, path: it.path, state: 'active' })), 'workflows'),
+    (repo) =>
+      list(
+        repo.workflows.map((it) => ({ id: it.id, name: it.name, path: it.path, state: 'active' })),
+        'workflows',
+      ),
   ],
   ['GET', /^contents(?:\/(.*))?$/, (repo, _request, [path = '']) => contentsOf(repo, path)],
   [
@@ -245,7 +254,11 @@ function merge(repo: FakeRepo, pull: FakePull, body: Record<string, unknown>): R
   pull.mergedSha = sha;
   pull.state = 'closed';
   repo.refs.set(pull.base, sha);
-  return ok({ sha, merged: true, message: 'Pull Request successfully merged' } satisfies PartOf<'pull-request-merge-result'>);
+  return ok({
+    sha,
+    merged: true,
+    message: 'Pull Request successfully merged',
+  } satisfies PartOf<'pull-request-merge-result'>);
 }
 
 function contentsOf(repo: FakeRepo, path: string): RestAnswer {
@@ -258,7 +271,13 @@ function contentsOf(repo: FakeRepo, path: string): RestAnswer {
   const names = Object.keys(repo.files).filter((it) => it.startsWith(under));
   if (names.length === 0) return missing();
   const entries = new Set(names.map((it) => it.slice(under.length).split('/')[0]!));
-  return ok([...entries].map((name) => ({ type: repo.files[under + name] === undefined ? 'dir' : 'file', name, path: under + name })));
+  return ok(
+    [...entries].map((name) => ({
+      type: repo.files[under + name] === undefined ? 'dir' : 'file',
+      name,
+      path: under + name,
+    })),
+  );
 }
 
 const repositoryOf = (repo: FakeRepo): PartOf<'full-repository'> => ({
@@ -285,14 +304,20 @@ const pullOf = (pull: FakePull, repo: FakeRepo): PartOf<'pull-request'> => ({
   merge_commit_sha: pull.mergedSha,
   mergeable: pull.state === 'open' ? (repo.conflicts.has(pull.head) ? false : pull.mergeable) : null,
   mergeable_state: repo.conflicts.has(pull.head) ? 'dirty' : pull.blocked === null ? 'clean' : 'blocked',
-  head: { ref: pull.head, sha: repo.refs.get(pull.head) ?? '0'.repeat(40), repo: { full_name: `${repo.owner}/${repo.name}` } },
+  head: {
+    ref: pull.head,
+    sha: repo.refs.get(pull.head) ?? '0'.repeat(40),
+    repo: { full_name: `${repo.owner}/${repo.name}` },
+  },
   base: { ref: pull.base },
 });
 
 const webOf = (repo: FakeRepo): string => `https://github.com/${repo.owner}/${repo.name}`;
 
 const detailsOf = (check: FakeCheckRun, repo: FakeRepo): string =>
-  check.run ? `${webOf(repo)}/actions/runs/${check.run.id}/job/${check.id}` : `https://${check.app}.example/${check.id}`;
+  check.run
+    ? `${webOf(repo)}/actions/runs/${check.run.id}/job/${check.id}`
+    : `https://${check.app}.example/${check.id}`;
 
 const checkOf = (check: FakeCheckRun, repo: FakeRepo): PartOf<'check-run'> => ({
   id: check.id,

@@ -119,6 +119,8 @@ export interface FakeRepo extends Required<FakeRepoOptions> {
   checkRuns: FakeCheckRun[];
   statuses: FakeStatus[];
   issues: Map<number, { title: string; body: string | null }>;
+  /** Jobs of earlier attempts are shown among the checks too, as GitHub's lists at times do. */
+  earlierAttempts: boolean;
   /** Branches whose pull requests conflict with their base. */
   conflicts: Set<string>;
   /** Declares a workflow that `push` and pull requests start by themselves. */
@@ -195,6 +197,7 @@ export function createFakeRepo(id: number, slug: string, options: FakeRepoOption
     statuses: [],
     issues: new Map(),
     conflicts: new Set(),
+    earlierAttempts: false,
     workflow({ name, on, jobs, path = `.github/workflows/${name.toLowerCase()}.yml` }) {
       const workflow = { id: ++ids, name, path, on, jobs: jobs.map(job) };
       repo.workflows.push(workflow);
@@ -304,7 +307,8 @@ export function createFakeRepo(id: number, slug: string, options: FakeRepoOption
 export function latestChecks(repo: FakeRepo, sha: string): FakeCheckRun[] {
   const newest = new Map<string, FakeCheckRun>();
   for (const it of repo.checkRuns.filter((one) => one.sha === sha)) {
-    newest.set(`${it.run ? it.run.id : it.app}\n${it.name}`, it);
+    const all = it.run !== null && (repo.earlierAttempts || it.run.jobs.includes(it));
+    newest.set(all ? String(it.id) : `${it.run ? it.run.id : it.app}\n${it.name}`, it);
   }
   return [...newest.values()];
 }

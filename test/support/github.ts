@@ -5,7 +5,7 @@ import { startFakeGitHub, type FakeGitHub } from './fakeGitHub.ts';
 import type { FakeRepo } from './fakeGitHubState.ts';
 
 export const ACME: ForgeRepo = { kind: 'github', host: 'github.com', owner: 'acme', name: 'widget' };
-export const MAIN = 'a'.repeat(40);
+const MAIN = 'a'.repeat(40);
 export const sha = (n: number): string => n.toString(16).padStart(40, '0');
 
 export interface GitHubSetup {

@@ -84,7 +84,7 @@ describe('The checks that count', () => {
 
   it('are of both workflows where two have the same name', () => {
     assert.deepEqual(names(found({ state: 'failure' }), found({ source: 'workflow 2', id: 'check:2', runId: '11' })), [
-      'build (push): failure',
+      'build: failure',
       'build (2): success',
     ]);
   });
@@ -98,7 +98,10 @@ describe('The checks that count', () => {
 
   it('are all jobs of one run, those of the same name too: a green leg hides no red one', () => {
     const states = countingChecks([found({ state: 'failure' }), found({ id: 'check:2', jobId: '2' })]);
-    assert.deepEqual(states.map((it) => it.state), ['failure', 'success']);
+    assert.deepEqual(
+      states.map((it) => it.state),
+      ['failure', 'success'],
+    );
     assert.equal(new Set(states.map((it) => it.name)).size, 2);
   });
 
@@ -189,7 +192,11 @@ describe('The part of a log that is one step', () => {
   });
 
   it('of "Set up job" has no mark to begin with', () => {
-    const log = [at(10, 'Current runner version'), at(10, '##[group]Operating System'), at(11, '##[error]no such action')];
+    const log = [
+      at(10, 'Current runner version'),
+      at(10, '##[group]Operating System'),
+      at(11, '##[error]no such action'),
+    ];
     assert.equal(part(step({ first: true, name: 'Set up job' }), log).length, 3);
   });
 

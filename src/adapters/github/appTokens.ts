@@ -25,7 +25,7 @@ export interface AppTokens {
 }
 
 /** What a task needs; the first two it cannot do without. */
-export const APP_PERMISSIONS: readonly (readonly [name: string, level: 'read' | 'write'])[] = [
+const APP_PERMISSIONS: readonly (readonly [name: string, level: 'read' | 'write'])[] = [
   ['contents', 'write'],
   ['pull_requests', 'write'],
   ['issues', 'write'],
@@ -85,7 +85,7 @@ export function createAppTokens({ appId, key, apiUrl, fetch, now, secondMs }: Ap
       throw explain(error, repo);
     }
     const { token, expires_at, permissions = {} } = answer.data;
-    const missing = lacking(permissions as Record<string, string>).filter((it) => VITAL.has(it.split(':')[0]!));
+    const missing = lacking(permissions).filter((it) => VITAL.has(it.split(':')[0]!));
     if (missing.length > 0) {
       throw new AmpaError(
         'external',
@@ -93,7 +93,7 @@ export function createAppTokens({ appId, key, apiUrl, fetch, now, secondMs }: Ap
         'Grant them in the App’s settings; an owner then accepts them for the installation.',
       );
     }
-    return { token, expiresAt: Date.parse(expires_at), permissions: permissions as Record<string, string> };
+    return { token, expiresAt: Date.parse(expires_at), permissions };
   }
 
   function explain(error: unknown, repo: ForgeRepo): AmpaError {

@@ -110,12 +110,13 @@ export function countingChecks(found: readonly FoundCheck[]): ForgeCheck[] {
     it,
     name: several && it.workflow !== null && it.workflow !== it.label ? `${it.workflow} / ${it.label}` : it.label,
   }));
-  const uses = new Map<string, number>();
-  for (const { name } of named) uses.set(name, (uses.get(name) ?? 0) + 1);
+  const events = new Map<string, Set<string | null>>();
+  for (const { it, name } of named) events.set(name, (events.get(name) ?? new Set()).add(it.event));
   const taken = new Set<string>();
   return named.map(({ it, name }) => {
-    let unique = uses.get(name)! > 1 && it.event !== null ? `${name} (${it.event})` : name;
-    for (let n = 2; taken.has(unique); n++) unique = `${name} (${n})`;
+    const whole = events.get(name)!.size > 1 && it.event !== null ? `${name} (${it.event})` : name;
+    let unique = whole;
+    for (let n = 2; taken.has(unique); n++) unique = `${whole} (${n})`;
     taken.add(unique);
     const { label: _label, source: _source, event: _event, ...check } = it;
     return { ...check, name: unique };

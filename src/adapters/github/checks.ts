@@ -66,7 +66,7 @@ interface PullNode {
 type Answer = { repository: Record<string, CommitNode | PullNode | null> | null };
 
 /** Aliases in one query: with a hundred contexts each they stay far below GitHub's limit of nodes. */
-const AT_ONCE = 40;
+const AT_ONCE = 25;
 
 const RUN = `workflowRun { url event workflow { id name } }`;
 
@@ -105,7 +105,9 @@ function queryFor(batch: readonly Pending[]): { query: string; variables: Record
     declare(`s${i}`, 'GitObjectID!', commit.sha);
     if (contexts !== undefined) declare(`a${i}`, 'String', contexts);
     if (suites !== undefined) declare(`u${i}`, 'String', suites);
-    fields.push(`c${i}: object(oid: $s${i}) { ${commitFields(i, pull, contexts !== undefined, suites !== undefined)} }`);
+    fields.push(
+      `c${i}: object(oid: $s${i}) { ${commitFields(i, pull, contexts !== undefined, suites !== undefined)} }`,
+    );
     if (!pull) continue;
     declare(`n${i}`, 'Int!', commit.pullRequest);
     fields.push(`p${i}: pullRequest(number: $n${i}) { mergeable headRefOid }`);
@@ -171,7 +173,8 @@ function refuse(errors: readonly GraphqlError[]): never {
 function take(pending: Pending, commit: CommitNode | null, pull: PullNode | null | undefined): void {
   // Of an older head nothing is said: GitHub has not seen the push yet.
   if (pull && pull.headRefOid === pending.commit.sha) {
-    pending.mergeable = pull.mergeable === 'CONFLICTING' ? 'conflict' : pull.mergeable === 'MERGEABLE' ? 'clean' : 'unknown';
+    pending.mergeable =
+      pull.mergeable === 'CONFLICTING' ? 'conflict' : pull.mergeable === 'MERGEABLE' ? 'clean' : 'unknown';
   }
   const contexts = pending.contexts === undefined ? null : commit?.statusCheckRollup?.contexts;
   for (const node of contexts?.nodes ?? []) {
@@ -180,7 +183,8 @@ function take(pending: Pending, commit: CommitNode | null, pull: PullNode | null
   const suites = pending.suites === undefined ? null : commit?.checkSuites;
   for (const suite of suites?.nodes ?? []) {
     // Apps that may write checks get a suite for every push, used or not: only those of Actions count.
-    if (suite?.workflowRun && suite.checkRuns?.totalCount === 0) pending.found.push(fromEmptySuite(suite, suite.workflowRun));
+    if (suite?.workflowRun && suite.checkRuns?.totalCount === 0)
+      pending.found.push(fromEmptySuite(suite, suite.workflowRun));
   }
   pending.contexts = contexts?.pageInfo.hasNextPage ? contexts.pageInfo.endCursor : undefined;
   pending.suites = suites?.pageInfo.hasNextPage ? suites.pageInfo.endCursor : undefined;

@@ -70,7 +70,9 @@ export function createClient(options: ClientOptions): Client {
     return response;
   };
   const quiet = { debug() {}, info() {}, warn() {}, error() {} };
-  const unspaced = { key: () => ({ schedule: (_o: object, run: (...args: unknown[]) => unknown, ...args: unknown[]) => run(...args) }) };
+  const unspaced = {
+    key: () => ({ schedule: (_o: object, run: (...args: unknown[]) => unknown, ...args: unknown[]) => run(...args) }),
+  };
   const octokit = new Octokit({
     baseUrl: options.apiUrl,
     userAgent: 'ampa',

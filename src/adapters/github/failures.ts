@@ -2,13 +2,15 @@
 import { AmpaError } from '../../errors.ts';
 import { redact } from '../../tasks/redact.ts';
 
+const LIMIT = 'The limit of requests is used up.';
+
 interface Answer {
   status: number;
   headers: Readonly<Record<string, string | number | undefined>>;
 }
 
 /** An answer of GitHub that is an error (octokit's RequestError), or null for anything else. */
-export function answerOf(error: unknown): Answer | null {
+function answerOf(error: unknown): Answer | null {
   if (!(error instanceof Error) || !('status' in error) || !('response' in error)) return null;
   const { status, response } = error as { status: unknown; response?: { headers?: Answer['headers'] } };
   return typeof status === 'number' && response ? { status, headers: response.headers ?? {} } : null;
@@ -18,7 +20,7 @@ export function answerOf(error: unknown): Answer | null {
 export const statusOf = (error: unknown): number | null => answerOf(error)?.status ?? null;
 
 /** 403 and 429 that are about the number of requests, not about what they ask for. */
-export function isRateLimit(error: unknown): boolean {
+function isRateLimit(error: unknown): boolean {
   const answer = answerOf(error);
   if (answer === null) return false;
   if (answer.status !== 403 && answer.status !== 429) return false;
@@ -44,17 +46,28 @@ export function messageOf(error: unknown): string {
 export function failure(what: string, error: unknown): AmpaError {
   if (error instanceof AmpaError) return error;
   const answer = answerOf(error);
-  if (answer === null) {
-    return new AmpaError('external', `GitHub could not be reached for ${what}: ${messageOf(error)}`, 'Check the network.');
+  if (answer === null && error instanceof Error && /rate limit/i.test(error.message)) {
+    return new AmpaError('external', `GitHub refused ${what}: ${messageOf(error)}`, LIMIT);
   }
-  return new AmpaError('external', `GitHub refused ${what} (${answer.status}): ${messageOf(error)}`, hintOf(error, answer));
+  if (answer === null) {
+    return new AmpaError(
+      'external',
+      `GitHub could not be reached for ${what}: ${messageOf(error)}`,
+      'Check the network.',
+    );
+  }
+  return new AmpaError(
+    'external',
+    `GitHub refused ${what} (${answer.status}): ${messageOf(error)}`,
+    hintOf(error, answer),
+  );
 }
 
 function hintOf(error: unknown, { status, headers }: Answer): string {
   if (isRateLimit(error)) {
     const reset = Number(headers['x-ratelimit-reset']);
     const until = reset > 0 ? ` It ends at ${new Date(reset * 1000).toISOString()}.` : '';
-    return `The limit of requests is used up.${until}`;
+    return `${LIMIT}${until}`;
   }
   if (status === 401) return 'The token has expired or was revoked: sign in again.';
   if (status === 403) {

@@ -115,7 +115,12 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
   }
 
   /** Runs one call of the port; what GitHub refuses becomes an error for people, an abort stays one. */
-  async function call<T>(what: string, repo: ForgeRepo, signal: AbortSignal | null, run: (client: Client) => Promise<T>): Promise<T> {
+  async function call<T>(
+    what: string,
+    repo: ForgeRepo,
+    signal: AbortSignal | null,
+    run: (client: Client) => Promise<T>,
+  ): Promise<T> {
     signal?.throwIfAborted();
     try {
       return await run(await clientOf(repo));
@@ -187,7 +192,9 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
     async probe(repo) {
       const identity = await signedIn(repo);
       const granted = identity.app && (await identity.app.token(repo)).permissions;
-      const missing = granted ? lacking(granted) : await call('what we may do', repo, null, (it) => probeRepository(it, repo));
+      const missing = granted
+        ? lacking(granted)
+        : await call('what we may do', repo, null, (it) => probeRepository(it, repo));
       return { ok: missing.length === 0, login: await login(repo), missing };
     },
   };
@@ -202,7 +209,12 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
 }
 
 /** Runs each check's workflow run, or other app's check, once more; runs are named once. */
-async function rerun(client: Client, repo: ForgeRepo, checks: readonly ForgeCheck[], signal: AbortSignal): Promise<void> {
+async function rerun(
+  client: Client,
+  repo: ForgeRepo,
+  checks: readonly ForgeCheck[],
+  signal: AbortSignal,
+): Promise<void> {
   const at = { owner: repo.owner, repo: repo.name, request: { signal } };
   const { octokit } = client;
   for (const run of new Set(checks.map((it) => it.runId).filter((it) => it !== null))) {

@@ -7,6 +7,7 @@ import { probe } from '../process/probe.ts';
 import { createAppTokens, type AppTokens } from './appTokens.ts';
 import { loadKey } from './appKey.ts';
 import type { Fetch } from './proxy.ts';
+import { apiUrlOf } from './remote.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -70,8 +71,10 @@ async function appIdentity(options: IdentityOptions): Promise<Identity | null> {
   };
 }
 
-async function editorIdentity(host: string, { editorToken }: IdentityOptions): Promise<Identity | null> {
-  if (!editorToken || !(await editorToken(host))) return null;
+async function editorIdentity(host: string, { editorToken, apiUrl }: IdentityOptions): Promise<Identity | null> {
+  // The editor's session is one of github.com: another server gets it only where the user set its address.
+  const elsewhere = host !== 'github.com' && apiUrl === apiUrlOf({ host });
+  if (!editorToken || elsewhere || !(await editorToken(host))) return null;
   return {
     kind: 'editor',
     label: 'the GitHub account of the editor',

@@ -69,7 +69,7 @@ export async function failureOf(
 }
 
 /** The step that a job failed in: one that failed, else one that was ended. */
-export function failingStep(steps: readonly Step[]): Step | null {
+function failingStep(steps: readonly Step[]): Step | null {
   const ended = (conclusion: string): Step | undefined => steps.find((it) => it.conclusion === conclusion);
   return (
     ended('failure') ??
@@ -80,13 +80,10 @@ export function failingStep(steps: readonly Step[]): Step | null {
   );
 }
 
-export function timesOf(step: Step, steps: readonly Step[]): StepTimes {
+function timesOf(step: Step, steps: readonly Step[]): StepTimes {
   const before = steps.filter(
     (it) =>
-      it.number < step.number &&
-      it.number > 1 &&
-      it.conclusion !== 'skipped' &&
-      it.started_at === step.started_at,
+      it.number < step.number && it.number > 1 && it.conclusion !== 'skipped' && it.started_at === step.started_at,
   );
   return {
     name: step.name,
@@ -115,15 +112,23 @@ async function readLog(
   const file = await open(logFile, 'w', 0o600);
   try {
     const sink = createSink(file, options.secrets);
-    const location = await logAddress(client, repo, jobId, signal, options.secondMs ?? 1000);
-    if (location === null) return null;
-    await sink.fill(client.download(location, signal), step);
-    if (sink.empty() && step !== null) {
+    const secondMs = options.secondMs ?? 1000;
+    for (let tries = 1, part = step; ; tries++) {
+      const location = await logAddress(client, repo, jobId, signal, secondMs);
+      if (location === null) return null;
+      try {
+        await sink.fill(client.download(location, signal), part);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (tries >= 3) throw error;
+        await waited(tries * secondMs, signal);
+        await sink.restart();
+        continue;
+      }
+      if (!sink.empty() || part === null) return sink.finish();
       // The times of the step and of its log do not meet: all of the job is better than nothing.
-      const again = await logAddress(client, repo, jobId, signal, options.secondMs ?? 1000);
-      if (again !== null) await sink.fill(client.download(again, signal), null);
+      part = null;
     }
-    return sink.finish();
   } finally {
     await file.close();
   }
@@ -197,6 +202,7 @@ function createSink(file: FileHandle, secrets: readonly string[]) {
   }
 
   return {
+    restart,
     async fill(chunks: AsyncIterable<string>, step: StepTimes | null): Promise<void> {
       const fateOf = step === null ? () => 'keep' as const : createStepFilter(step);
       let partial = '';
@@ -251,7 +257,8 @@ async function spoken(
 
 /** What a check run or a status says of itself: title, summary, text, annotations. */
 async function saidBy(client: Client, repo: ForgeRepo, check: ForgeCheck, signal: AbortSignal): Promise<string[]> {
-  const [kind, id = ''] = [check.id.slice(0, check.id.indexOf(':')), check.id.slice(check.id.indexOf(':') + 1)];
+  const colon = check.id.indexOf(':');
+  const [kind, id] = [check.id.slice(0, colon), check.id.slice(colon + 1)];
   if (kind === 'status') {
     const { data } = await client.graphql<{ node: { description?: string | null } | null }>(
       'query Status($id: ID!) { node(id: $id) { ... on StatusContext { description } } }',

@@ -67,7 +67,8 @@ export async function mergePullRequest(
     const after = await read();
     if (after.merged) return merged(after);
     if (after.mergeable === false) return { kind: 'conflict', detail: said };
-    if (after.mergeable === true || after.state === 'closed' || look === LOOKS) return { kind: 'refused', detail: said };
+    if (after.mergeable === true || after.state === 'closed' || look === LOOKS)
+      return { kind: 'refused', detail: said };
     await sleep(secondMs, undefined, { signal });
   }
 }

@@ -63,4 +63,4 @@ export function apiUrlOf(repo: Pick<ForgeRepo, 'host'>, override?: string): stri
 
 /** Where GraphQL answers beside a REST address. */
 export const graphqlUrlOf = (apiUrl: string): string =>
-  /\/api\/v3$/.test(apiUrl) ? apiUrl.replace(/v3$/, 'graphql') : `${apiUrl}/graphql`;
+  apiUrl.endsWith('/api/v3') ? apiUrl.replace(/v3$/, 'graphql') : `${apiUrl}/graphql`;

@@ -1,7 +1,14 @@
 /** The checks of a commit by REST: for identities and servers that GraphQL does not show them to. */
 import type { ForgeRepo, ForgeSnapshot, WaitingCommit } from '../../tasks/forge.ts';
 import { withoutEarlierAttempts } from './attempts.ts';
-import { checkRunState, countingChecks, emptyRunState, idsFromUrl, statusState, type FoundCheck } from './checkStates.ts';
+import {
+  checkRunState,
+  countingChecks,
+  emptyRunState,
+  idsFromUrl,
+  statusState,
+  type FoundCheck,
+} from './checkStates.ts';
 import type { Client } from './client.ts';
 import { isForbidden } from './failures.ts';
 
