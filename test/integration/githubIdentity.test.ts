@@ -5,6 +5,8 @@ import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
 import { describeError } from '../../src/errors.ts';
 import { ACME, setUpGitHub, sha, type GitHubSetup } from '../support/github.ts';
 
@@ -276,6 +278,29 @@ describe('Who AMPA is to GitHub', () => {
       assert.equal(await (await it_.make({ env })).forge.login(ACME), 'octocat');
       assert.deepEqual(through, [new URL(it_.fake.url).host]);
       assert.equal(await (await it_.make({ env: { ...env, NO_PROXY: '127.0.0.1' } })).forge.login(ACME), 'octocat');
+      assert.equal(through.length, 1);
+    });
+
+    it('they do so in a bundle too', async () => {
+      const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+      await build({
+        entryPoints: [path.resolve(import.meta.dirname, '../../src/adapters/github/proxy.ts')],
+        outdir: folder,
+        bundle: true,
+        splitting: true,
+        format: 'esm',
+        platform: 'node',
+        outExtension: { '.js': '.mjs' },
+        logLevel: 'error',
+        banner: {
+          js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+        },
+      });
+      const { fetchOf } = (await import(pathToFileURL(path.join(folder, 'proxy.mjs')).href)) as {
+        fetchOf: (env: object) => Promise<typeof fetch>;
+      };
+      const response = await (await fetchOf({ HTTPS_PROXY: address, HTTP_PROXY: address }))(`${it_.fake.url}/user`);
+      assert.equal(response.status, 401);
       assert.equal(through.length, 1);
     });
   });

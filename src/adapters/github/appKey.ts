@@ -9,7 +9,7 @@ const HINT = 'Download a private key from the App’s settings page on GitHub an
  * Reads a PEM in PKCS#1 or PKCS#8, with real or escaped newlines, or all of it in Base64. The key
  * itself is part of no error.
  */
-export function parseKey(text: string): KeyObject {
+function parseKey(text: string): KeyObject {
   let pem = text.trim().replaceAll('\\n', '\n');
   if (!pem.includes('-----BEGIN')) pem = Buffer.from(pem, 'base64').toString('utf8');
   if (!pem.includes('-----BEGIN')) throw new AmpaError('external', 'The private key of the GitHub App is no PEM', HINT);

@@ -1,7 +1,8 @@
 /** One way to GitHub: octokit with its throttling and retry plugins, conditional requests, a count. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Octokit } from 'octokit';
 import type { ForgeBudget } from '../../tasks/forge.ts';
-import { statusOf } from './failures.ts';
+import { limitEndsIn, statusOf } from './failures.ts';
 import type { Fetch } from './proxy.ts';
 import { graphqlUrlOf } from './remote.ts';
 
@@ -42,6 +43,7 @@ export interface Client {
   counted(): number;
 }
 
+/** A limit that ends later than this is an error; the caller has its own rhythm. */
 const LONGEST_WAIT_S = 60;
 const CACHED = 200;
 
@@ -79,16 +81,18 @@ export function createClient(options: ClientOptions): Client {
     log: quiet,
     request: { fetch: timed, log: quiet },
     // What GitHub has decided is not asked again; 429 is for the throttling plugin, which reads Retry-After.
-    retry: { retryAfterBaseValue: secondMs, doNotRetry: [400, 401, 403, 404, 405, 409, 410, 422, 429, 451] },
+    retry: {
+      retries: 2,
+      retryAfterBaseValue: secondMs,
+      doNotRetry: [400, 401, 403, 404, 405, 409, 410, 422, 429, 451],
+    },
     throttle: {
       // Limits belong to a credential at an API; two clients must not wait for one another.
       id: `${options.apiUrl}#${++clients}`,
-      retryAfterBaseValue: secondMs,
       ...(secondMs < 1000 ? { write: unspaced, notifications: unspaced } : {}),
-      onRateLimit: (after: number, _request: object, _octokit: object, tries: number) =>
-        tries < 1 && after <= LONGEST_WAIT_S,
-      onSecondaryRateLimit: (after: number, _request: object, _octokit: object, tries: number) =>
-        tries < 2 && after <= LONGEST_WAIT_S,
+      // The plugin would wait whatever the signal says, and hold the process meanwhile: the hook below waits.
+      onRateLimit: () => false,
+      onSecondaryRateLimit: () => false,
     },
   });
 
@@ -106,15 +110,19 @@ export function createClient(options: ClientOptions): Client {
       if (known) parameters.headers['if-none-match'] = known.etag;
       return request(parameters);
     };
-    const answer = orAborted(
-      send().catch((error: unknown) => {
-        if (statusOf(error) === 401 && options.renew?.()) return send();
-        throw error;
-      }),
-      signal,
-    );
+    const insist = async (tries = 0): Promise<Answer> => {
+      try {
+        return await send();
+      } catch (error) {
+        if (statusOf(error) === 401 && tries === 0 && options.renew?.()) return insist(1);
+        const seconds = limitEndsIn(error, options.now());
+        if (seconds === null || seconds > LONGEST_WAIT_S || tries >= 2) throw error;
+        await sleep(seconds * secondMs, undefined, { signal });
+        return insist(tries + 1);
+      }
+    };
     try {
-      const response = await answer;
+      const response = await orAborted(insist(), signal);
       const { etag } = response.headers;
       if (key !== null && etag) remember(cache, key, { ...response, etag, data: structuredClone(response.data) });
       return response;

@@ -33,6 +33,17 @@ function isRateLimit(error: unknown): boolean {
   );
 }
 
+/** Seconds until GitHub wants to be asked again; null where an error is no limit of requests. */
+export function limitEndsIn(error: unknown, nowMs: number): number | null {
+  if (!isRateLimit(error)) return null;
+  const { headers } = answerOf(error)!;
+  if (headers['retry-after'] !== undefined) return Number(headers['retry-after']) || 1;
+  const reset = Number(headers['x-ratelimit-reset']);
+  // Without a word GitHub asks for a minute.
+  if (String(headers['x-ratelimit-remaining']) !== '0' || !reset) return 60;
+  return Math.max(1, Math.ceil(reset - nowMs / 1000) + 1);
+}
+
 /** GitHub says that this identity may not see or do that. */
 export const isForbidden = (error: unknown): boolean => statusOf(error) === 403 && !isRateLimit(error);
 

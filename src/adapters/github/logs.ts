@@ -1,5 +1,6 @@
 /** What a red check says: the failing step of a job with its log, or another app's own words. */
 import { open, type FileHandle } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createExcerpter, excerptOf, type Excerpter } from '../../tasks/excerpt.ts';
 import type { ForgeCheck, ForgeRepo } from '../../tasks/forge.ts';
 import type { RedCheck } from '../../tasks/prompts.ts';
@@ -121,7 +122,7 @@ async function readLog(
       } catch (error) {
         signal.throwIfAborted();
         if (tries >= 3) throw error;
-        await waited(tries * secondMs, signal);
+        await sleep(tries * secondMs, undefined, { signal });
         await sink.restart();
         continue;
       }
@@ -156,23 +157,9 @@ async function logAddress(
       if (statusOf(error) !== 404) throw error;
       // Just after a job's end its log is still on its way.
       if (tries === 4) return null;
-      await waited(tries * secondMs, signal);
+      await sleep(tries * secondMs, undefined, { signal });
     }
   }
-}
-
-function waited(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, ms);
-    signal.addEventListener('abort', stop, { once: true });
-  });
 }
 
 /** Takes the step's lines to the file and the excerpt, a batch at a time, in constant memory. */

@@ -15,7 +15,8 @@ export async function fetchOf(env: Env): Promise<Fetch> {
   const httpProxy = valueOf(env, 'HTTP_PROXY');
   const httpsProxy = valueOf(env, 'HTTPS_PROXY') ?? httpProxy;
   if (httpProxy === undefined && httpsProxy === undefined) return globalThis.fetch;
-  const { EnvHttpProxyAgent, fetch } = await import('undici');
+  // Its default export: a bundle of a CommonJS package has no other.
+  const { EnvHttpProxyAgent, fetch } = (await import('undici')).default;
   // Empty texts, since for undefined undici would look into the environment of this process.
   const dispatcher = new EnvHttpProxyAgent({
     httpProxy: httpProxy ?? '',
