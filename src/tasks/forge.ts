@@ -83,12 +83,20 @@ export interface Forge {
   /** Who this identity is: a login, or the app's bot name. */
   login(repo: ForgeRepo): Promise<string>;
   /** Looked up by head branch first; a 422 for an existing one is success. Draft where that is possible. */
-  openPullRequest(repo: ForgeRepo, pr: PullRequestText & { head: string; base: string; draft: boolean }, signal: AbortSignal): Promise<PullRequestOutcome>;
+  openPullRequest(
+    repo: ForgeRepo,
+    pr: PullRequestText & { head: string; base: string; draft: boolean },
+    signal: AbortSignal,
+  ): Promise<PullRequestOutcome>;
   updatePullRequest(repo: ForgeRepo, number: number, text: PullRequestText, signal: AbortSignal): Promise<void>;
   /** No more a draft. */
   markReady(repo: ForgeRepo, number: number, signal: AbortSignal): Promise<void>;
   /** All waiting commits of a repository in one request where the forge can. */
-  snapshots(repo: ForgeRepo, commits: readonly WaitingCommit[], signal: AbortSignal): Promise<{ snapshots: ForgeSnapshot[]; budget: ForgeBudget | null }>;
+  snapshots(
+    repo: ForgeRepo,
+    commits: readonly WaitingCommit[],
+    signal: AbortSignal,
+  ): Promise<{ snapshots: ForgeSnapshot[]; budget: ForgeBudget | null }>;
   /** Runs cancelled or stale checks once more. */
   rerun(repo: ForgeRepo, checks: readonly ForgeCheck[], signal: AbortSignal): Promise<void>;
   /** The failing step of a red check with its excerpt; its log, only that step's part, is streamed to `logFile`. */
@@ -97,7 +105,12 @@ export interface Forge {
   hasChecks(repo: ForgeRepo, base: string | null, signal: AbortSignal): Promise<boolean>;
   /** The repository's pull request template, or null. */
   pullRequestTemplate(repo: ForgeRepo, signal: AbortSignal): Promise<string | null>;
-  merge(repo: ForgeRepo, number: number, how: { method: 'merge' | 'squash' | 'rebase' | null; sha: string; title: string; deleteBranch: string | null }, signal: AbortSignal): Promise<ForgeMergeOutcome>;
+  merge(
+    repo: ForgeRepo,
+    number: number,
+    how: { method: 'merge' | 'squash' | 'rebase' | null; sha: string; title: string; deleteBranch: string | null },
+    signal: AbortSignal,
+  ): Promise<ForgeMergeOutcome>;
   issue(repo: ForgeRepo, number: number, signal: AbortSignal): Promise<{ title: string; body: string; url: string }>;
   /** A token for git over https to this repository, renewed before it expires. */
   gitToken(repo: ForgeRepo, signal: AbortSignal): Promise<{ username: string; password: string }>;
