@@ -48,13 +48,10 @@ export async function runDoctor(deps: DoctorDeps): Promise<DoctorCheck[]> {
   } else {
     add('repository', false, `${workspace.root} is not a git repository`, 'Run git init and make a first commit.');
   }
+  const custom = config.values.agentCommand;
   const found = deps.agents.filter((agent) => agent.found);
-  add(
-    'agents',
-    found.length > 0,
-    found.length > 0 ? found.map((agent) => `${agent.name} (${agent.path})`).join(', ') : 'none on PATH',
-    `Install one: ${deps.agents[0]?.install ?? ''}`,
-  );
+  const named = [...found.map((agent) => `${agent.name} (${agent.path})`), ...(custom ? [`custom (${custom})`] : [])];
+  add('agents', named.length > 0, named.join(', ') || 'none on PATH', `Install one: ${deps.agents[0]?.install ?? ''}`);
   add(
     'trust',
     deps.trusted,

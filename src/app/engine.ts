@@ -45,8 +45,6 @@ export interface EngineDeps {
   say(notice: string): void;
 }
 
-export type Engine = ReturnType<typeof createEngine>;
-
 const ACTIVE = ['queued', 'running', 'retrying'] as const;
 
 /** The store of a workspace and everything that carries tasks in it. Opens nothing until it is asked. */

@@ -53,7 +53,7 @@ export async function openEngineStore(
     hosts,
     watches: createWatchStore(database.db, now),
     watcher,
-    tasks: createTaskStore(database.db, now, newId),
+    tasks: createTaskStore(database, now, newId),
     board: createTaskBoard(database.db, now),
     foreign: await otherMachine(hosts, now),
     async close() {

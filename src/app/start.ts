@@ -284,7 +284,7 @@ export async function newTask(deps: StartDeps, request: StartRequest): Promise<T
   };
 }
 
-export const isUrl = (text: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^[\w.-]+@[\w.-]+:/.test(text);
+const isUrl = (text: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^[\w.-]+@[\w.-]+:/.test(text);
 
 /** `name <email>` as git knows the person, else the account's name. */
 export async function identityOf(repository: Repository, root: string | null): Promise<string> {

@@ -177,10 +177,11 @@ async function step(carry: Carry, task: Task, halted: () => Halt | undefined): P
       carry.halt('lost');
       return task;
     }
-    if (isDiskFull(error)) return stopDiskFull(carry, error);
+    if (isDiskFull(error)) return await stopDiskFull(carry, error);
     const log = await carry.log(task.attempts);
     log.note(carry.mask(error instanceof Error ? (error.stack ?? error.message) : String(error)));
-    return deps.store.apply(claim, { type: 'stop', reason: 'internal', detail: carry.mask(describeError(error)) });
+    const detail = carry.mask(describeError(error));
+    return await deps.store.apply(claim, { type: 'stop', reason: 'internal', detail });
   } finally {
     carry.signal.removeEventListener('abort', windDown);
   }

@@ -8,7 +8,6 @@ export const PHASES = ['preparing', 'agent', 'committing', 'pushing', 'opening_p
 export type Phase = (typeof PHASES)[number];
 
 export type PermissionMode = 'ask' | 'edits' | 'all';
-export const PERMISSION_MODES: readonly PermissionMode[] = ['ask', 'edits', 'all'];
 
 /** How to run an agent, resolved once at creation and stored with the task. */
 export interface AgentSpec {

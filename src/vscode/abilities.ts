@@ -3,9 +3,33 @@ import { isActive, type Task } from '../tasks/task.ts';
 
 /** The tokens of a row's `contextValue`; `when` clauses match on them and on nothing else. */
 export const TOKENS = [
-  'group', 'day', 'more', 'task', 'attempt', 'check', 'log', 'diff',
-  'active', 'ended', 'queued', 'running', 'retrying', 'needs_review', 'success', 'aborted', 'error',
-  'needsPerson', 'asks', 'abortable', 'continuable', 'mergeable', 'merged', 'hasWorktree', 'hasDiff', 'hasLog', 'signIn',
+  'group',
+  'day',
+  'more',
+  'task',
+  'attempt',
+  'check',
+  'log',
+  'diff',
+  'active',
+  'ended',
+  'queued',
+  'running',
+  'retrying',
+  'needs_review',
+  'success',
+  'aborted',
+  'error',
+  'needsPerson',
+  'asks',
+  'abortable',
+  'continuable',
+  'mergeable',
+  'merged',
+  'hasWorktree',
+  'hasDiff',
+  'hasLog',
+  'signIn',
 ] as const;
 export type Token = (typeof TOKENS)[number];
 
@@ -20,11 +44,15 @@ export function groupOf(task: Task, asks: boolean): Group {
 
 export const isMergeable = (task: Task): boolean =>
   (task.status === 'success' || task.status === 'needs_review') &&
-  task.merged_at === null && task.base !== null && task.head_sha !== null && task.head_sha !== task.base_sha;
+  task.merged_at === null &&
+  task.base !== null &&
+  task.head_sha !== null &&
+  task.head_sha !== task.base_sha;
 
 export const isAbortable = (task: Task): boolean => task.merged_at === null && task.status !== 'aborted';
 export const isContinuable = (task: Task): boolean => task.merged_at === null;
-export const hasDiff = (task: Task): boolean => task.base_sha !== null && task.head_sha !== null && task.head_sha !== task.base_sha;
+export const hasDiff = (task: Task): boolean =>
+  task.base_sha !== null && task.head_sha !== null && task.head_sha !== task.base_sha;
 export const hasWorktree = (task: Task): boolean => task.worktree !== null && task.worktree_ready;
 /** A task that was never begun has said nothing. */
 export const hasLog = (task: Task): boolean => task.attempts > 0 || task.phase !== null || task.status === 'error';

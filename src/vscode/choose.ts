@@ -44,7 +44,12 @@ export interface TaskQuestion {
 }
 
 /** The given task, else the one a person picks; undefined when they pick none or there is none. */
-export async function chooseTask(folders: Folders, overview: Overview, given: unknown, question: TaskQuestion): Promise<Chosen | undefined> {
+export async function chooseTask(
+  folders: Folders,
+  overview: Overview,
+  given: unknown,
+  question: TaskQuestion,
+): Promise<Chosen | undefined> {
   await folders.wake();
   const id = taskIdOf(given) ?? (await pickTask(overview, question));
   if (id === undefined) return undefined;
@@ -67,7 +72,12 @@ async function pickTask(overview: Overview, { title, none, suits }: TaskQuestion
     detail: task.branch,
     id: task.id,
   }));
-  const chosen = await vscode.window.showQuickPick(items, { title, matchOnDescription: true, matchOnDetail: true, placeHolder: 'Task' });
+  const chosen = await vscode.window.showQuickPick(items, {
+    title,
+    matchOnDescription: true,
+    matchOnDetail: true,
+    placeHolder: 'Task',
+  });
   return chosen?.id;
 }
 
@@ -75,21 +85,29 @@ async function pickTask(overview: Overview, { title, none, suits }: TaskQuestion
 export async function chooseFolder(folders: Folders, title: string): Promise<Folder | undefined> {
   const all = folders.all();
   if (all.length === 0) {
-    const chosen = await vscode.window.showWarningMessage('AMPA works in a folder with a git repository. Open one first.', 'Open Folder');
+    const chosen = await vscode.window.showWarningMessage(
+      'AMPA works in a folder with a git repository. Open one first.',
+      'Open Folder',
+    );
     if (chosen) await vscode.commands.executeCommand('vscode.openFolder');
     return undefined;
   }
   if (all.length === 1) return all[0];
   const active = vscode.window.activeTextEditor?.document.uri;
   const here = active && folders.of(active);
-  const items = [...all].sort((a, b) => Number(b === here) - Number(a === here)).map((folder) => ({ label: folder.name, description: folder.uri.fsPath, folder }));
+  const items = [...all]
+    .sort((a, b) => Number(b === here) - Number(a === here))
+    .map((folder) => ({ label: folder.name, description: folder.uri.fsPath, folder }));
   return (await vscode.window.showQuickPick(items, { title, placeHolder: 'Folder' }))?.folder;
 }
 
 /** Trust, or an offer to give it. */
 export async function requireTrust(): Promise<boolean> {
   if (vscode.workspace.isTrusted) return true;
-  const chosen = await vscode.window.showWarningMessage('AMPA runs agents and checks, so it does nothing in a workspace that is not trusted.', 'Manage Trust');
+  const chosen = await vscode.window.showWarningMessage(
+    'AMPA runs agents and checks, so it does nothing in a workspace that is not trusted.',
+    'Manage Trust',
+  );
   if (chosen) await vscode.commands.executeCommand('workbench.trust.manage');
   return vscode.workspace.isTrusted;
 }

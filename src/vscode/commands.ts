@@ -3,7 +3,15 @@ import * as vscode from 'vscode';
 import type { App } from '../app/api.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import { hasDiff, hasLog, hasWorktree, isAbortable, isContinuable, isMergeable } from './abilities.ts';
-import { chooseFolder, chooseTask, relevantTasks, requireTrust, taskIdOf, type Chosen, type TaskQuestion } from './choose.ts';
+import {
+  chooseFolder,
+  chooseTask,
+  relevantTasks,
+  requireTrust,
+  taskIdOf,
+  type Chosen,
+  type TaskQuestion,
+} from './choose.ts';
 import type { CommandId } from './commandTable.ts';
 import type { Diffs } from './diff.ts';
 import type { Documents } from './documents.ts';
@@ -13,7 +21,7 @@ import type { Logs } from './logs.ts';
 import { answer } from './notifications.ts';
 import type { Overview } from './overview.ts';
 import type { Start, StartArguments } from './startTask.ts';
-import { stateSentence, stateWords } from './taskRows.ts';
+import { stateSentence, stateWords, wishOf } from './taskRows.ts';
 import { nextNeeding, parseElement } from './tasksModel.ts';
 import type { TasksTree } from './tasksTree.ts';
 import type { Unread } from './unread.ts';
@@ -53,7 +61,10 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
     lastShown = id;
     await openTask(id, folder);
   };
-  const firstQuestion = (id: string): string | null => overview.questions(id)[0]?.summary ?? null;
+  const firstQuestion = (id: string): string | null => {
+    const [question] = overview.questions(id);
+    return question ? wishOf(question) : null;
+  };
 
   return {
     'ampa.startTask': (given) => start(isStart(given) ? given : {}),
@@ -77,7 +88,8 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
       { title: 'Whose log?', none: 'No task has a log yet.', suits: hasLog },
       async ({ folder, task }, given) => {
         const element = typeof given === 'string' ? parseElement(given) : undefined;
-        if (element?.kind === 'check') return vscode.commands.executeCommand('ampa.showCheck' satisfies CommandId, given);
+        if (element?.kind === 'check')
+          return vscode.commands.executeCommand('ampa.showCheck' satisfies CommandId, given);
         const attempt = element && 'attempt' in element ? element.attempt : undefined;
         return logs().open(await folder.app(), task, attempt);
       },
@@ -89,7 +101,8 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
       const { checks } = await (await folder.app()).show(element.task);
       const check = checks.findLast((it) => it.attempt === element.attempt && it.name === element.name);
       if (check?.url) await vscode.env.openExternal(vscode.Uri.parse(check.url, true));
-      else if (check?.log_path) await vscode.window.showTextDocument(vscode.Uri.file(check.log_path), { preview: true });
+      else if (check?.log_path)
+        await vscode.window.showTextDocument(vscode.Uri.file(check.log_path), { preview: true });
       else void vscode.window.showInformationMessage('This check has printed nothing yet.');
     },
     'ampa.showDiff': onTask(
@@ -102,7 +115,11 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
     ),
 
     'ampa.continueTask': onTask(
-      { title: 'Which task goes on?', none: 'There is no task to continue.', suits: (task) => isContinuable(task) && task.status !== 'queued' },
+      {
+        title: 'Which task goes on?',
+        none: 'There is no task to continue.',
+        suits: (task) => isContinuable(task) && task.status !== 'queued',
+      },
       ({ folder, task }) => continueTask(folder, task, firstQuestion(task.id)),
     ),
     'ampa.answerTask': onTask(
@@ -110,7 +127,11 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
       ({ folder, task }) => answerTask(folder, task, overview),
     ),
     'ampa.abortTask': onTask(
-      { title: 'Which task is aborted?', none: 'There is no task to abort.', suits: (task, asks) => isAbortable(task) && (asks || task.status !== 'success') },
+      {
+        title: 'Which task is aborted?',
+        none: 'There is no task to abort.',
+        suits: (task, asks) => isAbortable(task) && (asks || task.status !== 'success'),
+      },
       ({ folder, task }) => abortTask(folder, task),
     ),
     'ampa.mergeTask': onTask(
@@ -121,14 +142,20 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
       const folder = (await requireTrust()) ? await chooseFolder(folders, 'Clean up in') : undefined;
       if (folder) await cleanUp(folder, overview);
     },
-    'ampa.copyBranch': onTask({ title: 'Whose branch name?', none: 'There is no task yet.', suits: () => true }, async ({ task }) => {
-      await vscode.env.clipboard.writeText(task.branch);
-      vscode.window.setStatusBarMessage(`$(copy) ${task.branch}`, 3000);
-    }),
-    'ampa.copyTaskId': onTask({ title: 'Whose id?', none: 'There is no task yet.', suits: () => true }, async ({ id }) => {
-      await vscode.env.clipboard.writeText(id);
-      vscode.window.setStatusBarMessage(`$(copy) ${id}`, 3000);
-    }),
+    'ampa.copyBranch': onTask(
+      { title: 'Whose branch name?', none: 'There is no task yet.', suits: () => true },
+      async ({ task }) => {
+        await vscode.env.clipboard.writeText(task.branch);
+        vscode.window.setStatusBarMessage(`$(copy) ${task.branch}`, 3000);
+      },
+    ),
+    'ampa.copyTaskId': onTask(
+      { title: 'Whose id?', none: 'There is no task yet.', suits: () => true },
+      async ({ id }) => {
+        await vscode.env.clipboard.writeText(id);
+        vscode.window.setStatusBarMessage(`$(copy) ${id}`, 3000);
+      },
+    ),
 
     'ampa.signIn': async (given) => {
       const folder = (await requireTrust()) ? await folderFor(folders, given, 'Sign in for') : undefined;
@@ -141,8 +168,9 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
     'ampa.doctor': async () => {
       const folder = (await requireTrust()) ? await chooseFolder(folders, 'Check the setup of') : undefined;
       if (!folder) return;
-      const checks = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: 'AMPA: checking the setup' }, async () =>
-        (await folder.app()).doctor(),
+      const checks = await vscode.window.withProgress(
+        { location: vscode.ProgressLocation.Window, title: 'AMPA: checking the setup' },
+        async () => (await folder.app()).doctor(),
       );
       await documents.show('AMPA Setup', doctorPage(folder.uri.fsPath, checks));
     },
@@ -156,7 +184,8 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
   };
 }
 
-const isStart = (given: unknown): given is StartArguments => typeof given === 'object' && given !== null && 'prompt' in given;
+const isStart = (given: unknown): given is StartArguments =>
+  typeof given === 'object' && given !== null && 'prompt' in given;
 
 const folderFor = async (folders: Folders, given: unknown, title: string): Promise<Folder | undefined> => {
   const id = taskIdOf(given);
@@ -171,7 +200,8 @@ async function openWorktree(task: Task): Promise<void> {
     { label: '$(terminal) In a Terminal', where: 'terminal' },
   ];
   const chosen = await vscode.window.showQuickPick(items, { title: task.title, placeHolder: task.worktree });
-  if (chosen?.where === 'window') await vscode.commands.executeCommand('vscode.openFolder', uri, { forceNewWindow: true });
+  if (chosen?.where === 'window')
+    await vscode.commands.executeCommand('vscode.openFolder', uri, { forceNewWindow: true });
   if (chosen?.where === 'terminal') vscode.window.createTerminal({ name: task.title, cwd: uri }).show();
 }
 
@@ -187,7 +217,11 @@ async function continueTask(folder: Folder, task: Task, question: string | null)
   if (text === undefined) return;
   const app = await folder.engage();
   const { as } = await app.continue(task.id, text.trim() === '' ? null : text.trim());
-  const said = { requeued: 'goes on', message: 'gets your message with its next turn', appended: 'starts with your words added' }[as];
+  const said = {
+    requeued: 'goes on',
+    message: 'gets your message with its next turn',
+    appended: 'starts with your words added',
+  }[as];
   vscode.window.setStatusBarMessage(`$(debug-continue) “${task.title}” ${said}`, 5000);
 }
 
@@ -202,7 +236,7 @@ async function answerTask(folder: Folder, task: Task, overview: Overview): Promi
       { label: '$(check) Allow', description: 'once', response: 'allow' as const },
       { label: '$(close) Refuse', description: 'the agent looks for another way', response: 'reject' as const },
     ],
-    { title: `“${task.title}” asks: ${prompt.summary}`, placeHolder: prompt.detail || prompt.summary, ignoreFocusOut: true },
+    { title: `“${task.title}” ${wishOf(prompt)}`, placeHolder: prompt.detail || 'Your answer', ignoreFocusOut: true },
   );
   if (chosen) await answer(folder, prompt, chosen.response);
 }
@@ -211,13 +245,20 @@ async function abortTask(folder: Folder, task: Task): Promise<void> {
   if (task.status === 'running' || task.status === 'retrying') {
     const chosen = await vscode.window.showWarningMessage(
       `Abort “${task.title}”?`,
-      { modal: true, detail: 'Its agent and everything that runs for it is stopped. What it did so far stays on its branch, and Continue takes it up again.' },
+      {
+        modal: true,
+        detail:
+          'Its agent and everything that runs for it is stopped. What it did so far stays on its branch, and Continue takes it up again.',
+      },
       'Abort Task',
     );
     if (!chosen) return;
   }
   const app = await folder.engage();
-  await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: `AMPA: stopping “${task.title}”` }, () => app.abort(task.id));
+  await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Window, title: `AMPA: stopping “${task.title}”` },
+    () => app.abort(task.id),
+  );
 }
 
 async function mergeTask(folder: Folder, task: Task): Promise<void> {
@@ -232,12 +273,16 @@ async function mergeTask(folder: Folder, task: Task): Promise<void> {
   ]);
   const chosen = await vscode.window.showQuickPick(items, {
     title: `Merge “${task.title}” into ${base}`,
-    placeHolder: task.status === 'needs_review' ? `Not green: ${stateWords(task, false)}. Merge it all the same?` : `${task.branch} into ${base}`,
+    placeHolder:
+      task.status === 'needs_review'
+        ? `Not green: ${stateWords(task, false)}. Merge it all the same?`
+        : `${task.branch} into ${base}`,
   });
   if (!chosen) return;
   const app = await folder.engage();
-  await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: `AMPA: merging “${task.title}”` }, () =>
-    app.merge(task.id, { method: chosen.method, deleteBranch: chosen.deleteBranch }),
+  await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Window, title: `AMPA: merging “${task.title}”` },
+    () => app.merge(task.id, { method: chosen.method, deleteBranch: chosen.deleteBranch }),
   );
   vscode.window.setStatusBarMessage(`$(git-merge) “${task.title}” is in ${base}`, 5000);
 }
@@ -247,17 +292,27 @@ async function cleanUp(folder: Folder, overview: Overview): Promise<void> {
     { label: 'Ended Two Weeks Ago or Earlier', days: 14, force: false },
     { label: 'Ended a Week Ago or Earlier', days: 7, force: false },
     { label: 'All Ended Tasks', days: 0, force: false },
-    { label: 'All Ended Tasks, Also Unsaved Work', description: 'loses what is not committed or pushed', days: 0, force: true },
+    {
+      label: 'All Ended Tasks, Also Unsaved Work',
+      description: 'loses what is not committed or pushed',
+      days: 0,
+      force: true,
+    },
   ];
-  const chosen = await vscode.window.showQuickPick(items, { title: 'Clean Up', placeHolder: 'Removes worktrees and logs; branches and the list of tasks stay' });
+  const chosen = await vscode.window.showQuickPick(items, {
+    title: 'Clean Up',
+    placeHolder: 'Removes worktrees and logs; branches and the list of tasks stay',
+  });
   if (!chosen) return;
   if (chosen.force) {
     const detail = 'Worktrees of ended tasks are removed with everything in them that is not committed or pushed.';
-    if (!(await vscode.window.showWarningMessage('Remove unsaved work too?', { modal: true, detail }, 'Remove'))) return;
+    if (!(await vscode.window.showWarningMessage('Remove unsaved work too?', { modal: true, detail }, 'Remove')))
+      return;
   }
   const app = await folder.app();
-  const report = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: 'AMPA: cleaning up' }, () =>
-    app.clean({ olderThanDays: chosen.days, force: chosen.force }),
+  const report = await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Window, title: 'AMPA: cleaning up' },
+    () => app.clean({ olderThanDays: chosen.days, force: chosen.force }),
   );
   const count = (n: number, one: string): string => `${n} ${one}${n === 1 ? '' : 's'}`;
   const kept = report.kept.map(({ id, why }) => `${overview.task(id)?.title ?? id}: ${why}`);
@@ -271,7 +326,12 @@ async function signIn(app: App, name: string | undefined): Promise<void> {
   const items = found.map((agent) => ({ label: agent.title, description: agent.login, agent }));
   const agent =
     found.find((it) => it.name === name) ??
-    (await vscode.window.showQuickPick(items, { title: 'Sign in to', placeHolder: found.length > 0 ? 'It opens in a terminal' : 'No agent was found on PATH' }))?.agent;
+    (
+      await vscode.window.showQuickPick(items, {
+        title: 'Sign in to',
+        placeHolder: found.length > 0 ? 'It opens in a terminal' : 'No agent was found on PATH',
+      })
+    )?.agent;
   if (!agent) return;
   const terminal = vscode.window.createTerminal({ name: `Sign in to ${agent.title}` });
   terminal.show();
@@ -285,7 +345,10 @@ async function installAgent(app: App): Promise<void> {
     description: agent.found ? `found: ${agent.path}` : agent.install,
     agent,
   }));
-  const chosen = await vscode.window.showQuickPick(items, { title: 'Install an agent', placeHolder: 'The command is put into a terminal, for you to run' });
+  const chosen = await vscode.window.showQuickPick(items, {
+    title: 'Install an agent',
+    placeHolder: 'The command is put into a terminal, for you to run',
+  });
   if (!chosen) return;
   const terminal = vscode.window.createTerminal({ name: `Install ${chosen.agent.title}` });
   terminal.show();
@@ -306,7 +369,10 @@ async function whatNow(overview: Overview): Promise<void> {
   });
   const section = (label: string, items: Item[]): Item[] =>
     items.length === 0 ? [] : [{ label, kind: vscode.QuickPickItemKind.Separator }, ...items];
-  const needing = relevantTasks(overview, (task, asks) => asks || task.status === 'needs_review' || task.status === 'error');
+  const needing = relevantTasks(
+    overview,
+    (task, asks) => asks || task.status === 'needs_review' || task.status === 'error',
+  );
   const active = relevantTasks(overview, (task, asks) => isActive(task.status) && !asks);
   const green = relevantTasks(overview, (task) => task.status === 'success' && isMergeable(task));
   const items: Item[] = [

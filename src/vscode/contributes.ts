@@ -30,7 +30,11 @@ const ROW_MENU: MenuItem[] = [
   row('ampa.answerTask', ['asks'], 'inline@1'),
   { command: 'ampa.signIn', when: inTasks(`${has('signIn')} && !(${has('asks')})`), group: 'inline@1' },
   { command: 'ampa.mergeTask', when: inTasks(`${has('success')} && ${has('mergeable')}`), group: 'inline@2' },
-  { command: 'ampa.continueTask', when: inTasks(`${has('needsPerson')} && ${has('continuable')} && !(${has('asks')})`), group: 'inline@2' },
+  {
+    command: 'ampa.continueTask',
+    when: inTasks(`${has('needsPerson')} && ${has('continuable')} && !(${has('asks')})`),
+    group: 'inline@2',
+  },
   { command: 'ampa.continueTask', when: inTasks(`${has('aborted')} && ${has('continuable')}`), group: 'inline@2' },
   row('ampa.showDiff', ['task', 'ended', 'hasDiff'], 'inline@3'),
   row('ampa.showLog', ['task', 'active', 'hasLog'], 'inline@3'),
@@ -58,7 +62,6 @@ const MENUS = {
     { command: 'ampa.openSettings', when: 'view == ampa.tasks', group: '2_setup@2' },
   ],
   'view/item/context': ROW_MENU,
-  'editor/title/run': [{ command: 'ampa.startWritten', when: `resource in ${CONTEXT_KEYS.pages}`, group: 'navigation' }],
   'editor/title': [{ command: 'ampa.startWritten', when: `resource in ${CONTEXT_KEYS.pages}`, group: 'navigation' }],
 } satisfies Record<string, MenuItem[]>;
 
@@ -107,14 +110,40 @@ const WELCOME: { key: string; when: string; text: string }[] = [
 ];
 
 const WALKTHROUGH: { id: string; title: string; description: string; done: string[] }[] = [
-  { id: 'agent', title: 'Have an agent', description: 'AMPA drives the coding agent that you already use.\n[Check Setup](command:ampa.doctor)', done: ['onCommand:ampa.doctor', 'onCommand:ampa.installAgent'] },
-  { id: 'start', title: 'Start a task', description: 'One sentence is enough; a longer text gets a page of its own.\n[Start Task](command:ampa.startTask)', done: ['onCommand:ampa.startTask'] },
-  { id: 'watch', title: 'Watch it, or close the window', description: 'The task goes on without the window. Come back when it needs you.\n[Open Tasks](command:ampa.tasks.focus)', done: ['onView:ampa.tasks', 'onCommand:ampa.showTask'] },
-  { id: 'land', title: 'Review and merge', description: 'Read the diff, continue with a remark, or merge.\n[Next That Needs Me](command:ampa.nextTask)', done: ['onCommand:ampa.showDiff', 'onCommand:ampa.mergeTask', 'onCommand:ampa.nextTask'] },
+  {
+    id: 'agent',
+    title: 'Have an agent',
+    description: 'AMPA drives the coding agent that you already use.\n[Check Setup](command:ampa.doctor)',
+    done: ['onCommand:ampa.doctor', 'onCommand:ampa.installAgent'],
+  },
+  {
+    id: 'start',
+    title: 'Start a task',
+    description: 'One sentence is enough; a longer text gets a page of its own.\n[Start Task](command:ampa.startTask)',
+    done: ['onCommand:ampa.startTask'],
+  },
+  {
+    id: 'watch',
+    title: 'Watch it, or close the window',
+    description:
+      'The task goes on without the window. Come back when it needs you.\n[Open Tasks](command:ampa.tasks.focus)',
+    done: ['onView:ampa.tasks', 'onCommand:ampa.showTask'],
+  },
+  {
+    id: 'land',
+    title: 'Review and merge',
+    description: 'Read the diff, continue with a remark, or merge.\n[Next That Needs Me](command:ampa.nextTask)',
+    done: ['onCommand:ampa.showDiff', 'onCommand:ampa.mergeTask', 'onCommand:ampa.nextTask'],
+  },
 ];
 
 /** The page and the files whose editors are restored after a reload. */
-const ACTIVATION = ['workspaceContains:.worklog/ampa/ampa.db', 'onWebviewPanel:ampa.task', 'onFileSystem:ampa-diff', 'onUri'];
+const ACTIVATION = [
+  'workspaceContains:.worklog/ampa/ampa.db',
+  'onWebviewPanel:ampa.task',
+  'onFileSystem:ampa-diff',
+  'onUri',
+];
 
 function setting(knob: Knob, order: number, nls: Nls): Json {
   const key = `config.${knob.setting}`;
@@ -126,7 +155,8 @@ function setting(knob: Knob, order: number, nls: Nls): Json {
     case 'number':
       return {
         ...common,
-        type: knob.default === null ? [knob.integer ? 'integer' : 'number', 'null'] : knob.integer ? 'integer' : 'number',
+        type:
+          knob.default === null ? [knob.integer ? 'integer' : 'number', 'null'] : knob.integer ? 'integer' : 'number',
         default: knob.default,
         minimum: knob.min,
         maximum: knob.max,
@@ -140,7 +170,13 @@ function setting(knob: Knob, order: number, nls: Nls): Json {
         nls[`${key}.${value}`] = knob.valueDescriptions?.[i] ?? value;
         return `%${key}.${value}%`;
       });
-      return { ...common, type: 'string', enum: knob.values, markdownEnumDescriptions: described, default: knob.default };
+      return {
+        ...common,
+        type: 'string',
+        enum: knob.values,
+        markdownEnumDescriptions: described,
+        default: knob.default,
+      };
     }
   }
 }
@@ -148,17 +184,30 @@ function setting(knob: Knob, order: number, nls: Nls): Json {
 function commandList(nls: Nls): Json[] {
   const shared = Object.values<Command>(COMMANDS)
     .filter((command) => command.palette !== null)
-    .map((command) => ({ id: command.id, title: command.palette ?? '', icon: (SHARED_ICONS as Record<string, string | undefined>)[command.id] }));
+    .map((command) => ({
+      id: command.id,
+      title: command.palette ?? '',
+      icon: (SHARED_ICONS as Record<string, string | undefined>)[command.id],
+    }));
   const own = Object.entries<EditorCommand>(EDITOR_COMMANDS).map(([id, { title, icon }]) => ({ id, title, icon }));
   return [...shared, ...own].map(({ id, title, icon }) => {
     nls[`command.${id}`] = title;
-    return { command: `ampa.${id}`, title: `%command.${id}%`, category: 'AMPA', ...(icon ? { icon: `$(${icon})` } : {}) };
+    return {
+      command: `ampa.${id}`,
+      title: `%command.${id}%`,
+      category: 'AMPA',
+      ...(icon ? { icon: `$(${icon})` } : {}),
+    };
   });
 }
 
 /** Everything that package.json and package.nls.json take from here. Pure. */
 export function contributions(): { manifest: Json; nls: Nls } {
-  const nls: Nls = { 'view.tasks': 'Tasks', 'walkthrough.title': 'Get started with AMPA', 'walkthrough.description': 'From a sentence to green checks.' };
+  const nls: Nls = {
+    'view.tasks': 'Tasks',
+    'walkthrough.title': 'Get started with AMPA',
+    'walkthrough.description': 'From a sentence to green checks.',
+  };
   const text = (key: string, value: string): string => {
     nls[key] = value;
     return `%${key}%`;
@@ -168,14 +217,21 @@ export function contributions(): { manifest: Json; nls: Nls } {
   const contributes: Json = {
     viewsContainers: { activitybar: [{ id: 'ampa', title: 'AMPA', icon: 'media/activity.svg' }] },
     views: { ampa: [{ id: 'ampa.tasks', name: '%view.tasks%', icon: 'media/activity.svg', contextualTitle: 'AMPA' }] },
-    viewsWelcome: WELCOME.map(({ key, when, text: contents }) => ({ view: 'ampa.tasks', contents: text(`welcome.${key}`, contents), when })),
+    viewsWelcome: WELCOME.map(({ key, when, text: contents }) => ({
+      view: 'ampa.tasks',
+      contents: text(`welcome.${key}`, contents),
+      when,
+    })),
     commands: commandList(nls),
     menus: { ...MENUS, commandPalette: internal.map(([id]) => ({ command: `ampa.${id}`, when: 'false' })) },
     keybindings: [
       { command: 'ampa.startTask', key: 'ctrl+k a', mac: 'cmd+k a' },
       { command: 'ampa.nextTask', key: 'ctrl+k j', mac: 'cmd+k j' },
     ],
-    configuration: { title: 'AMPA', properties: Object.fromEntries(knobs.map((knob, i) => [knob.setting, setting(knob, i, nls)])) },
+    configuration: {
+      title: 'AMPA',
+      properties: Object.fromEntries(knobs.map((knob, i) => [knob.setting, setting(knob, i, nls)])),
+    },
     // Our state and a task's worktree are not the project: nothing watches, searches or lists them.
     configurationDefaults: {
       'files.watcherExclude': { '**/.worklog/ampa/**': true },

@@ -10,7 +10,7 @@ import type { Task } from '../tasks/task.ts';
 import { cutTitle, diffQuery, parseDiffQuery, type Side } from './diffQuery.ts';
 import type { Folders } from './folders.ts';
 
-export const DIFF_SCHEME = 'ampa-diff';
+const DIFF_SCHEME = 'ampa-diff';
 /** The editor asks for a file's size before it reads it: what was read is kept for a moment. */
 const CACHE_BYTES = 16 * 1024 * 1024;
 
@@ -30,7 +30,11 @@ export function registerDiff(folders: Folders): Diffs {
     const changed = await app.changedFiles(task.id);
     const folder = folders.of(task.id)?.uri ?? vscode.Uri.file(app.workspace.root);
     const side = (commit: string | null, path: string): vscode.Uri =>
-      vscode.Uri.from({ scheme: DIFF_SCHEME, path: `/${path}`, query: diffQuery({ folder: folder.toString(), task: task.id, commit }) });
+      vscode.Uri.from({
+        scheme: DIFF_SCHEME,
+        path: `/${path}`,
+        query: diffQuery({ folder: folder.toString(), task: task.id, commit }),
+      });
     const sides = (file: ChangedFile) => ({
       left: file.status === 'added' ? undefined : side(changed.base, file.oldPath ?? file.path),
       right: file.status === 'deleted' ? undefined : side(changed.head, file.path),
@@ -55,10 +59,17 @@ export function registerDiff(folders: Folders): Diffs {
     async openFile(app, task, path) {
       const { files: changed, sides } = await changes(app, task);
       const file = changed.find((it) => it.path === path);
-      if (!file) throw new AmpaError('not_found', `${path} is not among the changes any more`, 'Look at all of them with Diff.');
+      if (!file)
+        throw new AmpaError('not_found', `${path} is not among the changes any more`, 'Look at all of them with Diff.');
       const { left, right, nothing: empty } = sides(file);
       const name = path.slice(path.lastIndexOf('/') + 1);
-      await vscode.commands.executeCommand('vscode.diff', left ?? empty, right ?? empty, `${name}: ${cutTitle(task.title)}`, { preview: true });
+      await vscode.commands.executeCommand(
+        'vscode.diff',
+        left ?? empty,
+        right ?? empty,
+        `${name}: ${cutTitle(task.title)}`,
+        { preview: true },
+      );
     },
     dispose: () => files.dispose(),
   };
@@ -101,7 +112,13 @@ function fileSystem(folders: Folders): vscode.FileSystemProvider {
     watch: () => ({ dispose: () => undefined }),
     async stat(uri) {
       const bytes = await read(uri);
-      return { type: vscode.FileType.File, ctime: 0, mtime: 0, size: bytes.length, permissions: vscode.FilePermission.Readonly };
+      return {
+        type: vscode.FileType.File,
+        ctime: 0,
+        mtime: 0,
+        size: bytes.length,
+        permissions: vscode.FilePermission.Readonly,
+      };
     },
     readFile: read,
     readDirectory: () => [],

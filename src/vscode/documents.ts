@@ -13,7 +13,8 @@ export function createDocuments(): Documents {
   const texts = new Map<string, string>();
   const provider = vscode.workspace.registerTextDocumentContentProvider(SCHEME, {
     onDidChange: changed.event,
-    provideTextDocumentContent: (uri) => texts.get(uri.path) ?? 'This page was made in an earlier session; run the command again.',
+    provideTextDocumentContent: (uri) =>
+      texts.get(uri.path) ?? 'This page was made in an earlier session; run the command again.',
   });
   return {
     async show(name, markdown) {
@@ -22,7 +23,7 @@ export function createDocuments(): Documents {
       changed.fire(uri);
       // The preview is an extension that a person can switch off.
       const preview = vscode.extensions.getExtension('vscode.markdown-language-features');
-      if (preview) await vscode.commands.executeCommand('markdown.showPreview', uri);
+      if (preview) await vscode.commands.executeCommand('vscode.openWith', uri, 'vscode.markdown.preview.editor');
       else await vscode.window.showTextDocument(uri, { preview: true });
     },
     dispose() {

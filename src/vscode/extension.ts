@@ -28,6 +28,7 @@ export interface Internals {
   overview: Overview;
   unread: Unread;
   tree: TasksTree | undefined;
+  openLink(uri: vscode.Uri): Promise<void>;
   /** How long `activate` took, ms. */
   activationMs: number;
 }
@@ -63,7 +64,9 @@ export function activate(context: vscode.ExtensionContext): Internals {
       return undefined;
     }
   };
-  const tree = contribute('The Tasks view', () => createTasksTree(folders, overview, unread, (error) => problems.show('Reading a task', error)));
+  const tree = contribute('The Tasks view', () =>
+    createTasksTree(folders, overview, unread, (error) => problems.show('Reading a task', error)),
+  );
   contribute('The status bar item', () => createStatusBar(folders, overview, () => notices, log('status bar')));
   if (tree) contribute('The welcome view', () => createWelcome(folders, overview, tree.view, log('welcome view')));
   contribute('Notifications', () => createNotifications(overview, log('notification')));
@@ -105,12 +108,17 @@ export function activate(context: vscode.ExtensionContext): Internals {
 
   void folders.wake();
   links.resume().catch(log('opening a link'));
-  return { folders, overview, unread, tree, activationMs: performance.now() - begun };
+  return { folders, overview, unread, tree, openLink: links.open, activationMs: performance.now() - begun };
 }
 
 /** A part of the extension, which may have failed to come up. */
 function present<T>(part: T | undefined, what: string): T {
-  if (part === undefined) throw new AmpaError('external', `${what} could not be made`, 'The AMPA output channel says why; reload the window to try again.');
+  if (part === undefined)
+    throw new AmpaError(
+      'external',
+      `${what} could not be made`,
+      'The AMPA output channel says why; reload the window to try again.',
+    );
   return part;
 }
 

@@ -84,7 +84,11 @@ export function createFolders(options: FoldersOptions): Folders & vscode.Disposa
     }
     for (const it of now) {
       const key = it.uri.toString();
-      if (!folders.has(key)) folders.set(key, createFolder(it.uri, it.name, roots, options, () => changed.fire()));
+      if (!folders.has(key))
+        folders.set(
+          key,
+          createFolder(it.uri, it.name, roots, options, () => changed.fire()),
+        );
     }
     changed.fire();
   };
@@ -186,7 +190,10 @@ function createFolder(
       if (closed) throw new AmpaError('refused', `${name} is not part of this window any more`);
       const reading = await startOrRead(app);
       // From here on every change is seen; what the list brings may be older and does not replace it.
-      stops.push(app.watch(take), app.onNotice((text) => notice(own, text)));
+      stops.push(
+        app.watch(take),
+        app.onNotice((text) => notice(own, text)),
+      );
       const [listed, open] = await Promise.all([app.list({}), app.prompts()]);
       take({ tasks: listed.tasks, prompts: open });
       for (const text of app.notices()) notice(own, text);
@@ -239,7 +246,8 @@ function createFolder(
       }
       if (twin) return twin.app();
       // It was no repository when we looked; somebody may have made it one since.
-      if (loaded && !loaded.workspace.isGit && state === 'guest' && fs.existsSync(path.join(uri.fsPath, '.git'))) closeApp();
+      if (loaded && !loaded.workspace.isGit && state === 'guest' && fs.existsSync(path.join(uri.fsPath, '.git')))
+        closeApp();
       loading ??= loadOnce().catch((problem: unknown) => {
         loading = null;
         throw problem;

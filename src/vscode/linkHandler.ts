@@ -32,7 +32,11 @@ export function createLinkHandler(
   };
   const elsewhere = async (id: string, folder: string): Promise<void> => {
     const uri = vscode.Uri.parse(folder);
-    const chosen = await vscode.window.showInformationMessage(`This task belongs to ${uri.fsPath}.`, 'Open in New Window', 'Open Here');
+    const chosen = await vscode.window.showInformationMessage(
+      `This task belongs to ${uri.fsPath}.`,
+      'Open in New Window',
+      'Open Here',
+    );
     if (!chosen) return;
     const waiting: Waiting = { id, folder: uri.toString(), at: Date.now() };
     await memory.update(KEY, waiting);

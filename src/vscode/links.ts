@@ -12,7 +12,8 @@ export function parseLink(path: string, query: string): Link {
     return { kind: 'invalid', why: `AMPA knows links to tasks (/task/ID), not ${JSON.stringify(path.slice(0, 80))}.` };
   }
   const id = (parts[1] ?? '').toUpperCase();
-  if (!ULID.test(id)) return { kind: 'invalid', why: `${JSON.stringify((parts[1] ?? '').slice(0, 40))} is not the id of a task.` };
+  if (!ULID.test(id))
+    return { kind: 'invalid', why: `${JSON.stringify((parts[1] ?? '').slice(0, 40))} is not the id of a task.` };
   const folder = folderOf(query);
   if (folder !== null && !/^(file|vscode-remote):\/\//.test(folder)) {
     return { kind: 'invalid', why: `${JSON.stringify(folder.slice(0, 80))} is not the address of a folder.` };

@@ -4,7 +4,7 @@ import type { App } from '../app/api.ts';
 import type { SettingsReader } from '../config/sources.ts';
 
 /** What the person set for a folder; values that the workspace's own files carry are kept apart. */
-export function editorSettings(folder: vscode.Uri): SettingsReader {
+function editorSettings(folder: vscode.Uri): SettingsReader {
   const inspect = (setting: string) => vscode.workspace.getConfiguration(undefined, folder).inspect(setting);
   return {
     workspace(setting) {

@@ -79,9 +79,9 @@ function take(text: string, length: number): string {
   return text.slice(0, last >= 0xd800 && last <= 0xdbff ? length - 1 : length);
 }
 
-export const leftOut = (bytes: number): string => `\n… ${describeBytes(bytes)} left out\n`;
+const leftOut = (bytes: number): string => `\n… ${describeBytes(bytes)} left out\n`;
 
-export function describeBytes(bytes: number): string {
+function describeBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   if (bytes < 1024 * 1024) return `${Math.round(bytes / 1024)} KB`;
   return `${(bytes / 1024 / 1024).toFixed(1)} MB`;

@@ -47,9 +47,11 @@ function logTerminal(app: App, taskId: string, only: number | undefined): vscode
   return {
     onDidWrite: written.event,
     open() {
-      followTask({ app, taskId, only, write: (text) => written.fire(text), signal: stop.signal }).catch((error: unknown) => {
-        if (!stop.signal.aborted) written.fire(ownLine('31', describeError(error)));
-      });
+      followTask({ app, taskId, only, write: (text) => written.fire(text), signal: stop.signal }).catch(
+        (error: unknown) => {
+          if (!stop.signal.aborted) written.fire(ownLine('31', describeError(error)));
+        },
+      );
     },
     close() {
       stop.abort();

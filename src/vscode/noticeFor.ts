@@ -3,7 +3,7 @@ import type { OpenPrompt } from '../tasks/board.ts';
 import { reasonText, type NextStep } from '../tasks/reasons.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import type { CommandId } from './commandTable.ts';
-import { cut } from './taskRows.ts';
+import { cut, wishOf } from './taskRows.ts';
 import { hasDiff, isMergeable } from './abilities.ts';
 
 export interface NoticeButton {
@@ -37,12 +37,13 @@ export function noticeFor(before: Task | undefined, after: Task): Notice | null 
   const show: NoticeButton = { title: 'Show Task', command: 'ampa.showTask' };
   if (after.status === 'aborted') return null;
   if (after.status === 'success') {
-    const buttons = [
-      ...(hasDiff(after) ? [NEXT.show_diff] : []),
-      ...(isMergeable(after) ? [NEXT.merge] : []),
-      show,
-    ];
-    return { taskId: after.id, severity: 'information', message: `“${after.title}”: checks green.`, buttons: buttons.slice(0, 3) };
+    const buttons = [...(hasDiff(after) ? [NEXT.show_diff] : []), ...(isMergeable(after) ? [NEXT.merge] : []), show];
+    return {
+      taskId: after.id,
+      severity: 'information',
+      message: `“${after.title}”: checks green.`,
+      buttons: buttons.slice(0, 3),
+    };
   }
   const { sentence, next } = reasonText(after.reason ?? after.status);
   const continueToo = next !== 'continue' && next !== 'start' ? [NEXT.continue] : [];
@@ -58,7 +59,10 @@ export function noticeFor(before: Task | undefined, after: Task): Notice | null 
 export function summaryOf(notices: readonly Notice[]): Notice {
   const good = notices.filter((it) => it.severity === 'information').length;
   const rest = notices.length - good;
-  const parts = [good > 0 ? `${good} green` : '', rest > 0 ? `${rest} ${rest === 1 ? 'needs' : 'need'} you` : ''].filter(Boolean);
+  const parts = [
+    good > 0 ? `${good} green` : '',
+    rest > 0 ? `${rest} ${rest === 1 ? 'needs' : 'need'} you` : '',
+  ].filter(Boolean);
   return {
     taskId: notices[0]?.taskId ?? '',
     severity: rest > 0 ? 'warning' : 'information',
@@ -69,4 +73,4 @@ export function summaryOf(notices: readonly Notice[]): Notice {
 
 /** What a permission prompt asks, in one line. */
 export const promptMessage = (prompt: OpenPrompt, title: string): string =>
-  `“${title}” asks: ${prompt.summary}${prompt.detail && prompt.detail !== prompt.summary ? ` — ${cut(prompt.detail.replace(/\s+/g, ' '), 300)}` : ''}`;
+  `“${title}” ${wishOf(prompt)}${prompt.detail && prompt.detail !== prompt.summary ? ` — ${cut(prompt.detail.replace(/\s+/g, ' '), 300)}` : ''}`;

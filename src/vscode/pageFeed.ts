@@ -5,7 +5,8 @@
 import type { App } from '../app/api.ts';
 import { describeError } from '../errors.ts';
 import { isActive, type Task } from '../tasks/task.ts';
-import { attemptViews, filesView, taskView, type AttemptView, type FilesView } from '../webview/model.ts';
+import { attemptViews, type AttemptView } from '../webview/attempts.ts';
+import { filesView, taskView, type FilesView } from '../webview/model.ts';
 import type { Change, HostMessage, Watch } from '../webview/protocol.ts';
 import { plainText, type TextFilter } from '../webview/terminalText.ts';
 import { createFollower, type Follower } from './logFollower.ts';
@@ -102,7 +103,8 @@ async function carry({ taskId, app, post, now, sleep }: FeedOptions, run: Run): 
     const detail = await app.show(taskId);
     const before = task;
     task = detail.task;
-    if (before && (before.attempts !== task.attempts || isActive(before.status) !== isActive(task.status))) finished.clear();
+    if (before && (before.attempts !== task.attempts || isActive(before.status) !== isActive(task.status)))
+      finished.clear();
     const view = taskView(detail, now());
     const attempts = attemptViews(detail);
     const changes: Change[] = [];
@@ -115,7 +117,11 @@ async function carry({ taskId, app, post, now, sleep }: FeedOptions, run: Run): 
     }
     const key = `${task.base_sha} ${task.head_sha}`;
     if (told.files !== key) changes.push({ kind: 'files', files: await files(app, task) });
-    told = { task: JSON.stringify(view), attempts: new Map(attempts.map((it: AttemptView) => [it.number, JSON.stringify(it)])), files: key };
+    told = {
+      task: JSON.stringify(view),
+      attempts: new Map(attempts.map((it: AttemptView) => [it.number, JSON.stringify(it)])),
+      files: key,
+    };
     return changes;
   };
   const canGrow = (attempt: number): boolean => task !== undefined && isActive(task.status) && attempt >= task.attempts;
@@ -186,7 +192,9 @@ async function carry({ taskId, app, post, now, sleep }: FeedOptions, run: Run): 
 
 async function files(app: FeedApp, task: Task): Promise<FilesView> {
   if (!task.head_sha || !task.base_sha || task.head_sha === task.base_sha) {
-    return isActive(task.status) || task.base_sha === null ? { state: 'unknown' } : { state: 'known', files: [], total: 0 };
+    return isActive(task.status) || task.base_sha === null
+      ? { state: 'unknown' }
+      : { state: 'known', files: [], total: 0 };
   }
   try {
     return filesView((await app.changedFiles(task.id)).files);

@@ -20,7 +20,10 @@ const HELP: Partial<Record<ErrorCode, { title: string; command: CommandId }>> = 
 
 export function createProblems(output: vscode.LogOutputChannel, documents: Documents, version: string): Problems {
   const log = (what: string, error: unknown): void =>
-    output.error(`${what}: ${error instanceof AmpaError ? `${error.code}: ${describeError(error)}` : ''}`, error instanceof Error ? error : String(error));
+    output.error(
+      `${what}: ${error instanceof AmpaError ? `${error.code}: ${describeError(error)}` : ''}`,
+      error instanceof Error ? error : String(error),
+    );
   const show = async (what: string, error: unknown): Promise<void> => {
     if (error instanceof AmpaError) {
       const help = HELP[error.code];
@@ -41,7 +44,8 @@ export function createProblems(output: vscode.LogOutputChannel, documents: Docum
   };
 }
 
-const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? '' : '.');
+const sentence = (text: string): string =>
+  text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? '' : '.');
 
 function report(what: string, error: unknown, version: string): string {
   const stacks: string[] = [];

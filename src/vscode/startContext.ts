@@ -19,14 +19,22 @@ export function attachments(editor: vscode.TextEditor | undefined): Attachment[]
   const found: Attachment[] = [];
   const { selection, document } = editor;
   if (!selection.isEmpty) {
-    const lines = `${selection.start.line + 1}–${selection.end.line + 1}`;
+    // A selection that ends before the first character of a line does not hold that line.
+    const last = selection.end.character === 0 ? selection.end.line : selection.end.line + 1;
+    const lines = `${selection.start.line + 1}–${last}`;
     const text = document.getText(selection).slice(0, MAX_SELECTION);
-    found.push({ kind: 'selection', where: `${file}:${lines}`, text: `From \`${file}\`, lines ${lines}:\n\n${fenced(text)}` });
+    found.push({
+      kind: 'selection',
+      where: `${file}:${lines}`,
+      text: `From \`${file}\`, lines ${lines}:\n\n${fenced(text)}`,
+    });
   }
   const problem = vscode.languages.getDiagnostics(document.uri).find((it) => it.range.contains(selection.active));
   if (problem) {
     const line = problem.range.start.line;
-    const source = [problem.source, typeof problem.code === 'object' ? problem.code.value : problem.code].filter(Boolean).join(' ');
+    const source = [problem.source, typeof problem.code === 'object' ? problem.code.value : problem.code]
+      .filter(Boolean)
+      .join(' ');
     found.push({
       kind: 'problem',
       where: `${file}:${line + 1}`,

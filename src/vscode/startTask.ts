@@ -28,6 +28,8 @@ export function createStart(deps: StartDeps): Start {
     const folder = into ?? (await chooseFolder(deps.folders, 'Start a task in'));
     if (!folder) return undefined;
     const app = await folder.app();
+    // A `.env` file tells nobody that it has changed.
+    app.reloadConfig();
     let request: StartRequest | undefined = given.prompt === undefined ? undefined : { ...given, prompt: given.prompt };
     if (!request) {
       const typed = await askWhat(app, draft);
@@ -65,7 +67,11 @@ async function decide(app: App, plan: StartPlan, request: StartRequest): Promise
     if (include === undefined) return undefined;
     decided = { ...decided, includeChanges: include };
   }
-  if (request.checks === undefined && plan.checks.provider === 'none' && app.config().values.checksProvider !== 'none') {
+  if (
+    request.checks === undefined &&
+    plan.checks.provider === 'none' &&
+    app.config().values.checksProvider !== 'none'
+  ) {
     const checks = await askChecks();
     if (checks === undefined) return undefined;
     if (checks !== '') decided = { ...decided, checks };
@@ -92,7 +98,10 @@ function askWhat(app: App, draft: string): Promise<Typed> {
   box.value = draft;
   box.ignoreFocusOut = true;
 
-  const write: vscode.QuickInputButton = { iconPath: new vscode.ThemeIcon('edit'), tooltip: 'Write more: opens a page for a longer text' };
+  const write: vscode.QuickInputButton = {
+    iconPath: new vscode.ThemeIcon('edit'),
+    tooltip: 'Write more: opens a page for a longer text',
+  };
   const who: vscode.QuickInputButton = { iconPath: new vscode.ThemeIcon('hubot'), tooltip: 'Choose the agent' };
   let buttons = new Map<vscode.QuickInputButton, Attachment>();
   const draw = (): void => {
@@ -100,12 +109,24 @@ function askWhat(app: App, draft: string): Promise<Typed> {
       offers.map((it) => {
         const icon = taken.has(it) ? 'check' : it.kind === 'selection' ? 'list-selection' : 'lightbulb';
         const what = it.kind === 'selection' ? 'the selection' : 'the problem under the cursor';
-        return [{ iconPath: new vscode.ThemeIcon(icon), tooltip: `${taken.has(it) ? 'Leave out' : 'Add'} ${what} (${it.where})` }, it];
+        return [
+          {
+            iconPath: new vscode.ThemeIcon(icon),
+            tooltip: `${taken.has(it) ? 'Leave out' : 'Add'} ${what} (${it.where})`,
+          },
+          it,
+        ];
       }),
     );
     box.buttons = [...buttons.keys(), who, write];
     const along = [...taken].map((it) => it.where).join(', ');
-    box.prompt = [agent ? `Agent: ${agent}.` : '', along ? `With ${along}.` : '', 'It works on a branch of its own; your files stay as they are.'].filter(Boolean).join(' ');
+    box.prompt = [
+      agent ? `Agent: ${agent}.` : '',
+      along ? `With ${along}.` : '',
+      'It works on a branch of its own; your files stay as they are.',
+    ]
+      .filter(Boolean)
+      .join(' ');
   };
   draw();
   return new Promise((resolve) => {
@@ -151,9 +172,15 @@ async function chooseAgent(app: App): Promise<string | undefined> {
   const own = app.config().values.agentCommand;
   const items = [
     ...(own ? [{ label: 'Your command', description: own, name: 'custom' }] : []),
-    ...agents.map((it) => ({ label: it.title, description: it.path ?? '', detail: it.permissionNotes ?? undefined, name: it.name })),
+    ...agents.map((it) => ({
+      label: it.title,
+      description: it.path ?? '',
+      detail: it.permissionNotes ?? undefined,
+      name: it.name,
+    })),
   ];
-  return (await vscode.window.showQuickPick(items, { title: 'Agent for this task', placeHolder: 'Found on PATH' }))?.name;
+  return (await vscode.window.showQuickPick(items, { title: 'Agent for this task', placeHolder: 'Found on PATH' }))
+    ?.name;
 }
 
 const MODES: { label: string; detail: string; mode: PermissionMode }[] = [
@@ -162,8 +189,16 @@ const MODES: { label: string; detail: string; mode: PermissionMode }[] = [
     label: 'It may edit files in its own worktree',
     detail: 'Running commands and everything else is asked. A good start.',
   },
-  { mode: 'ask', label: 'It asks before everything but reading', detail: 'You answer often, and a task waits until you do.' },
-  { mode: 'all', label: 'It may do everything', detail: 'It runs any command with your rights and without asking; there is no sandbox.' },
+  {
+    mode: 'ask',
+    label: 'It asks before everything but reading',
+    detail: 'You answer often, and a task waits until you do.',
+  },
+  {
+    mode: 'all',
+    label: 'It may do everything',
+    detail: 'It runs any command with your rights and without asking; there is no sandbox.',
+  },
 ];
 
 /** The first start in a person's life; the answer goes into their own settings. */
@@ -182,12 +217,17 @@ const SHOWN_FILES = 12;
 
 /** Whether uncommitted files go along; undefined: do not start. */
 async function askDirty(dirty: readonly string[]): Promise<boolean | undefined> {
-  const list = dirty.slice(0, SHOWN_FILES).join('\n') + (dirty.length > SHOWN_FILES ? `\n… and ${dirty.length - SHOWN_FILES} more` : '');
+  const list =
+    dirty.slice(0, SHOWN_FILES).join('\n') +
+    (dirty.length > SHOWN_FILES ? `\n… and ${dirty.length - SHOWN_FILES} more` : '');
   const include = 'Include the Changes';
   const without = 'Start Without Them';
   const chosen = await vscode.window.showWarningMessage(
     'There are changes that are not committed.',
-    { modal: true, detail: `The task starts from the last commit, or from a copy of these changes. Your files stay as they are either way.\n\n${list}` },
+    {
+      modal: true,
+      detail: `The task starts from the last commit, or from a copy of these changes. Your files stay as they are either way.\n\n${list}`,
+    },
     include,
     without,
   );
@@ -198,7 +238,11 @@ async function askDirty(dirty: readonly string[]): Promise<boolean | undefined> 
 async function askChecks(): Promise<string | undefined> {
   const chosen = await vscode.window.showWarningMessage(
     'Nothing here says whether the work is good.',
-    { modal: true, detail: 'No checks were found: no .ci/run, no test script in package.json, no test target in a Makefile. Without one the task stops for your review.' },
+    {
+      modal: true,
+      detail:
+        'No checks were found: no .ci/run, no test script in package.json, no test target in a Makefile. Without one the task stops for your review.',
+    },
     'Name a Command…',
     'Start Without Checks',
   );

@@ -12,7 +12,12 @@ import type { Group } from './abilities.ts';
 /** As often as hosts beat. */
 const REFRESH_MS = 15_000;
 
-export function createStatusBar(folders: Folders, overview: Overview, notices: () => readonly string[], onError: (error: unknown) => void): vscode.Disposable {
+export function createStatusBar(
+  folders: Folders,
+  overview: Overview,
+  notices: () => readonly string[],
+  onError: (error: unknown) => void,
+): vscode.Disposable {
   const item = vscode.window.createStatusBarItem('ampa.status', vscode.StatusBarAlignment.Left, 10);
   item.name = 'AMPA';
   item.command = 'ampa.whatNow' satisfies CommandId;
@@ -24,9 +29,12 @@ export function createStatusBar(folders: Folders, overview: Overview, notices: (
     return { running: count('running'), queued: count('queued'), needs: count('needs'), problems: problems() };
   };
   const problems = (): string[] => {
-    const broken = folders.all().filter((it) => it.state === 'failed' || it.state === 'readonly').map((it) => `${it.name}: ${describeError(it.error)}`);
-    const own = hosts.find((host) => host.kind === 'vscode' && host.pid === process.pid);
-    return own && !own.live ? [...broken, 'The engine of this window has stalled: its last beat is too old.'] : broken;
+    const broken = folders
+      .all()
+      .filter((it) => it.state === 'failed' || it.state === 'readonly')
+      .map((it) => `${it.name}: ${describeError(it.error)}`);
+    const stalled = hosts.some((host) => host.kind === 'vscode' && host.pid === process.pid && !host.live);
+    return stalled ? [...broken, 'The engine of this window has stalled: its last beat is too old.'] : broken;
   };
   const draw = (): void => {
     const now = input();

@@ -25,7 +25,8 @@ export function statusText({ running, queued, needs, problems }: StatusInput): S
     needs > 0 ? `${needs} ${needs === 1 ? 'needs' : 'need'} you` : '',
     problems.length > 0 ? 'not working' : '',
   ].filter(Boolean);
-  const icon = problems.length > 0 ? '$(warning)' : running > 0 ? '$(sync~spin)' : needs > 0 ? '$(bell-dot)' : '$(pulse)';
+  const icon =
+    problems.length > 0 ? '$(warning)' : running > 0 ? '$(sync~spin)' : needs > 0 ? '$(bell-dot)' : '$(pulse)';
   const said = parts.join(' · ');
   return {
     text: `${icon} ${said === '' || (running === 0 && needs === 0) ? ['AMPA', said].filter(Boolean).join(' ') : said}`,
@@ -34,10 +35,20 @@ export function statusText({ running, queued, needs, problems }: StatusInput): S
   };
 }
 
-const KINDS: Record<HostInfo['kind'], string> = { vscode: 'Editor window', cli: 'Command line', daemon: 'Daemon', carrier: 'Task' };
+const KINDS: Record<HostInfo['kind'], string> = {
+  vscode: 'Editor window',
+  cli: 'Command line',
+  daemon: 'Daemon',
+  carrier: 'Task',
+};
 
 /** The tooltip, as markdown. `now` in ms since the epoch. */
-export function statusTooltip(input: StatusInput, hosts: readonly HostInfo[], notices: readonly string[], now: number): string {
+export function statusTooltip(
+  input: StatusInput,
+  hosts: readonly HostInfo[],
+  notices: readonly string[],
+  now: number,
+): string {
   const { running, queued, needs, problems } = input;
   const counts = [`${running} running`, `${queued} queued`, `${needs} waiting for you`].join(' · ');
   const beats = hosts

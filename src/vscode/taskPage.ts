@@ -15,7 +15,9 @@ export interface TaskPage extends vscode.Disposable {
 export function registerTaskPage(context: vscode.ExtensionContext, folders: Folders, diffs: Diffs): TaskPage {
   let loading: Promise<Panels> | null = null;
   const panels = (): Promise<Panels> => {
-    loading ??= import('./taskPanel.ts').then(({ createPanels }) => createPanels(TASK_VIEW, context.extensionUri, folders, diffs));
+    loading ??= import('./taskPanel.ts').then(({ createPanels }) =>
+      createPanels(TASK_VIEW, context.extensionUri, folders, diffs),
+    );
     return loading;
   };
   const serializer = vscode.window.registerWebviewPanelSerializer(TASK_VIEW, {

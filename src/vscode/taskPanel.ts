@@ -75,7 +75,11 @@ function showTask({ panel, taskId, folder: folderUri, media, folders, diffs }: S
   const folderOf = (): Folder => {
     const folder = folders.of(folderUri);
     if (folder) return folder;
-    throw new AmpaError('not_found', `The folder of this task is not open: ${folderUri.fsPath}`, 'Open it in this window to see the task.');
+    throw new AmpaError(
+      'not_found',
+      `The folder of this task is not open: ${folderUri.fsPath}`,
+      'Open it in this window to see the task.',
+    );
   };
   const setTitle = (): void => {
     const title = folders.of(folderUri)?.snapshot().tasks.get(taskId)?.title;
@@ -95,7 +99,10 @@ function showTask({ panel, taskId, folder: folderUri, media, folders, diffs }: S
     if (followed === folder) return;
     followed = folder;
     const change = folder.onDidChange((news) => {
-      const now = news.prompts.filter((it) => it.task_id === taskId).map((it) => it.id).join(' ');
+      const now = news.prompts
+        .filter((it) => it.task_id === taskId)
+        .map((it) => it.id)
+        .join(' ');
       if (now === prompts && !news.tasks.some((it) => it.id === taskId)) return;
       prompts = now;
       setTitle();
@@ -129,26 +136,34 @@ function showTask({ panel, taskId, folder: folderUri, media, folders, diffs }: S
     void post({ type: 'done', id, error });
   };
 
-  webview.onDidReceiveMessage((value: unknown) => {
-    const message = parsePageMessage(value);
-    switch (message?.type) {
-      case 'ready':
-        return begin(message.watch);
-      case 'watch':
-        return feed?.watch(message.watch);
-      case 'action':
-        return carryOut(message.id, message.action);
-      case undefined:
-        return undefined;
-    }
-  }, undefined, subscriptions);
+  webview.onDidReceiveMessage(
+    (value: unknown) => {
+      const message = parsePageMessage(value);
+      switch (message?.type) {
+        case 'ready':
+          return begin(message.watch);
+        case 'watch':
+          return feed?.watch(message.watch);
+        case 'action':
+          return carryOut(message.id, message.action);
+        case undefined:
+          return undefined;
+      }
+    },
+    undefined,
+    subscriptions,
+  );
   // A hidden page does not exist: it says `ready` when it is drawn again.
-  panel.onDidChangeViewState(() => {
-    if (panel.visible) return;
-    drawn++;
-    feed?.stop();
-    feed = null;
-  }, undefined, subscriptions);
+  panel.onDidChangeViewState(
+    () => {
+      if (panel.visible) return;
+      drawn++;
+      feed?.stop();
+      feed = null;
+    },
+    undefined,
+    subscriptions,
+  );
   panel.onDidDispose(() => {
     drawn++;
     feed?.stop();
@@ -213,13 +228,21 @@ async function act(action: Action, { taskId, folder, app, diffs }: Acting): Prom
     }
     case 'openFile': {
       const { worktree } = await app.find(taskId);
-      if (worktree === null) throw new AmpaError('not_found', 'The worktree is not there any more', 'Look at the file with Diff.');
-      await vscode.window.showTextDocument(vscode.Uri.joinPath(vscode.Uri.file(worktree), action.path), { preview: true });
+      if (worktree === null)
+        throw new AmpaError('not_found', 'The worktree is not there any more', 'Look at the file with Diff.');
+      await vscode.window.showTextDocument(vscode.Uri.joinPath(vscode.Uri.file(worktree), action.path), {
+        preview: true,
+      });
       return;
     }
     case 'answerPrompt': {
       const prompt = (await app.prompts()).find((it) => it.id === action.id && it.task_id === taskId);
-      if (!prompt) throw new AmpaError('not_found', 'This question was answered already, or the agent does not need it any more', '');
+      if (!prompt)
+        throw new AmpaError(
+          'not_found',
+          'This question was answered already, or the agent does not need it any more',
+          '',
+        );
       return answer(folder, prompt, action.response);
     }
   }
@@ -228,6 +251,7 @@ async function act(action: Action, { taskId, folder, app, diffs }: Acting): Prom
 /** Addresses of the web only: what a page or a store says must not start programs. */
 async function openExternal(url: string): Promise<void> {
   const uri = vscode.Uri.parse(url, true);
-  if (uri.scheme !== 'https' && uri.scheme !== 'http') throw new AmpaError('refused', `Not an address of the web: ${url.slice(0, 200)}`, '');
+  if (uri.scheme !== 'https' && uri.scheme !== 'http')
+    throw new AmpaError('refused', `Not an address of the web: ${url.slice(0, 200)}`, '');
   await vscode.env.openExternal(uri);
 }

@@ -1,4 +1,5 @@
 /** What a row of the Tasks tree says. Pure. */
+import type { OpenPrompt } from '../tasks/board.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import type { Attempt, Check, CheckState, Phase, Task } from '../tasks/task.ts';
 import { tokensOf, type Group, type Token } from './abilities.ts';
@@ -57,9 +58,23 @@ export function stateWords(task: Task, asks: boolean): string {
   }
 }
 
-/** The same as a sentence, with what a person can do. */
+const WISHES: Partial<Record<string, string>> = {
+  execute: 'wants to run',
+  edit: 'wants to edit',
+  delete: 'wants to delete',
+  move: 'wants to move',
+  read: 'wants to read',
+  search: 'wants to search',
+  fetch: 'wants to fetch',
+};
+
+/** What an agent asks for, after its task's title: "wants to run: npm install". */
+export const wishOf = (prompt: Pick<OpenPrompt, 'kind' | 'summary'>): string =>
+  `${WISHES[prompt.kind] ?? 'asks'}: ${prompt.summary}`;
+
+/** The same as a sentence, with what a person can do. `question`: the open one, as `wishOf` says it. */
 export function stateSentence(task: Task, question: string | null): string {
-  if (question !== null) return `The agent asks: ${question}`;
+  if (question !== null) return `The agent ${question}`;
   if (task.merged_at) return `Merged into ${task.base ?? 'its base'}.`;
   switch (task.status) {
     case 'queued':
@@ -120,7 +135,10 @@ function taskTooltip(task: Task, question: string | null): string {
     ['Agent', task.agent],
     ['Attempts', attemptsOf(task)],
     ['Branch', `${task.branch}${task.base ? ` from ${task.base}` : ''}`],
-    ['Checks', task.checks.provider === 'local' ? task.checks.command : task.checks.provider === 'none' ? 'none' : 'GitHub'],
+    [
+      'Checks',
+      task.checks.provider === 'local' ? task.checks.command : task.checks.provider === 'none' ? 'none' : 'GitHub',
+    ],
     ['Cost', task.cost_usd === null ? null : `$${task.cost_usd.toFixed(2)}`],
     ['Look at', task.flags.length > 0 ? task.flags.join(', ') : null],
   ];
@@ -128,7 +146,10 @@ function taskTooltip(task: Task, question: string | null): string {
     `**${escapeMarkdown(task.title)}**`,
     escapeMarkdown(stateSentence(task, question)),
     ...(task.reason_detail && question === null ? [escapeMarkdown(cut(task.reason_detail, 400))] : []),
-    facts.filter(([, value]) => value).map(([name, value]) => `${name}: ${escapeMarkdown(value ?? '')}`).join('  \n'),
+    facts
+      .filter(([, value]) => value)
+      .map(([name, value]) => `${name}: ${escapeMarkdown(value ?? '')}`)
+      .join('  \n'),
     ...(task.summary ? ['---', escapeMarkdown(cut(task.summary, 400))] : []),
   ].join('\n\n');
 }
@@ -145,10 +166,19 @@ export function dayRow(day: string, count: number, today: string, yesterday: str
 
 /** The day in the person's own language; the calendar day is what counts, not the hour. */
 const longDay = (day: string): string =>
-  new Date(`${day}T12:00:00`).toLocaleDateString(undefined, { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' });
+  new Date(`${day}T12:00:00`).toLocaleDateString(undefined, {
+    weekday: 'short',
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+  });
 
 export function moreRow(left: number): Row {
-  return { ...plain(`Show more (${left} left)`, '', 'none', ['more']), icon: { id: 'ellipsis' }, command: 'ampa.showMore' };
+  return {
+    ...plain(`Show more (${left} left)`, '', 'none', ['more']),
+    icon: { id: 'ellipsis' },
+    command: 'ampa.showMore',
+  };
 }
 
 /** Rows below a task. The last attempt is open: it is the one that people look for. */
@@ -196,28 +226,42 @@ const CHECK_LOOKS: Record<CheckState, { words: string; icon: NonNullable<Row['ic
 
 export function checkRow(check: Check): Row {
   const { words, icon } = CHECK_LOOKS[check.state];
-  const time = check.started_at && check.ended_at ? duration(Date.parse(check.ended_at) - Date.parse(check.started_at)) : '';
+  const time =
+    check.started_at && check.ended_at ? duration(Date.parse(check.ended_at) - Date.parse(check.started_at)) : '';
   return {
     label: check.name,
     description: [words, time].filter(Boolean).join(' · '),
     icon,
     tokens: ['check', ...(check.log_path || check.url ? (['hasLog'] as const) : [])],
-    tooltip: [`**${escapeMarkdown(check.name)}** ${words}`, ...(check.excerpt ? [code(cut(check.excerpt, 1500))] : [])].join('\n\n'),
+    tooltip: [
+      `**${escapeMarkdown(check.name)}** ${words}`,
+      ...(check.excerpt ? [code(cut(check.excerpt, 1500))] : []),
+    ].join('\n\n'),
     collapsible: 'none',
     command: 'ampa.showCheck',
   };
 }
 
 export const logRow = (): Row => ({
-  ...plain('Log', '', 'none', ['log', 'hasLog']), icon: { id: 'output' }, command: 'ampa.showLog',
+  ...plain('Log', '', 'none', ['log', 'hasLog']),
+  icon: { id: 'output' },
+  command: 'ampa.showLog',
 });
 
 export const diffRow = (): Row => ({
-  ...plain('Changes', '', 'none', ['diff', 'hasDiff']), icon: { id: 'diff-multiple' }, command: 'ampa.showDiff',
+  ...plain('Changes', '', 'none', ['diff', 'hasDiff']),
+  icon: { id: 'diff-multiple' },
+  command: 'ampa.showDiff',
 });
 
 const plain = (label: string, description: string, collapsible: Row['collapsible'], tokens: Token[]): Row => ({
-  label, description, collapsible, tokens, icon: null, tooltip: '', command: null,
+  label,
+  description,
+  collapsible,
+  tokens,
+  icon: null,
+  tooltip: '',
+  command: null,
 });
 
 /** `0.4s`, `19s`, `1m 05s`, `2h 03m`. */
@@ -230,11 +274,14 @@ export function duration(ms: number): string {
   return `${Math.floor(seconds / 3600)}h ${two(Math.floor((seconds % 3600) / 60))}m`;
 }
 
-export const cut = (text: string, length: number): string => (text.length <= length ? text : `${text.slice(0, length - 1).trimEnd()}…`);
+export const cut = (text: string, length: number): string =>
+  text.length <= length ? text : `${text.slice(0, length - 1).trimEnd()}…`;
 
 /** Makes a text of somebody else's show as itself. */
 export const escapeMarkdown = (text: string): string =>
-  text.replace(/[\\`*_{}[\]()#+\-!|<>~&$]/g, (char) => (char === '<' ? '&lt;' : char === '&' ? '&amp;' : `\\${char}`)).replace(/\r?\n/g, '  \n');
+  text
+    .replace(/[\\`*_{}[\]()#+\-!|<>~&$]/g, (char) => (char === '<' ? '&lt;' : char === '&' ? '&amp;' : `\\${char}`))
+    .replace(/\r?\n/g, '  \n');
 
 /** A fence that nothing inside can close. */
 function code(text: string): string {

@@ -137,7 +137,8 @@ export function touched(before: Layout, after: Layout, changed: Iterable<string>
   const redrawn = new Set<string>();
   for (const [parent, rows] of after.children) {
     if (parent === '') continue;
-    if (!same(before.children.get(parent), rows) || before.counts.get(parent) !== after.counts.get(parent)) redrawn.add(parent);
+    if (!same(before.children.get(parent), rows) || before.counts.get(parent) !== after.counts.get(parent))
+      redrawn.add(parent);
   }
   const covered = (id: string): boolean => {
     for (let parent = after.parents.get(id); parent !== undefined; parent = after.parents.get(parent)) {

@@ -4,7 +4,18 @@ import type { TaskDetail } from '../tasks/board.ts';
 import { hasDiff } from './abilities.ts';
 import type { Folders } from './folders.ts';
 import type { Overview } from './overview.ts';
-import { attemptRow, checkRow, dayRow, diffRow, groupRow, logRow, moreRow, taskRow, type Row } from './taskRows.ts';
+import {
+  attemptRow,
+  checkRow,
+  dayRow,
+  diffRow,
+  groupRow,
+  logRow,
+  moreRow,
+  taskRow,
+  wishOf,
+  type Row,
+} from './taskRows.ts';
 import { dayOf, elementId, page, PAGE, parseElement, type Element } from './tasksModel.ts';
 import type { Unread } from './unread.ts';
 
@@ -44,11 +55,14 @@ export function createTasksTree(
         return dayRow(element.day, overview.layout().counts.get(elementId(element)) ?? 0, dayOf(now), yesterday);
       }
       case 'more':
-        return moreRow((overview.layout().children.get(element.parent)?.length ?? 0) - (shown.get(element.parent) ?? PAGE));
+        return moreRow(
+          (overview.layout().children.get(element.parent)?.length ?? 0) - (shown.get(element.parent) ?? PAGE),
+        );
       case 'task': {
         const task = overview.task(element.task);
         const folder = folders.all().length > 1 ? (folders.of(element.task)?.name ?? null) : null;
-        return task && taskRow(task, overview.questions(task.id)[0]?.summary ?? null, folder);
+        const [question] = overview.questions(element.task);
+        return task && taskRow(task, question ? wishOf(question) : null, folder);
       }
       case 'attempt': {
         const detail = details.get(element.task);
@@ -57,7 +71,9 @@ export function createTasksTree(
         return detail && attempt && attemptRow(attempt, detail.task, last, Date.now());
       }
       case 'check': {
-        const check = details.get(element.task)?.checks.findLast((it) => it.attempt === element.attempt && it.name === element.name);
+        const check = details
+          .get(element.task)
+          ?.checks.findLast((it) => it.attempt === element.attempt && it.name === element.name);
         return check && checkRow(check);
       }
       case 'log':
@@ -129,7 +145,8 @@ export function createTasksTree(
   const view = vscode.window.createTreeView('ampa.tasks', { treeDataProvider: provider, showCollapseAll: true });
   const drawBadge = (): void => {
     const value = unread.ids().size;
-    view.badge = value === 0 ? undefined : { value, tooltip: value === 1 ? '1 task needs you' : `${value} tasks need you` };
+    view.badge =
+      value === 0 ? undefined : { value, tooltip: value === 1 ? '1 task needs you' : `${value} tasks need you` };
   };
   const subscriptions = [
     changed,
@@ -163,7 +180,11 @@ function itemOf(id: string, row: Row): vscode.TreeItem {
   item.id = id;
   item.description = row.description;
   item.contextValue = row.tokens.join(' ');
-  if (row.icon) item.iconPath = new vscode.ThemeIcon(row.icon.id, row.icon.color === undefined ? undefined : new vscode.ThemeColor(row.icon.color));
+  if (row.icon)
+    item.iconPath = new vscode.ThemeIcon(
+      row.icon.id,
+      row.icon.color === undefined ? undefined : new vscode.ThemeColor(row.icon.color),
+    );
   if (row.tooltip) item.tooltip = new vscode.MarkdownString(row.tooltip);
   if (row.command) item.command = { command: row.command, title: row.label, arguments: [id] };
   item.accessibilityInformation = { label: [row.label, row.description].filter(Boolean).join(', ') };

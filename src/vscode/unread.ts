@@ -20,7 +20,12 @@ export function createUnread(memory: vscode.Memento, overview: Overview): Unread
 
   const keyOf = (id: string): string | null => {
     const task = overview.task(id);
-    return task ? stateKey(task, overview.questions(id).map((it) => it.id)) : null;
+    return task
+      ? stateKey(
+          task,
+          overview.questions(id).map((it) => it.id),
+        )
+      : null;
   };
   const needing = (): string[] =>
     (overview.layout().children.get(elementId({ kind: 'group', group: 'needs' })) ?? []).flatMap((row) => {

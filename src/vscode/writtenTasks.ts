@@ -8,7 +8,10 @@ export interface WrittenTasks extends vscode.Disposable {
   /** Opens a page with a first text. Without a folder it is asked for at the start. */
   open(text: string, folder?: Folder): Promise<void>;
   /** Starts what the page says and closes it. */
-  start(page: vscode.Uri | undefined, start: (prompt: string, folder: Folder | undefined) => Promise<Task | undefined>): Promise<void>;
+  start(
+    page: vscode.Uri | undefined,
+    start: (prompt: string, folder: Folder | undefined) => Promise<Task | undefined>,
+  ): Promise<void>;
 }
 
 export function createWrittenTasks(): WrittenTasks {
@@ -29,7 +32,11 @@ export function createWrittenTasks(): WrittenTasks {
         onDidChangeCodeLenses: changed.event,
         provideCodeLenses(document) {
           if (!pages.has(document.uri.toString())) return [];
-          const command = { title: '$(play) Start This Task', command: 'ampa.startWritten' satisfies CommandId, arguments: [document.uri] };
+          const command = {
+            title: '$(play) Start This Task',
+            command: 'ampa.startWritten' satisfies CommandId,
+            arguments: [document.uri],
+          };
           return [new vscode.CodeLens(new vscode.Range(0, 0, 0, 0), command)];
         },
       },
@@ -54,9 +61,16 @@ export function createWrittenTasks(): WrittenTasks {
       }
       const task = await start(prompt, pages.get(document.uri.toString()));
       if (!task) return;
-      // What the page said is the task's request now; nothing is lost with it.
-      await vscode.window.showTextDocument(document, { preview: false });
-      await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
+      // What the page said is the task's request now. An empty page closes without asking.
+      const clear = new vscode.WorkspaceEdit();
+      clear.delete(document.uri, new vscode.Range(0, 0, document.lineCount, 0));
+      await vscode.workspace.applyEdit(clear);
+      const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
+      await vscode.window.tabGroups.close(
+        tabs.filter(
+          (tab) => tab.input instanceof vscode.TabInputText && tab.input.uri.toString() === document.uri.toString(),
+        ),
+      );
     },
     dispose() {
       for (const subscription of subscriptions) subscription.dispose();

@@ -6,7 +6,8 @@
  * misses a number says `ready` again.
  */
 import type { ConversationEntry } from '../tasks/ports.ts';
-import type { AttemptView, Page, TaskView } from './model.ts';
+import type { AttemptView } from './attempts.ts';
+import type { Page, TaskView } from './model.ts';
 
 /** Something that a person asked for on the page. */
 export type Action =

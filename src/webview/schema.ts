@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { PageMessage } from './protocol.ts';
 
 /** An answer or a request that is longer than this belongs in a file. */
-export const MAX_TEXT = 100_000;
+const MAX_TEXT = 100_000;
 const MAX_URL = 4096;
 const MAX_PATH = 4096;
 const MAX_ATTEMPT = 100_000;

@@ -39,7 +39,8 @@ export function attemptSegments({ task, attempts, checks, events }: TaskDetail):
   for (const attempt of attempts) {
     const start = Date.parse(attempt.started_at);
     const current = isActive(task.status) && task.phase === 'agent' && attempt.number === task.attempts;
-    const end = attempt.ended_at === null ? (current ? null : lastEventAfter(events, start)) : Date.parse(attempt.ended_at);
+    const end =
+      attempt.ended_at === null ? (current ? null : lastEventAfter(events, start)) : Date.parse(attempt.ended_at);
     const bad = attempt.outcome === 'failed' || attempt.outcome === 'stalled' || attempt.outcome === 'interrupted';
     add(attempt.number, { kind: 'agent', result: end === null ? 'open' : bad ? 'bad' : 'plain', start, end });
   }
@@ -48,7 +49,10 @@ export function attemptSegments({ task, attempts, checks, events }: TaskDetail):
     const next = events[i + 1];
     if (!next && !isActive(task.status)) continue;
     const kind = KINDS[event.phase];
-    const verdict = foldChecks(checks.filter((it) => it.attempt === event.attempt).map((it) => it.state), true);
+    const verdict = foldChecks(
+      checks.filter((it) => it.attempt === event.attempt).map((it) => it.state),
+      true,
+    );
     const closed = verdict === 'green' ? 'good' : verdict === 'red' || verdict === 'blocked' ? 'bad' : 'plain';
     add(event.attempt, {
       kind,

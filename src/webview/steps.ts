@@ -29,7 +29,11 @@ export function appendEntries(to: Conversation, entries: readonly ConversationEn
     if (kind === 'tool') {
       if (last?.kind === 'tools') steps[steps.length - 1] = { ...last, calls: [...last.calls, text] };
       else steps.push({ kind: 'tools', id: ++id, at, calls: [text] });
-    } else if (last?.kind === kind && (kind === 'text' || kind === 'thought') && last.text.length + text.length <= MAX_STEP_CHARS) {
+    } else if (
+      last?.kind === kind &&
+      (kind === 'text' || kind === 'thought') &&
+      last.text.length + text.length <= MAX_STEP_CHARS
+    ) {
       steps[steps.length - 1] = { ...last, text: last.text + text };
     } else {
       // Split, not cut: the parts of a huge answer stay readable.
@@ -49,7 +53,11 @@ function bound({ steps, cut }: Conversation): Conversation {
 }
 
 const size = (step: Step | undefined): number =>
-  step === undefined ? 0 : step.kind === 'tools' ? step.calls.reduce((sum, it) => sum + it.length, 0) : step.text.length;
+  step === undefined
+    ? 0
+    : step.kind === 'tools'
+      ? step.calls.reduce((sum, it) => sum + it.length, 0)
+      : step.text.length;
 
 /** Whether the agent has said or done anything: a command agent only prints. */
 export const hasWords = (conversation: Conversation): boolean => conversation.steps.some((it) => it.kind !== 'prompt');

@@ -39,7 +39,9 @@ function createFilter(keepColours: boolean): TextFilter {
       sequence = begun && begun[0].length < MAX_SEQUENCE ? begun[0] : '';
       all = all.slice(0, all.length - sequence.length);
       const shown = all
-        .replace(SEQUENCE, (_, colour: string | undefined) => (keepColours && colour !== undefined ? `\u001b[${colour}m` : ''))
+        .replace(SEQUENCE, (_, colour: string | undefined) =>
+          keepColours && colour !== undefined ? `\u001b[${colour}m` : '',
+        )
         .replace(keepColours ? STRAY_ESCAPE : ANY_ESCAPE, '')
         .replace(CONTROL, '');
       // What a return at the end means depends on what comes next.

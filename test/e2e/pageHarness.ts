@@ -10,7 +10,11 @@ import { NOW, type PageCase } from '../support/taskPages.ts';
 
 export type PageTheme = 'dark' | 'light' | 'contrast';
 export const PAGE_THEMES: readonly PageTheme[] = ['dark', 'light', 'contrast'];
-const KINDS: Record<PageTheme, string> = { dark: 'vscode-dark', light: 'vscode-light', contrast: 'vscode-high-contrast' };
+const KINDS: Record<PageTheme, string> = {
+  dark: 'vscode-dark',
+  light: 'vscode-light',
+  contrast: 'vscode-high-contrast',
+};
 
 /** Colours of the editor's own themes, as its workbench gives them to webviews. */
 const colours = JSON.parse(fs.readFileSync(path.join(root, 'test/support/themes.json'), 'utf8')) as Record<
@@ -95,6 +99,8 @@ export async function openPage(browser: Browser, it: PageCase, options: PageOpti
     { variables: { ...FONTS, ...colours[theme] }, kind: KINDS[theme], memory: options.memory ?? null },
   );
   await page.goto('http://page.test/');
+  // As the host does: nothing is sent before the page has said that it listens.
+  await page.waitForFunction(() => window.sent.some((message) => message.type === 'ready'));
   const post = (message: HostMessage): Promise<void> =>
     page.evaluate((data) => {
       window.dispatchEvent(new MessageEvent('message', { data }));

@@ -30,16 +30,22 @@ describe('The task page', () => {
       for (const theme of PAGE_THEMES) {
         for (const width of [1000, 320]) {
           const page = await openPage(browser, it_, { theme, width });
+          assert.equal(await page.page.locator('h1').innerText(), it_.detail.task.title);
           const sizes = await page.page.evaluate(() => {
             const { scrollWidth, clientWidth, scrollHeight } = document.documentElement;
-            const buttons = [...document.querySelectorAll('button, a, textarea')].filter((it) => it.getClientRects().length > 0);
+            const buttons = [...document.querySelectorAll('button, a, textarea')].filter(
+              (it) => it.getClientRects().length > 0,
+            );
             const nameless = buttons.filter((it) => !(it.textContent?.trim() || it.getAttribute('aria-label')));
             return { over: scrollWidth - clientWidth, scrollHeight, nameless: nameless.map((it) => it.outerHTML) };
           });
           assert.ok(sizes.over <= 0, `${theme} ${width}: ${sizes.over} px too wide`);
           assert.deepEqual(sizes.nameless, [], 'every control has a name');
           await page.page.setViewportSize({ width, height: Math.max(600, sizes.scrollHeight) });
-          await page.page.screenshot({ path: path.join(pictures, `task-${name}-${theme}-${width}.png`), animations: 'disabled' });
+          await page.page.screenshot({
+            path: path.join(pictures, `task-${name}-${theme}-${width}.png`),
+            animations: 'disabled',
+          });
           assert.deepEqual(await page.problems(), [], `${theme} ${width}`);
           await page.close();
         }
@@ -53,7 +59,10 @@ describe('The task page', () => {
     await open.page.locator('.notice').getByRole('button', { name: 'Continue' }).click();
     await open.close();
     open = await openPage(browser, CASES['prompt']!);
-    assert.equal(await open.page.locator('.prompt .detail').innerText(), 'npm install --save-dev fast-check@4.10.2 && node --test');
+    assert.equal(
+      await open.page.locator('.prompt .detail').innerText(),
+      'npm install --save-dev fast-check@4.10.2 && node --test',
+    );
     await open.page.getByRole('button', { name: 'Refuse' }).click();
     const actions = (await open.sent()).flatMap((it) => (it.type === 'action' ? [it.action] : []));
     assert.deepEqual(actions, [{ kind: 'answerPrompt', id: 'p1', response: 'reject' }]);
@@ -71,7 +80,10 @@ describe('The task page', () => {
     const entries = hostile.map((text) => ({ at: '', kind: 'text' as const, text: `${text}\n\n` }));
     open = await openPage(browser, {
       ...CASES['running']!,
-      detail: { ...CASES['running']!.detail, task: task({ title: '<img src=x onerror=pwned=9>', request: hostile[0] }) },
+      detail: {
+        ...CASES['running']!.detail,
+        task: task({ title: '<img src=x onerror=pwned=9>', request: hostile[0] }),
+      },
       changes: [
         { kind: 'conversation', attempt: 1, entries, restart: true },
         { kind: 'log', attempt: 1, text: hostile.join('\n'), restart: true },
@@ -82,7 +94,11 @@ describe('The task page', () => {
       const all = [...(box?.querySelectorAll('.markdown *') ?? [])];
       return {
         pwned: 'pwned' in window,
-        elements: all.map((it) => it.localName).filter((name) => ['script', 'img', 'svg', 'iframe', 'style', 'form', 'input', 'base', 'math'].includes(name)),
+        elements: all
+          .map((it) => it.localName)
+          .filter((name) =>
+            ['script', 'img', 'svg', 'iframe', 'style', 'form', 'input', 'base', 'math'].includes(name),
+          ),
         attributes: [...new Set(all.flatMap((it) => it.getAttributeNames()))],
         links: all.filter((it) => it.localName === 'a').map((it) => it.getAttribute('href')),
         title: document.querySelector('h1')?.textContent,
@@ -90,13 +106,19 @@ describe('The task page', () => {
     });
     assert.equal(found.pwned, false);
     assert.deepEqual(found.elements, []);
-    assert.deepEqual(found.attributes.filter((name) => name !== 'href'), []);
+    assert.deepEqual(
+      found.attributes.filter((name) => name !== 'href'),
+      [],
+    );
     for (const link of found.links) assert.ok(link === null || /^https?:/.test(link), link ?? '');
     assert.equal(found.title, '<img src=x onerror=pwned=9>');
     assert.deepEqual(await open.problems(), [], 'not even the policy had to step in');
     await open.page.getByRole('link', { name: 'a web page' }).click();
     const sent = (await open.sent()).findLast((it) => it.type === 'action');
-    assert.deepEqual(sent?.type === 'action' && sent.action, { kind: 'openExternal', url: 'https://example.com/?a=1&b=%222%22' });
+    assert.deepEqual(sent?.type === 'action' && sent.action, {
+      kind: 'openExternal',
+      url: 'https://example.com/?a=1&b=%222%22',
+    });
     assert.equal(open.page.url(), 'http://page.test/');
   });
 
@@ -119,9 +141,14 @@ describe('The task page', () => {
   it('follows the log unless somebody has scrolled up', async () => {
     open = await openPage(browser, CASES['command']!);
     const { page } = open;
-    const away = (): Promise<number> => page.locator('.log').evaluate((it) => it.scrollHeight - it.scrollTop - it.clientHeight);
+    const away = (): Promise<number> =>
+      page.locator('.log').evaluate((it) => it.scrollHeight - it.scrollTop - it.clientHeight);
     const print = (seq: number): Promise<void> =>
-      open!.post({ type: 'delta', seq, changes: [{ kind: 'log', attempt: 1, text: 'more\n'.repeat(50), restart: false }] });
+      open!.post({
+        type: 'delta',
+        seq,
+        changes: [{ kind: 'log', attempt: 1, text: 'more\n'.repeat(50), restart: false }],
+      });
     assert.ok((await away()) < 2);
     await print(2);
     assert.ok((await away()) < 2);
@@ -151,7 +178,10 @@ describe('The task page', () => {
     open = await openPage(browser, CASES['retrying']!);
     const { page } = open;
     const watches = (expected: Watch) =>
-      page.waitForFunction((text) => JSON.stringify(window.sent.findLast((it) => it.type === 'watch')?.watch) === text, JSON.stringify(expected));
+      page.waitForFunction(
+        (text) => JSON.stringify(window.sent.findLast((it) => it.type === 'watch')?.watch) === text,
+        JSON.stringify(expected),
+      );
     await watches({ conversations: [2], logs: [] });
     await page.getByRole('button', { name: 'Attempt 1' }).click();
     await page.locator('.attempt').nth(2).getByRole('button', { name: 'Log' }).click();
@@ -209,9 +239,16 @@ describe('The task page', () => {
     await page.getByRole('button', { name: 'Attempt 1' }).focus();
     await page.keyboard.press('Enter');
     assert.equal(await page.getByRole('button', { name: 'Attempt 1' }).getAttribute('aria-expanded'), 'true');
-    assert.match((await page.getByRole('img', { name: 'Attempt 1' }).getAttribute('aria-label')) ?? '', /agent 3 min 10 s, .*checks 27\.?\d* s \(red\)/);
+    assert.match(
+      (await page.getByRole('img', { name: 'Attempt 1' }).getAttribute('aria-label')) ?? '',
+      /agent 3 min 10 s, .*checks 27\.?\d* s \(red\)/,
+    );
     assert.match(await page.getByRole('status').innerText(), /Retrying\. The checks were red/);
-    await open.post({ type: 'delta', seq: 2, changes: [{ kind: 'task', task: buildPage(CASES['success']!.detail, { state: 'unknown' }, NOW).task, now: NOW }] });
+    await open.post({
+      type: 'delta',
+      seq: 2,
+      changes: [{ kind: 'task', task: buildPage(CASES['success']!.detail, { state: 'unknown' }, NOW).task, now: NOW }],
+    });
     assert.match(await page.getByRole('status').innerText(), /Success\. The checks are green/);
   });
 

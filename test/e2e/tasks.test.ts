@@ -8,6 +8,7 @@ import type { Locator, Page } from 'playwright-core';
 import type { Task } from '../../src/tasks/task.ts';
 import {
   answerInput,
+  filterAndPick,
   notifications,
   openActivity,
   pick,
@@ -17,6 +18,7 @@ import {
   statusBarItem,
   treeRows,
   waitFor,
+  webviewFrame,
 } from '../host/workbench.ts';
 import { openSession, type Session } from './session.ts';
 
@@ -35,7 +37,8 @@ describe('Tasks in the editor', () => {
     await session?.close();
   });
   afterEach(async function () {
-    if (this.currentTest?.state === 'failed') await screenshot(page, `failed-${this.currentTest.title.slice(0, 40).replace(/\W+/g, '-')}`);
+    if (this.currentTest?.state === 'failed')
+      await screenshot(page, `failed-${this.currentTest.title.slice(0, 40).replace(/\W+/g, '-')}`);
   });
 
   const row = (text: string | RegExp): Locator => treeRows(page, 'Tasks').filter({ hasText: text });
@@ -43,7 +46,14 @@ describe('Tasks in the editor', () => {
 
   /** What the command line says about the only task with this title. */
   function stored(title: string): Task {
-    const cli = [path.join(session.extension, 'dist/cli.js'), 'ls', '--all', '--json', '--workspace', session.sample.folder];
+    const cli = [
+      path.join(session.extension, 'dist/cli.js'),
+      'ls',
+      '--all',
+      '--json',
+      '--workspace',
+      session.sample.folder,
+    ];
     const { tasks } = JSON.parse(execFileSync(process.execPath, cli, { encoding: 'utf8' })) as { tasks: Task[] };
     const found = tasks.filter((task) => task.title === title);
     assert.equal(found.length, 1, `one task "${title}" among ${tasks.map((task) => task.title).join(', ')}`);
@@ -66,7 +76,9 @@ describe('Tasks in the editor', () => {
     await page.locator('.quick-input-widget').getByText('What may agents do without asking you?').waitFor();
     await screenshot(page, 'start-permissions');
     await pick(page, 'It may do everything');
-    await row('Give total a discount').filter({ hasText: /preparing|agent · 1/ }).waitFor();
+    await row('Give total a discount')
+      .filter({ hasText: /preparing|agent · 1/ })
+      .waitFor();
     await statusBarItem(page, '1 running').waitFor();
     await row('Running').waitFor();
     await screenshot(page, 'tasks-running');
@@ -75,11 +87,11 @@ describe('Tasks in the editor', () => {
   it('goes on with the same turn when the window is reloaded in its middle', async () => {
     await row('agent · 1/3').waitFor();
     const log = path.join(state(), 'logs', stored('Give total a discount').id, '1.log');
-    const turns = (): number => (fs.existsSync(log) ? (fs.readFileSync(log, 'utf8').match(/a turn has begun/g)?.length ?? 0) : 0);
+    const turns = (): number =>
+      fs.existsSync(log) ? (fs.readFileSync(log, 'utf8').match(/a turn has begun/g)?.length ?? 0) : 0;
     await waitFor(() => turns() === 1, 'the turn');
     assert.equal(stored('Give total a discount').phase, 'agent');
     await reloadWindow(page);
-    await openActivity(page, 'AMPA');
     await row('Give total a discount').filter({ hasText: 'agent · 1/3' }).waitFor();
     assert.equal(stored('Give total a discount').phase, 'agent');
     fs.rmSync(hold);
@@ -92,7 +104,12 @@ describe('Tasks in the editor', () => {
   it('tells that the task ended, with what can be done now', async () => {
     const notice = notifications(page).filter({ hasText: 'checks green' });
     await notice.waitFor();
-    assert.deepEqual(await notice.locator('.monaco-button').allInnerTexts(), ['Show Diff', 'Merge…', 'Show Task', "Don't Show Again"]);
+    assert.deepEqual(await notice.locator('.monaco-button').allInnerTexts(), [
+      'Show Diff',
+      'Merge…',
+      'Show Task',
+      "Don't Show Again",
+    ]);
     await screenshot(page, 'tasks-ended');
     await notice.hover();
     await notice.locator('.codicon-notifications-clear').click();
@@ -135,10 +152,15 @@ describe('Tasks in the editor', () => {
   });
 
   it('says what needs a person, in the tree, the status bar and the badge', async () => {
-    const settings = { 'ampa.checksCommand': 'echo "src/total.mjs:3: no discount for Tuesdays"; exit 1', 'ampa.maxAttempts': 1 };
+    const settings = {
+      'ampa.checksCommand': 'echo "src/total.mjs:3: no discount for Tuesdays"; exit 1',
+      'ampa.maxAttempts': 1,
+    };
     const file = path.join(session.sample.folder, '.vscode/settings.json');
     fs.mkdirSync(path.dirname(file));
     fs.writeFileSync(file, JSON.stringify(settings));
+    await reloadWindow(page);
+    await row('Write a note').waitFor();
     await runCommand(page, 'AMPA: Start Task…');
     await answerInput(page, 'No discount on Tuesdays', /What should the agent do/);
     // The new file is not committed: it is named, and the person decides.
@@ -150,8 +172,16 @@ describe('Tasks in the editor', () => {
     await row('Needs you').waitFor();
     const status = statusBarItem(page, '1 needs you');
     await status.waitFor();
-    await waitFor(async () => (await status.getAttribute('class'))?.includes('warning-kind') ?? false, 'the warning colour');
-    await page.locator('.part.activitybar .action-item').filter({ has: page.locator('a[aria-label^="AMPA"]') }).locator('.badge-content').getByText('1').waitFor();
+    await waitFor(
+      async () => (await status.getAttribute('class'))?.includes('warning-kind') ?? false,
+      'the warning colour',
+    );
+    await page
+      .locator('.part.activitybar .action-item')
+      .filter({ has: page.locator('a[aria-label^="AMPA"]') })
+      .locator('.badge-content')
+      .getByText('1')
+      .waitFor();
     await row('No discount on Tuesdays').hover();
     await screenshot(page, 'tasks-needs-you');
     await screenshot(page, 'tasks-needs-you-light', { theme: 'light' });
@@ -166,9 +196,68 @@ describe('Tasks in the editor', () => {
     await page.keyboard.press('Escape');
   });
 
+  it('takes the selection along, and keeps what was typed', async () => {
+    await runCommand(page, 'Go to File...');
+    await filterAndPick(page, 'README.md');
+    await page.locator('.tab.active[aria-label^="README.md"]').waitFor();
+    await page.locator('.monaco-editor .view-line').first().click();
+    await page.keyboard.press('Control+a');
+    await runCommand(page, 'AMPA: Start Task…');
+    const box = page.locator('.quick-input-widget:visible');
+    await box.locator('input').first().fill('Explain this');
+    await box.locator('[aria-label^="Add the selection (README.md:1–"]').click();
+    await box.getByText('With README.md:1–6.').waitFor();
+    await screenshot(page, 'start-selection');
+    await page.keyboard.press('Escape');
+    await runCommand(page, 'AMPA: Start Task…');
+    assert.equal(await box.locator('input').first().inputValue(), 'Explain this');
+    await box.locator('input').first().fill('');
+    await page.keyboard.press('Escape');
+    await runCommand(page, 'View: Close All Editors');
+  });
+
+  it('says more under the pointer', async () => {
+    const hover = page.locator('.monaco-hover:visible, .workbench-hover:visible').first();
+    await statusBarItem(page, '1 needs you').hover();
+    await hover.getByText('1 waiting for you').waitFor();
+    await hover.getByText(/Editor window \d+, beat/).waitFor();
+    await screenshot(page, 'status-tooltip');
+    await row('No discount on Tuesdays').hover();
+    await hover.getByText('The checks are still red after the last attempt.').waitFor();
+    await screenshot(page, 'row-tooltip');
+  });
+
   it('checks the setup on a page', async () => {
     await runCommand(page, 'AMPA: Check Setup');
     await page.locator('.tab.active').filter({ hasText: 'AMPA Setup' }).waitFor();
+    const frame = await webviewFrame(page, 'h1#ampa-setup');
+    assert.match(await frame.locator('body').innerText(), /git/);
     await screenshot(page, 'doctor');
+  });
+
+  it('opens the page of a task from its row', async () => {
+    await row('No discount on Tuesdays').first().click();
+    await page.locator('.tab.active').filter({ hasText: 'No discount on Tuesdays' }).waitFor();
+    await webviewFrame(page, 'text=no discount for Tuesdays');
+    const badge = page
+      .locator('.part.activitybar .action-item')
+      .filter({ has: page.locator('a[aria-label^="AMPA"]') })
+      .locator('.badge-content');
+    await waitFor(async () => !(await badge.isVisible()), 'the badge to go: the task was looked at');
+    await screenshot(page, 'tasks-and-page');
+  });
+
+  it('offers a page for a longer task', async () => {
+    await runCommand(page, 'AMPA: Write a Longer Task…');
+    await page.locator('.monaco-editor .codelens-decoration').getByText('Start This Task').waitFor();
+    await page.keyboard.type('Two things\n\n- the first\n- the second\n');
+    await screenshot(page, 'written-task');
+    await page.locator('.monaco-editor .codelens-decoration').getByText('Start This Task').click();
+    await page.locator('.monaco-dialog-box .monaco-button').getByText('Start Without Them').click();
+    await row('Two things').waitFor();
+    await waitFor(
+      async () => (await page.locator('.tab').filter({ hasText: 'Untitled' }).count()) === 0,
+      'the page to close',
+    );
   });
 });

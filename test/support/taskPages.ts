@@ -283,7 +283,7 @@ export const CASES: Record<string, PageCase> = {
           id: 'p1',
           task_id: ID,
           kind: 'execute',
-          summary: 'run a command',
+          summary: 'Install fast-check and run the tests',
           detail: 'npm install --save-dev fast-check@4.10.2 && node --test',
           choices: ['allow', 'reject'],
           created_at: at(42),

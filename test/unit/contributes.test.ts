@@ -8,7 +8,8 @@ import { CONTEXT_KEYS, EDITOR_COMMANDS } from '../../src/vscode/commandTable.ts'
 import { contributions } from '../../src/vscode/contributes.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
-const read = (name: string): Record<string, unknown> => JSON.parse(fs.readFileSync(path.join(root, name), 'utf8')) as Record<string, unknown>;
+const read = (name: string): Record<string, unknown> =>
+  JSON.parse(fs.readFileSync(path.join(root, name), 'utf8')) as Record<string, unknown>;
 const manifest = read('package.json');
 const nls = read('package.nls.json');
 
@@ -35,7 +36,9 @@ describe('package.json', () => {
 
   it('has every command of the palette, and no other', () => {
     const wanted = [
-      ...Object.values(COMMANDS).filter((it) => it.palette !== null).map((it) => it.id),
+      ...Object.values(COMMANDS)
+        .filter((it) => it.palette !== null)
+        .map((it) => it.id),
       ...Object.keys(EDITOR_COMMANDS),
     ].map((id) => `ampa.${id}`);
     assert.deepEqual([...commands].sort(), wanted.sort());
@@ -43,33 +46,66 @@ describe('package.json', () => {
 
   it('has every setting of the knobs, restricted unless it is safe', () => {
     const knobs = Object.values<Knob>(KNOBS).filter((it) => it.setting);
-    assert.deepEqual(Object.keys(contributes.configuration.properties), knobs.map((it) => it.setting));
-    const { restrictedConfigurations } = (manifest['capabilities'] as { untrustedWorkspaces: { restrictedConfigurations: string[] } }).untrustedWorkspaces;
-    assert.deepEqual(restrictedConfigurations, knobs.filter((it) => !it.safe).map((it) => it.setting));
+    assert.deepEqual(
+      Object.keys(contributes.configuration.properties),
+      knobs.map((it) => it.setting),
+    );
+    const { restrictedConfigurations } = (
+      manifest['capabilities'] as { untrustedWorkspaces: { restrictedConfigurations: string[] } }
+    ).untrustedWorkspaces;
+    assert.deepEqual(
+      restrictedConfigurations,
+      knobs.filter((it) => !it.safe).map((it) => it.setting),
+    );
   });
 
   it('names no text that package.nls.json lacks', () => {
     const keys = [...JSON.stringify(manifest).matchAll(/"%([^%"]+)%"/g)].map((it) => it[1] ?? '');
     assert.ok(keys.length > 40);
-    assert.deepEqual(keys.filter((key) => typeof nls[key] !== 'string'), []);
-    assert.deepEqual(Object.keys(nls).filter((key) => !keys.includes(key)), []);
+    assert.deepEqual(
+      keys.filter((key) => typeof nls[key] !== 'string'),
+      [],
+    );
+    assert.deepEqual(
+      Object.keys(nls).filter((key) => !keys.includes(key)),
+      [],
+    );
   });
 
   it('refers only to commands and files that exist', () => {
     const menus = Object.values(contributes.menus).flat();
-    const texts = [...contributes.viewsWelcome.map((it) => nls[it.contents.slice(1, -1)]), ...contributes.walkthroughs.flatMap((it) => it.steps.map((step) => nls[step.description.slice(1, -1)]))];
-    const linked = texts.flatMap((text) => [...String(text).matchAll(/command:(ampa\.[A-Za-z.]+)/g)].map((it) => it[1] ?? ''));
-    const completed = contributes.walkthroughs.flatMap((it) => it.steps.flatMap((step) => step.completionEvents)).flatMap((it) => (it.startsWith('onCommand:') ? [it.slice(10)] : []));
+    const texts = [
+      ...contributes.viewsWelcome.map((it) => nls[it.contents.slice(1, -1)]),
+      ...contributes.walkthroughs.flatMap((it) => it.steps.map((step) => nls[step.description.slice(1, -1)])),
+    ];
+    const linked = texts.flatMap((text) =>
+      [...String(text).matchAll(/command:(ampa\.[A-Za-z.]+)/g)].map((it) => it[1] ?? ''),
+    );
+    const completed = contributes.walkthroughs
+      .flatMap((it) => it.steps.flatMap((step) => step.completionEvents))
+      .flatMap((it) => (it.startsWith('onCommand:') ? [it.slice(10)] : []));
     const used = [...menus, ...contributes.keybindings].map((it) => it.command);
-    assert.deepEqual([...used, ...linked, ...completed].filter((it) => !commands.has(it) && it !== 'ampa.tasks.focus'), []);
+    assert.deepEqual(
+      [...used, ...linked, ...completed].filter((it) => !commands.has(it) && it !== 'ampa.tasks.focus'),
+      [],
+    );
     const files = contributes.walkthroughs.flatMap((it) => it.steps.map((step) => step.media.markdown));
-    assert.deepEqual(files.filter((file) => !fs.existsSync(path.join(root, file))), []);
+    assert.deepEqual(
+      files.filter((file) => !fs.existsSync(path.join(root, file))),
+      [],
+    );
   });
 });
 
 describe('Every `when` clause', () => {
-  const clauses = [...Object.values(contributes.menus).flat(), ...contributes.keybindings, ...contributes.viewsWelcome].flatMap((it) => it.when ?? []);
-  const views = Object.values(contributes.views).flat().map((it) => it.id);
+  const clauses = [
+    ...Object.values(contributes.menus).flat(),
+    ...contributes.keybindings,
+    ...contributes.viewsWelcome,
+  ].flatMap((it) => it.when ?? []);
+  const views = Object.values(contributes.views)
+    .flat()
+    .map((it) => it.id);
   /** Keys of the editor itself that are used. */
   const editor = ['view', 'viewItem', 'resource', 'isWorkspaceTrusted', 'workspaceFolderCount', 'false'];
   const values = ['loading', 'noGit', 'noAgent', 'noTask', 'failed', 'in', '0'];
@@ -87,7 +123,11 @@ describe('Every `when` clause', () => {
     const known = new Set<string>([...editor, ...values, ...views, ...Object.values(CONTEXT_KEYS)]);
     for (const clause of clauses) {
       const words = clause.replace(/=~ \S+/g, '').match(/[A-Za-z0-9_.]+/g) ?? [];
-      assert.deepEqual(words.filter((word) => !known.has(word)), [], clause);
+      assert.deepEqual(
+        words.filter((word) => !known.has(word)),
+        [],
+        clause,
+      );
     }
   });
 });

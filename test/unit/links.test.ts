@@ -7,8 +7,16 @@ describe('A link', () => {
   it('opens a task, with or without its folder', () => {
     assert.deepEqual(parseLink(`/task/${ID}`, ''), { kind: 'task', id: ID, folder: null });
     assert.deepEqual(parseLink(`/task/${ID.toLowerCase()}/`, ''), { kind: 'task', id: ID, folder: null });
-    assert.deepEqual(parseLink(`/task/${ID}`, 'folder=file:///w/a&b=c'), { kind: 'task', id: ID, folder: 'file:///w/a&b=c' });
-    assert.deepEqual(parseLink(`/task/${ID}`, 'x=1&folder=vscode-remote://h/w'), { kind: 'task', id: ID, folder: 'vscode-remote://h/w' });
+    assert.deepEqual(parseLink(`/task/${ID}`, 'folder=file:///w/a&b=c'), {
+      kind: 'task',
+      id: ID,
+      folder: 'file:///w/a&b=c',
+    });
+    assert.deepEqual(parseLink(`/task/${ID}`, 'x=1&folder=vscode-remote://h/w'), {
+      kind: 'task',
+      id: ID,
+      folder: 'vscode-remote://h/w',
+    });
   });
 
   it('says so when it is none of ours', () => {

@@ -105,7 +105,11 @@ describe('A terminal that follows a task', () => {
     let shown = '';
     const stop = new AbortController();
     const done = followTask({
-      app, taskId: first.id, only, signal: stop.signal, pace: { pieceMs: 1, lookMs: 2 },
+      app,
+      taskId: first.id,
+      only,
+      signal: stop.signal,
+      pace: { pieceMs: 1, lookMs: 2 },
       write: (text) => void (shown += text),
     });
     return {
@@ -132,9 +136,23 @@ describe('A terminal that follows a task', () => {
     it.log.print('late line\n', 2);
     it.becomes({ status: 'needs_review', phase: null, reason: 'max_attempts' });
     await until('the result', () => it.text().includes('still red'));
-    const order = ['Attempt 1 of 3', 'first', 'last words of one', 'Attempt 2 of 3', 'second', 'late line', 'still red after the last attempt'];
-    assert.deepEqual(order.map((part) => it.text().indexOf(part)), order.map((part) => it.text().indexOf(part)).toSorted((a, b) => a - b));
-    assert.ok(order.every((part) => it.text().includes(part)), it.text());
+    const order = [
+      'Attempt 1 of 3',
+      'first',
+      'last words of one',
+      'Attempt 2 of 3',
+      'second',
+      'late line',
+      'still red after the last attempt',
+    ];
+    assert.deepEqual(
+      order.map((part) => it.text().indexOf(part)),
+      order.map((part) => it.text().indexOf(part)).toSorted((a, b) => a - b),
+    );
+    assert.ok(
+      order.every((part) => it.text().includes(part)),
+      it.text(),
+    );
     it.becomes({ attempts: 3, status: 'running', phase: 'agent', reason: null });
     it.log.print('third\n', 3);
     await until('a continued task goes on', () => it.text().includes('third\r\n'));
@@ -165,7 +183,15 @@ describe('A terminal that follows a task', () => {
   });
 
   it('shows a title and a reason that hold escape sequences as text', async () => {
-    const it = following(task({ title: 'a\u001b]0;x\u0007b', status: 'error', phase: null, reason: 'internal', reason_detail: 'x\u001b[2Jy' }));
+    const it = following(
+      task({
+        title: 'a\u001b]0;x\u0007b',
+        status: 'error',
+        phase: null,
+        reason: 'internal',
+        reason_detail: 'x\u001b[2Jy',
+      }),
+    );
     await until('the result', () => it.text().includes('xy'));
     assert.match(it.text(), /ab: Attempt/);
     it.stop.abort();

@@ -9,7 +9,10 @@ describe('A notice', () => {
   it('comes when a task that was seen at work has ended', () => {
     const notice = noticeFor(running, { ...running, status: 'success', phase: null });
     assert.equal(notice?.message, `“${running.title}”: checks green.`);
-    assert.deepEqual(notice?.buttons.map((it) => it.title), ['Show Diff', 'Merge…', 'Show Task']);
+    assert.deepEqual(
+      notice?.buttons.map((it) => it.title),
+      ['Show Diff', 'Merge…', 'Show Task'],
+    );
   });
 
   it('does not come for progress, old news, or what a person did', () => {
@@ -28,7 +31,10 @@ describe('A notice', () => {
       assert.equal(notice?.message, `“${running.title}”: ${sentence}`);
       assert.equal(notice?.severity, status === 'error' ? 'error' : 'warning');
       const titles = notice?.buttons.map((it) => it.title) ?? [];
-      assert.ok(titles.length >= 1 && titles.length <= 3 && new Set(titles).size === titles.length, `${reason}: ${titles.join()}`);
+      assert.ok(
+        titles.length >= 1 && titles.length <= 3 && new Set(titles).size === titles.length,
+        `${reason}: ${titles.join()}`,
+      );
     }
   });
 
@@ -40,9 +46,18 @@ describe('A notice', () => {
   });
 
   it('of a question says what the agent wants, on one line and not too long', () => {
-    const prompt = { id: 'p', task_id: running.id, kind: 'execute', summary: 'Run a command', detail: `npm install\n  ${'x'.repeat(500)}`, choices: [], created_at: '' };
+    const prompt = {
+      id: 'p',
+      task_id: running.id,
+      kind: 'execute',
+      summary: 'Install',
+      detail: `npm install\n  ${'x'.repeat(500)}`,
+      choices: [],
+      created_at: '',
+    };
     const text = promptMessage(prompt, 'Fix it');
-    assert.match(text, /^“Fix it” asks: Run a command — npm install x+…$/);
+    assert.match(text, /^“Fix it” wants to run: Install — npm install x+…$/);
     assert.ok(text.length < 360);
+    assert.match(promptMessage({ ...prompt, kind: 'other', detail: 'Install' }, 'Fix it'), /^“Fix it” asks: Install$/);
   });
 });

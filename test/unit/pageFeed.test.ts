@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { TaskDetail } from '../../src/tasks/board.ts';
 import type { ConversationEntry } from '../../src/tasks/ports.ts';
 import { createFeed } from '../../src/vscode/pageFeed.ts';
-import { applyChanges, streamsOf, type State } from '../../src/webview/model.ts';
+import { applyChanges, streamsOf, type State } from '../../src/webview/state.ts';
 import type { HostMessage, Watch } from '../../src/webview/protocol.ts';
 import { CASES, FILES, NOW } from '../support/taskPages.ts';
 import { until } from '../support/until.ts';
@@ -75,7 +75,12 @@ function setUp(start: TaskDetail = CASES['running']!.detail) {
     return entry?.ms ?? null;
   };
   return {
-    feed, calls, messages, said, tick, sleeping,
+    feed,
+    calls,
+    messages,
+    said,
+    tick,
+    sleeping,
     state: () => {
       assert.ok(state);
       return state;
@@ -95,7 +100,10 @@ describe('What a task page is told', () => {
     const it = setUp();
     it.feed.start(NONE);
     await it.asleep();
-    assert.deepEqual(it.messages.map((message) => message.type), ['snapshot', 'delta']);
+    assert.deepEqual(
+      it.messages.map((message) => message.type),
+      ['snapshot', 'delta'],
+    );
     assert.deepEqual(it.state().page.files.state, 'known');
     assert.deepEqual([it.calls.log, it.calls.conversation], [0, 0]);
     it.feed.stop();

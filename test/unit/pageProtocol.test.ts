@@ -9,7 +9,11 @@ const action = (it: unknown) => parsePageMessage({ type: 'action', id: 1, action
 describe('Messages of a task page', () => {
   it('are taken when they are ours', () => {
     const watch = { conversations: [1, 2], logs: [0] };
-    for (const message of [{ type: 'ready', watch }, { type: 'watch', watch }]) assert.deepEqual(parsePageMessage(message), message);
+    for (const message of [
+      { type: 'ready', watch },
+      { type: 'watch', watch },
+    ])
+      assert.deepEqual(parsePageMessage(message), message);
     for (const it of [
       { kind: 'continue', text: null },
       { kind: 'continue', text: 'go on' },
@@ -26,7 +30,16 @@ describe('Messages of a task page', () => {
   });
 
   it('are dropped when they are anything else', () => {
-    for (const it of [null, 1, 'ready', [], {}, { type: 'ready' }, { type: 'snapshot' }, { type: 'watch', watch: { conversations: [-1], logs: [] } }]) {
+    for (const it of [
+      null,
+      1,
+      'ready',
+      [],
+      {},
+      { type: 'ready' },
+      { type: 'snapshot' },
+      { type: 'watch', watch: { conversations: [-1], logs: [] } },
+    ]) {
       assert.equal(parsePageMessage(it), undefined, JSON.stringify(it));
     }
     for (const it of [
@@ -53,8 +66,12 @@ describe('Messages of a task page', () => {
   });
 
   it('bring a page back only with a task and a folder', () => {
-    assert.deepEqual(parseRemembered({ taskId: 't', folder: 'file:///x', draft: 'd' }), { taskId: 't', folder: 'file:///x' });
-    for (const it of [null, undefined, {}, { taskId: 't' }, { taskId: 1, folder: 'f' }]) assert.equal(parseRemembered(it), undefined);
+    assert.deepEqual(parseRemembered({ taskId: 't', folder: 'file:///x', draft: 'd' }), {
+      taskId: 't',
+      folder: 'file:///x',
+    });
+    for (const it of [null, undefined, {}, { taskId: 't' }, { taskId: 1, folder: 'f' }])
+      assert.equal(parseRemembered(it), undefined);
   });
 
   it('of the host are known by their outline', () => {
@@ -62,7 +79,15 @@ describe('Messages of a task page', () => {
     assert.ok(isHostMessage({ type: 'delta', seq: 3, changes: [] }));
     assert.ok(isHostMessage({ type: 'done', id: 1, error: null }));
     assert.ok(isHostMessage({ type: 'failed', error: 'why' }));
-    for (const it of [null, 'x', {}, { type: 'delta' }, { type: 'snapshot', seq: 1, page: {} }, { type: 'done', id: 1 }, { type: 'other' }]) {
+    for (const it of [
+      null,
+      'x',
+      {},
+      { type: 'delta' },
+      { type: 'snapshot', seq: 1, page: {} },
+      { type: 'done', id: 1 },
+      { type: 'other' },
+    ]) {
       assert.equal(isHostMessage(it), false, JSON.stringify(it));
     }
   });
@@ -101,7 +126,15 @@ describe('The address of one side of a change', () => {
   });
 
   it('is refused when it says anything else', () => {
-    for (const query of ['', 'x', 'null', '{}', diffQuery({ ...side, commit: 'HEAD' }), diffQuery({ ...side, commit: '--output=x' }), diffQuery({ ...side, task: '../x' })]) {
+    for (const query of [
+      '',
+      'x',
+      'null',
+      '{}',
+      diffQuery({ ...side, commit: 'HEAD' }),
+      diffQuery({ ...side, commit: '--output=x' }),
+      diffQuery({ ...side, task: '../x' }),
+    ]) {
       assert.equal(parseDiffQuery(query), undefined, query);
     }
   });

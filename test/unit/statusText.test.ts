@@ -27,7 +27,12 @@ describe('The status bar', () => {
 
   it('names live hosts with their last beat, problems and notices in its tooltip', () => {
     const host = { id: 'h', kind: 'daemon' as const, pid: 7, machine: 'm', startedAt: '', lastBeat: 1000, live: true };
-    const text = statusTooltip({ ...idle, problems: ['It *stalled*'] }, [host, { ...host, pid: 8, live: false }], ['Restored'], 13_000);
+    const text = statusTooltip(
+      { ...idle, problems: ['It *stalled*'] },
+      [host, { ...host, pid: 8, live: false }],
+      ['Restored'],
+      13_000,
+    );
     assert.match(text, /Daemon 7, beat 12s ago/);
     assert.doesNotMatch(text, /Daemon 8/);
     assert.match(text, /\$\(warning\) It \\\*stalled\\\*/);

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { REASONS } from '../../src/tasks/reasons.ts';
 import { appendLog, MAX_LOG_CHARS, noLog } from '../../src/webview/logView.ts';
-import { applyChanges, buildPage, filesView, streamsOf, type ButtonId, type Page } from '../../src/webview/model.ts';
+import { buildPage, filesView, type ButtonId, type Page } from '../../src/webview/model.ts';
+import { applyChanges, streamsOf } from '../../src/webview/state.ts';
 import { ICONS } from '../../src/webview/page/parts/icons.ts';
 import { activeTime, duration, layOut } from '../../src/webview/segments.ts';
 import { appendEntries, MAX_STEP_CHARS, MAX_STEPS, noConversation } from '../../src/webview/steps.ts';
@@ -14,7 +15,9 @@ const pageOf = (name: keyof typeof CASES): Page => {
 };
 const buttons = (page: Page): ButtonId[] => page.task.buttons.map((it) => it.id);
 const segmentsOf = (page: Page, number: number) =>
-  page.attempts.find((it) => it.number === number)!.segments.map((it) => [it.kind, it.result, ((it.end ?? NOW) - it.start) / 1000]);
+  page.attempts
+    .find((it) => it.number === number)!
+    .segments.map((it) => [it.kind, it.result, ((it.end ?? NOW) - it.start) / 1000]);
 
 describe('The model of the task page', () => {
   it('is plain: it survives being sent', () => {
@@ -51,13 +54,20 @@ describe('The model of the task page', () => {
 
   it('says sentence, detail, hint and next step for every reason', () => {
     for (const [reason, text] of Object.entries(REASONS)) {
-      const detail = { ...CASES['review']!.detail, task: task({ status: text.status, phase: null, reason, reason_detail: 'what exactly' }) };
+      const detail = {
+        ...CASES['review']!.detail,
+        task: task({ status: text.status, phase: null, reason, reason_detail: 'what exactly' }),
+      };
       const view = buildPage(detail, { state: 'unknown' }, NOW).task;
       assert.equal(view.reason?.sentence, text.sentence, reason);
       assert.equal(view.reason?.hint, text.hint, reason);
       assert.equal(view.reason?.detail, 'what exactly', reason);
       assert.ok(view.reason?.button.label, reason);
-      assert.equal(view.buttons.some((it) => it.id === view.reason?.button.id), false, `${reason}: its button is there once`);
+      assert.equal(
+        view.buttons.some((it) => it.id === view.reason?.button.id),
+        false,
+        `${reason}: its button is there once`,
+      );
     }
   });
 
@@ -72,7 +82,10 @@ describe('The model of the task page', () => {
     const stopping = { ...CASES['running']!.detail, task: task({ abort_requested_at: new Date(NOW).toISOString() }) };
     const view = buildPage(stopping, { state: 'unknown' }, NOW).task;
     assert.deepEqual([view.composer, view.label], [null, 'Stopping']);
-    assert.equal(view.buttons.some((it) => it.id === 'abort'), false);
+    assert.equal(
+      view.buttons.some((it) => it.id === 'abort'),
+      false,
+    );
     assert.equal(pageOf('running').task.composer?.label, 'Send');
     assert.equal(pageOf('review').task.composer?.label, 'Continue');
   });
@@ -93,22 +106,37 @@ describe('The model of the task page', () => {
   it('gives each attempt its share of the time', () => {
     const page = pageOf('success');
     assert.deepEqual(segmentsOf(page, 0), [['prepare', 'plain', 8]]);
-    assert.deepEqual(segmentsOf(page, 1), [['agent', 'plain', 190], ['git', 'plain', 3], ['checks', 'bad', 27]]);
-    assert.deepEqual(segmentsOf(page, 2), [['agent', 'plain', 109], ['git', 'plain', 3], ['checks', 'good', 27]]);
+    assert.deepEqual(segmentsOf(page, 1), [
+      ['agent', 'plain', 190],
+      ['git', 'plain', 3],
+      ['checks', 'bad', 27],
+    ]);
+    assert.deepEqual(segmentsOf(page, 2), [
+      ['agent', 'plain', 109],
+      ['git', 'plain', 3],
+      ['checks', 'good', 27],
+    ]);
     assert.deepEqual(segmentsOf(pageOf('running'), 1), [['agent', 'open', 390]]);
   });
 
   it('names what became of each attempt', () => {
     const labels = (name: string) => pageOf(name).attempts.map((it) => `${it.title}: ${it.label}`);
     assert.deepEqual(labels('queued'), []);
-    assert.deepEqual(labels('retrying'), ['Preparation: worktree ready', 'Attempt 1: checks red', 'Attempt 2: agent is working']);
+    assert.deepEqual(labels('retrying'), [
+      'Preparation: worktree ready',
+      'Attempt 1: checks red',
+      'Attempt 2: agent is working',
+    ]);
     assert.deepEqual(labels('success').at(-1), 'Attempt 2: checks green');
     assert.deepEqual(labels('error'), ['Preparation: failed']);
     assert.deepEqual(labels('aborted').at(-1), 'Attempt 1: aborted');
   });
 
   it('lays the bars on one axis that is just as long as the work', () => {
-    const bars = layOut(pageOf('review').attempts.map((it) => it.segments), NOW).flat();
+    const bars = layOut(
+      pageOf('review').attempts.map((it) => it.segments),
+      NOW,
+    ).flat();
     assert.equal(bars[0]?.left, 0);
     assert.ok(Math.abs((bars.at(-1)?.left ?? 0) + (bars.at(-1)?.width ?? 0) - 1) < 1e-9);
     for (const bar of bars) assert.ok(bar.width >= 0.005, 'every segment can be seen');
@@ -116,7 +144,14 @@ describe('The model of the task page', () => {
   });
 
   it('says durations as people do', () => {
-    assert.deepEqual([900, 12_300, 60_000, 184_000, 7_200_000, 7_800_000].map(duration), ['0.9 s', '12 s', '1 min', '3 min 4 s', '2 h', '2 h 10 min']);
+    assert.deepEqual([900, 12_300, 60_000, 184_000, 7_200_000, 7_800_000].map(duration), [
+      '0.9 s',
+      '12 s',
+      '1 min',
+      '3 min 4 s',
+      '2 h',
+      '2 h 10 min',
+    ]);
   });
 
   it('shows at most a thousand files and says how many there are', () => {
@@ -130,7 +165,10 @@ describe('Deltas of the task page', () => {
     const state = { page: pageOf('retrying'), streams: new Map() };
     const changed = { ...state.page.attempts[2]!, label: 'checks are running' };
     const next = applyChanges(state, [{ kind: 'attempts', attempts: [changed, { ...changed, number: 3 }] }]);
-    assert.deepEqual(next.page.attempts.map((it) => it.number), [0, 1, 2, 3]);
+    assert.deepEqual(
+      next.page.attempts.map((it) => it.number),
+      [0, 1, 2, 3],
+    );
     assert.equal(next.page.attempts[2], changed);
     assert.equal(next.page.attempts[1], state.page.attempts[1]);
     assert.equal(next.page.task, state.page.task);
@@ -147,7 +185,10 @@ describe('Deltas of the task page', () => {
       { kind: 'log', attempt: 1, text: 'two\n', restart: false },
     ]);
     const { conversation, log } = streamsOf(state, 1);
-    assert.deepEqual(conversation?.steps.map((it) => it.kind === 'text' && it.text), ['Hello']);
+    assert.deepEqual(
+      conversation?.steps.map((it) => it.kind === 'text' && it.text),
+      ['Hello'],
+    );
     assert.equal(log?.blocks.map((it) => it.text).join(''), 'one\ntwo\n');
     state = applyChanges(state, [{ kind: 'log', attempt: 1, text: '', restart: true }]);
     assert.equal(streamsOf(state, 1).log?.chars, 0);
@@ -160,18 +201,32 @@ describe('A conversation on the page', () => {
 
   it('joins the pieces of a text, and tool calls in a row', () => {
     const { steps } = appendEntries(noConversation, [
-      entry('thought', 'hm'), entry('text', 'a'), entry('text', 'b'), entry('tool', 'Read x'), entry('tool', 'Edit x'), entry('text', 'c'), entry('note', 'n'), entry('note', 'm'),
+      entry('thought', 'hm'),
+      entry('text', 'a'),
+      entry('text', 'b'),
+      entry('tool', 'Read x'),
+      entry('tool', 'Edit x'),
+      entry('text', 'c'),
+      entry('note', 'n'),
+      entry('note', 'm'),
     ]);
-    assert.deepEqual(steps.map((it) => (it.kind === 'tools' ? it.calls : `${it.kind} ${it.text}`)), [
-      'thought hm', 'text ab', ['Read x', 'Edit x'], 'text c', 'note n', 'note m',
-    ]);
+    assert.deepEqual(
+      steps.map((it) => (it.kind === 'tools' ? it.calls : `${it.kind} ${it.text}`)),
+      ['thought hm', 'text ab', ['Read x', 'Edit x'], 'text c', 'note n', 'note m'],
+    );
     assert.equal(new Set(steps.map((it) => it.id)).size, steps.length);
   });
 
   it('splits a huge text and keeps the last part of a huge conversation', () => {
     const huge = appendEntries(noConversation, [entry('text', 'x'.repeat(3 * MAX_STEP_CHARS + 1))]);
-    assert.deepEqual(huge.steps.map((it) => (it.kind === 'text' ? it.text.length : 0)), [MAX_STEP_CHARS, MAX_STEP_CHARS, MAX_STEP_CHARS, 1]);
-    const long = appendEntries(noConversation, Array.from({ length: MAX_STEPS + 50 }, (_, i) => entry('note', `${i}`)));
+    assert.deepEqual(
+      huge.steps.map((it) => (it.kind === 'text' ? it.text.length : 0)),
+      [MAX_STEP_CHARS, MAX_STEP_CHARS, MAX_STEP_CHARS, 1],
+    );
+    const long = appendEntries(
+      noConversation,
+      Array.from({ length: MAX_STEPS + 50 }, (_, i) => entry('note', `${i}`)),
+    );
     assert.equal(long.cut, true);
     assert.equal(long.steps.length, MAX_STEPS);
     const last = long.steps.at(-1)!;
@@ -186,13 +241,17 @@ describe('A log on the page', () => {
     for (let i = 0; i < 40; i++) log = appendLog(log, line.repeat(640));
     assert.ok(log.chars <= MAX_LOG_CHARS && log.chars > MAX_LOG_CHARS - 40_000, `${log.chars}`);
     assert.equal(log.cut, true);
-    assert.equal(log.chars, log.blocks.reduce((sum, it) => sum + it.text.length, 0));
+    assert.equal(
+      log.chars,
+      log.blocks.reduce((sum, it) => sum + it.text.length, 0),
+    );
     assert.ok(log.blocks.length < 100);
     for (const block of log.blocks) assert.ok(block.text.endsWith('\n'));
   });
 
   it('loses nothing below that, however it is cut', () => {
-    const text = Array.from({ length: 3000 }, (_, i) => `line ${i} ${'y'.repeat(i % 90)}\n`).join('') + 'z'.repeat(70_000);
+    const text =
+      Array.from({ length: 3000 }, (_, i) => `line ${i} ${'y'.repeat(i % 90)}\n`).join('') + 'z'.repeat(70_000);
     for (const size of [1, 13, 4096, 16_384, 50_000]) {
       let log = noLog;
       const cut = size === 1 ? text.slice(0, 3000) : text;
@@ -206,7 +265,13 @@ describe('A log on the page', () => {
 describe('The icons of the page', () => {
   it('have the code points of the font', () => {
     const table = new URL('../../node_modules/@vscode/codicons/dist/codicon.csv', import.meta.url);
-    const codes = new Map(fs.readFileSync(table, 'utf8').split('\n').map((row) => [row.split(',')[0], row.trim().split(',')[2]]));
-    for (const [name, code] of Object.entries(ICONS)) assert.equal(code.toString(16).toUpperCase(), codes.get(name), name);
+    const codes = new Map(
+      fs
+        .readFileSync(table, 'utf8')
+        .split('\n')
+        .map((row) => [row.split(',')[0], row.trim().split(',')[2]]),
+    );
+    for (const [name, code] of Object.entries(ICONS))
+      assert.equal(code.toString(16).toUpperCase(), codes.get(name), name);
   });
 });

@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { REASONS, type Reason } from '../../src/tasks/reasons.ts';
 import { PHASES, STATUSES } from '../../src/tasks/task.ts';
 import { TOKENS, tokensOf } from '../../src/vscode/abilities.ts';
-import { attemptRow, checkRow, dayRow, duration, escapeMarkdown, stateSentence, stateWords, taskRow } from '../../src/vscode/taskRows.ts';
+import {
+  attemptRow,
+  checkRow,
+  dayRow,
+  duration,
+  escapeMarkdown,
+  stateSentence,
+  stateWords,
+  taskRow,
+} from '../../src/vscode/taskRows.ts';
 import { editorTask } from '../support/editorTasks.ts';
 
 describe('The row of a task', () => {
@@ -32,7 +41,10 @@ describe('The row of a task', () => {
   it('offers what its state allows', () => {
     const of = (...it: Parameters<typeof editorTask>): string => tokensOf(editorTask(...it), false).join(' ');
     assert.equal(of(), 'task ended success abortable continuable mergeable hasWorktree hasDiff hasLog');
-    assert.equal(of({ merged_at: '2026-01-15T12:00:00.000Z', worktree: null }), 'task ended success merged hasDiff hasLog');
+    assert.equal(
+      of({ merged_at: '2026-01-15T12:00:00.000Z', worktree: null }),
+      'task ended success merged hasDiff hasLog',
+    );
     assert.equal(
       of({ status: 'queued', attempts: 0, worktree: null, worktree_ready: false, head_sha: null }),
       'task active queued abortable continuable',
@@ -44,7 +56,8 @@ describe('The row of a task', () => {
 
   it('uses only the tokens that the menus know', () => {
     const known = new Set<string>(TOKENS);
-    for (const status of STATUSES) for (const token of tokensOf(editorTask({ status }), true)) assert.ok(known.has(token), token);
+    for (const status of STATUSES)
+      for (const token of tokensOf(editorTask({ status }), true)) assert.ok(known.has(token), token);
   });
 
   it('shows other people’s texts as they are, in its tooltip', () => {
@@ -57,8 +70,18 @@ describe('The row of a task', () => {
 describe('The rows below a task', () => {
   const task = editorTask({ status: 'running', phase: 'agent', attempts: 2 });
   const attempt = {
-    task_id: task.id, number: 1, prompt: '', started_at: '2026-01-15T12:00:00.000Z', ended_at: '2026-01-15T12:01:05.000Z',
-    outcome: 'completed' as const, summary: null, error: null, head_sha: null, cost_usd: null, input_tokens: null, output_tokens: null,
+    task_id: task.id,
+    number: 1,
+    prompt: '',
+    started_at: '2026-01-15T12:00:00.000Z',
+    ended_at: '2026-01-15T12:01:05.000Z',
+    outcome: 'completed' as const,
+    summary: null,
+    error: null,
+    head_sha: null,
+    cost_usd: null,
+    input_tokens: null,
+    output_tokens: null,
   };
 
   it('say how an attempt ended and how long it took', () => {
@@ -66,13 +89,25 @@ describe('The rows below a task', () => {
     assert.equal(attemptRow({ ...attempt, outcome: 'stalled' }, task, false, 0).description, 'agent stalled · 1m 05s');
     const open = { ...attempt, number: 2, ended_at: null, outcome: null };
     assert.equal(attemptRow(open, task, true, 0).description, 'agent running');
-    assert.equal(attemptRow(open, { ...task, status: 'aborted', phase: null }, true, 0).description, 'agent interrupted');
+    assert.equal(
+      attemptRow(open, { ...task, status: 'aborted', phase: null }, true, 0).description,
+      'agent interrupted',
+    );
   });
 
   it('show a check with its state, duration and failing lines', () => {
     const row = checkRow({
-      task_id: task.id, attempt: 1, sha: 'b', name: 'npm test', provider: 'local', state: 'failure',
-      started_at: '2026-01-15T12:00:00.000Z', ended_at: '2026-01-15T12:00:09.000Z', url: null, excerpt: 'not ok 1 ```', log_path: '/l',
+      task_id: task.id,
+      attempt: 1,
+      sha: 'b',
+      name: 'npm test',
+      provider: 'local',
+      state: 'failure',
+      started_at: '2026-01-15T12:00:00.000Z',
+      ended_at: '2026-01-15T12:00:09.000Z',
+      url: null,
+      excerpt: 'not ok 1 ```',
+      log_path: '/l',
     });
     assert.equal(row.description, 'red · 9.0s');
     assert.match(row.tooltip, /````text\nnot ok 1 ```\n````/);
@@ -81,8 +116,14 @@ describe('The rows below a task', () => {
 
   it('name the day', () => {
     assert.deepEqual(
-      ['2026-01-15', '2026-01-14', '2026-01-13'].map((day) => dayRow(day, 1, '2026-01-15', '2026-01-14')).map((it) => [it.label, it.collapsible]).slice(0, 2),
-      [['Today', 'expanded'], ['Yesterday', 'collapsed']],
+      ['2026-01-15', '2026-01-14', '2026-01-13']
+        .map((day) => dayRow(day, 1, '2026-01-15', '2026-01-14'))
+        .map((it) => [it.label, it.collapsible])
+        .slice(0, 2),
+      [
+        ['Today', 'expanded'],
+        ['Yesterday', 'collapsed'],
+      ],
     );
     assert.match(dayRow('2026-01-13', 1, '2026-01-15', '2026-01-14').label, /2026/);
   });

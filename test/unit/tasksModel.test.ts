@@ -1,18 +1,33 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { dayOf, elementId, layOut, nextNeeding, page, parseElement, touched, type Element } from '../../src/vscode/tasksModel.ts';
+import {
+  dayOf,
+  elementId,
+  layOut,
+  nextNeeding,
+  page,
+  parseElement,
+  touched,
+  type Element,
+} from '../../src/vscode/tasksModel.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { editorTask } from '../support/editorTasks.ts';
 
 const none = new Set<string>();
-const rows = (tasks: Task[], parent = '', asking = none): readonly string[] => layOut(tasks, asking).children.get(parent) ?? [];
+const rows = (tasks: Task[], parent = '', asking = none): readonly string[] =>
+  layOut(tasks, asking).children.get(parent) ?? [];
 const rowOf = (task: Task): string => `task:${task.id}`;
 
 describe('The layout of the Tasks tree', () => {
   it('has only the groups that have tasks, the urgent first', () => {
     assert.deepEqual(rows([]), []);
     assert.deepEqual(rows([editorTask()]), ['group:done']);
-    const tasks = [editorTask(), editorTask({ status: 'queued' }), editorTask({ status: 'running', phase: 'agent' }), editorTask({ status: 'error', reason: 'internal' })];
+    const tasks = [
+      editorTask(),
+      editorTask({ status: 'queued' }),
+      editorTask({ status: 'running', phase: 'agent' }),
+      editorTask({ status: 'error', reason: 'internal' }),
+    ];
     assert.deepEqual(rows(tasks), ['group:needs', 'group:running', 'group:queued', 'group:done']);
   });
 
@@ -46,7 +61,9 @@ describe('The layout of the Tasks tree', () => {
   });
 
   it('lays out 2,000 tasks within a frame', () => {
-    const tasks = Array.from({ length: 2000 }, (_, i) => editorTask({ updated_at: new Date(Date.UTC(2026, 0, 1) + i * 600_000).toISOString() }));
+    const tasks = Array.from({ length: 2000 }, (_, i) =>
+      editorTask({ updated_at: new Date(Date.UTC(2026, 0, 1) + i * 600_000).toISOString() }),
+    );
     layOut(tasks, none);
     const begun = performance.now();
     const layout = layOut(tasks, none);
@@ -97,18 +114,25 @@ describe('A row’s id', () => {
       fc.record({ kind: fc.constantFrom('task' as const, 'diff' as const), task }),
       fc.record({ kind: fc.constantFrom('attempt' as const, 'log' as const), task, attempt }),
       fc.record({ kind: fc.constant('check' as const), task, attempt, name: fc.string() }),
-      fc.constantFrom<Element>({ kind: 'group', group: 'done' }, { kind: 'day', day: '2026-01-31' }, { kind: 'more', parent: 'day:2026-01-31' }),
+      fc.constantFrom<Element>(
+        { kind: 'group', group: 'done' },
+        { kind: 'day', day: '2026-01-31' },
+        { kind: 'more', parent: 'day:2026-01-31' },
+      ),
     );
     fc.assert(fc.property(element, (it) => assert.deepEqual({ ...parseElement(elementId(it)) }, { ...it })));
   });
 
   it('is nothing else', () => {
-    for (const text of ['', 'group:other', '01KEV000000000000000000001', 'x:y']) assert.equal(parseElement(text), undefined);
+    for (const text of ['', 'group:other', '01KEV000000000000000000001', 'x:y'])
+      assert.equal(parseElement(text), undefined);
   });
 });
 
 describe('Next That Needs Me', () => {
-  const tasks = [3, 2, 1].map((hour) => editorTask({ status: 'needs_review', reason: 'no_changes', updated_at: `2026-01-15T0${hour}:00:00.000Z` }));
+  const tasks = [3, 2, 1].map((hour) =>
+    editorTask({ status: 'needs_review', reason: 'no_changes', updated_at: `2026-01-15T0${hour}:00:00.000Z` }),
+  );
   const [a, b, c] = tasks.map((it) => it.id);
   const layout = layOut(tasks, none);
   const all = new Set(tasks.map((it) => it.id));

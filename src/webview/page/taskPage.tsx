@@ -1,8 +1,8 @@
 /** The page of one task. It draws what its host sends and asks the host for everything it does. */
 import { render } from 'preact';
 import { useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks';
-import { applyChanges, type State } from '../model.ts';
 import type { Action } from '../protocol.ts';
+import { applyChanges, type State } from '../state.ts';
 import './taskPage.css';
 import { Attempts } from './parts/attempts.tsx';
 import { Legend } from './parts/bars.tsx';
@@ -158,7 +158,11 @@ function App({ host }: { host: Host }) {
               level={2}
               title="Files changed"
               preset
-              aside={files.state === 'known' && files.total > 0 ? <span class="count">{files.total.toLocaleString()}</span> : null}
+              aside={
+                files.state === 'known' && files.total > 0 ? (
+                  <span class="count">{files.total.toLocaleString()}</span>
+                ) : null
+              }
             >
               <Files files={files} hasWorktree={task.hasWorktree} />
             </Section>

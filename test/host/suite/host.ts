@@ -16,7 +16,11 @@ export function root(): string {
   return folder.uri.fsPath;
 }
 
-export async function until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 15_000): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs = 15_000,
+): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`waited ${timeoutMs / 1000} s for ${what}`);
@@ -26,5 +30,5 @@ export async function until(what: string, condition: () => boolean | Promise<boo
 
 export async function rowsOf(provider: vscode.TreeDataProvider<string>, parent?: string): Promise<vscode.TreeItem[]> {
   const children = (await provider.getChildren(parent)) ?? [];
-  return Promise.all(children.map((child) => provider.getTreeItem(child)));
+  return Promise.all(children.map(async (child) => provider.getTreeItem(child)));
 }

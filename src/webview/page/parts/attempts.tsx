@@ -1,5 +1,6 @@
+import type { AttemptView, CheckView } from '../../attempts.ts';
+import { streamsOf, type State } from '../../state.ts';
 import { hasWords } from '../../steps.ts';
-import { streamsOf, type AttemptView, type CheckView, type State } from '../../model.ts';
 import { duration, layOut, type Bar } from '../../segments.ts';
 import { Bars, totalOf } from './bars.tsx';
 import { useOpen, usePage } from './context.ts';
@@ -21,13 +22,29 @@ export function Attempts({ state }: { state: State }) {
   return (
     <ol class="attempts">
       {attempts.map((attempt, i) => (
-        <Attempt key={attempt.number} attempt={attempt} bars={bars[i] ?? []} state={state} newest={attempt.number === newest} />
+        <Attempt
+          key={attempt.number}
+          attempt={attempt}
+          bars={bars[i] ?? []}
+          state={state}
+          newest={attempt.number === newest}
+        />
       ))}
     </ol>
   );
 }
 
-function Attempt({ attempt, bars, state, newest }: { attempt: AttemptView; bars: readonly Bar[]; state: State; newest: boolean }) {
+function Attempt({
+  attempt,
+  bars,
+  state,
+  newest,
+}: {
+  attempt: AttemptView;
+  bars: readonly Bar[];
+  state: State;
+  newest: boolean;
+}) {
   const { now } = usePage();
   const [open, setOpen] = useOpen(`attempt-${attempt.number}`, newest);
   const body = `attempt-body-${attempt.number}`;
@@ -71,7 +88,13 @@ function AttemptBody({ attempt, state, newest }: { attempt: AttemptView; state: 
         </p>
       ) : null}
       {attempt.prompt !== null && !first ? (
-        <Section id={`prompt-${number}`} level={3} title="Prompt" preset={false} aside={<Preview text={attempt.prompt} />}>
+        <Section
+          id={`prompt-${number}`}
+          level={3}
+          title="Prompt"
+          preset={false}
+          aside={<Preview text={attempt.prompt} />}
+        >
           <pre class="plain boxed">{attempt.prompt}</pre>
         </Section>
       ) : null}
@@ -135,7 +158,11 @@ function Check({ attempt, check }: { attempt: number; check: CheckView }) {
             </a>
           ) : null}
           {check.hasLog ? (
-            <button type="button" class="link" onClick={() => void act({ kind: 'openCheckLog', attempt, name: check.name })}>
+            <button
+              type="button"
+              class="link"
+              onClick={() => void act({ kind: 'openCheckLog', attempt, name: check.name })}
+            >
               Full Output
             </button>
           ) : null}

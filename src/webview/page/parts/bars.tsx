@@ -1,12 +1,18 @@
-import type { AttemptView } from '../../model.ts';
+import type { AttemptView } from '../../attempts.ts';
 import { duration, type Bar, type Segment } from '../../segments.ts';
 
-const NAMES: Record<Segment['kind'], string> = { prepare: 'preparing', agent: 'agent', git: 'commit and push', checks: 'checks' };
+const NAMES: Record<Segment['kind'], string> = {
+  prepare: 'preparing',
+  agent: 'agent',
+  git: 'commit and push',
+  checks: 'checks',
+};
 const RESULTS: Record<Segment['result'], string> = { good: ' (green)', bad: ' (red)', open: ' so far', plain: '' };
 
 const lasted = (it: Segment, now: number): number => Math.max(0, (it.end ?? now) - it.start);
 
-export const totalOf = (attempt: AttemptView, now: number): number => attempt.segments.reduce((sum, it) => sum + lasted(it, now), 0);
+export const totalOf = (attempt: AttemptView, now: number): number =>
+  attempt.segments.reduce((sum, it) => sum + lasted(it, now), 0);
 
 /** "agent 3 min 4 s, checks 12 s (red)" */
 function describe(attempt: AttemptView, now: number): string {

@@ -7,7 +7,13 @@ const MAX_HEIGHT = 240;
 const isMac = /Mac/.test(navigator.platform);
 
 /** Words for the agent: they continue a task that has ended, or wait for its next turn. */
-export function Composer({ composer, waiting }: { composer: NonNullable<TaskView['composer']>; waiting: readonly string[] }) {
+export function Composer({
+  composer,
+  waiting,
+}: {
+  composer: NonNullable<TaskView['composer']>;
+  waiting: readonly string[];
+}) {
   const { host, act, busy } = usePage();
   const [text, setText] = useState(host.memory.draft);
   const box = useRef<HTMLTextAreaElement>(null);
@@ -61,7 +67,12 @@ export function Composer({ composer, waiting }: { composer: NonNullable<TaskView
               void send();
             }}
           />
-          <button type="submit" class={empty ? 'button secondary' : 'button'} disabled={empty || sending} title={isMac ? '⌘Enter' : 'Ctrl+Enter'}>
+          <button
+            type="submit"
+            class={empty ? 'button secondary' : 'button'}
+            disabled={empty || sending}
+            title={isMac ? '⌘Enter' : 'Ctrl+Enter'}
+          >
             {composer.label}
           </button>
         </div>

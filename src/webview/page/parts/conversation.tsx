@@ -52,7 +52,9 @@ function StepView({ step, latest }: { step: Step; latest: boolean }) {
     case 'thought':
       return <Folded icon="lightbulb" title="Thought" preview={step.text} body={<p class="thought">{step.text}</p>} />;
     case 'prompt':
-      return <Folded icon="comment" title="Prompt" preview={step.text} body={<pre class="plain boxed">{step.text}</pre>} />;
+      return (
+        <Folded icon="comment" title="Prompt" preview={step.text} body={<pre class="plain boxed">{step.text}</pre>} />
+      );
     case 'tools':
       return <Tools calls={step.calls} latest={latest} />;
   }
@@ -78,7 +80,9 @@ function Tools({ calls, latest }: { calls: readonly string[]; latest: boolean })
     </ul>
   );
   const title = calls.length === 1 ? 'Tool call' : `${calls.length} tool calls`;
-  return <Folded icon="tools" title={title} preview={latest || calls.length === 1 ? last : (calls[0] ?? '')} body={list} />;
+  return (
+    <Folded icon="tools" title={title} preview={latest || calls.length === 1 ? last : (calls[0] ?? '')} body={list} />
+  );
 }
 
 const isShort = (call: string): boolean => call.length <= 120 && !call.includes('\n');

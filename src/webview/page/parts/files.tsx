@@ -45,7 +45,12 @@ function FileRow({ file, hasWorktree }: { file: ChangedFile; hasWorktree: boolea
   const { icon, label } = STATES[file.status];
   return (
     <li class="file">
-      <button type="button" class="row" onClick={() => void act({ kind: 'diff', path: file.path })} title={`${file.path}, ${label}`}>
+      <button
+        type="button"
+        class="row"
+        onClick={() => void act({ kind: 'diff', path: file.path })}
+        title={`${file.path}, ${label}`}
+      >
         <Icon name={icon} tone={file.status} />
         <span class="file-name">{file.path.slice(slash + 1)}</span>
         <span class="file-folder">{slash < 0 ? '' : file.path.slice(0, slash)}</span>

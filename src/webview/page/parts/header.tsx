@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
-import type { Button, ButtonId, TaskView, Tone } from '../../model.ts';
+import type { Tone } from '../../attempts.ts';
+import type { Button, ButtonId, TaskView } from '../../model.ts';
 import type { Action } from '../../protocol.ts';
 import { duration } from '../../segments.ts';
 import { usePage } from './context.ts';
@@ -56,7 +57,10 @@ export function Header({ task }: { task: TaskView }) {
       <h1>{task.title}</h1>
       <div class="state">
         <span class={`badge tone-${task.tone}`}>
-          <ToneIcon tone={task.tone} name={task.label === 'Merged' ? 'git-merge' : task.status === 'aborted' ? 'circle-slash' : undefined} />
+          <ToneIcon
+            tone={task.tone}
+            name={task.label === 'Merged' ? 'git-merge' : task.status === 'aborted' ? 'circle-slash' : undefined}
+          />
           {task.label}
         </span>
         {task.activity ? <span class="activity">{task.activity}</span> : null}
@@ -101,7 +105,17 @@ export function Header({ task }: { task: TaskView }) {
   );
 }
 
-function Fact({ icon, label, title, children }: { icon?: IconName; label: string; title?: string; children: ComponentChildren }) {
+function Fact({
+  icon,
+  label,
+  title,
+  children,
+}: {
+  icon?: IconName;
+  label: string;
+  title?: string;
+  children: ComponentChildren;
+}) {
   return (
     <div class="fact" title={title}>
       <dt>

@@ -47,7 +47,8 @@ export function connect(taskId: string, folder: string): Host {
     memory: { ...restore(api.getState()), taskId, folder },
     remember(change) {
       Object.assign(host.memory, change);
-      // Typing and scrolling change it all the time.
+      if (change.scroll === undefined) return api.setState(host.memory);
+      // Scrolling changes it all the time.
       saving ??= window.setTimeout(() => {
         saving = undefined;
         api.setState(host.memory);
@@ -72,7 +73,9 @@ function restore(state: unknown): Omit<Memory, 'taskId' | 'folder'> {
   const it = (typeof state === 'object' && state !== null ? state : {}) as Partial<Record<keyof Memory, unknown>>;
   const open = typeof it.open === 'object' && it.open !== null ? it.open : {};
   return {
-    open: Object.fromEntries(Object.entries(open).filter((entry): entry is [string, boolean] => typeof entry[1] === 'boolean')),
+    open: Object.fromEntries(
+      Object.entries(open).filter((entry): entry is [string, boolean] => typeof entry[1] === 'boolean'),
+    ),
     draft: typeof it.draft === 'string' ? it.draft : '',
     scroll: typeof it.scroll === 'number' ? it.scroll : 0,
   };

@@ -29,7 +29,7 @@ const TAGS = [
 ];
 
 /** Sanitised HTML of a markdown text. */
-export function render(text: string): string {
+function render(text: string): string {
   const html = marked.parse(text, { async: false });
   return DOMPurify.sanitize(html, {
     ALLOWED_TAGS: TAGS,

@@ -1,4 +1,5 @@
-import type { PromptView, ReasonView, Tone } from '../../model.ts';
+import type { Tone } from '../../attempts.ts';
+import type { PromptView, ReasonView } from '../../model.ts';
 import { duration } from '../../segments.ts';
 import { usePage } from './context.ts';
 import { ActionButton, ToneIcon } from './header.tsx';
@@ -25,19 +26,20 @@ export function PromptBox({ prompt }: { prompt: PromptView }) {
   const waits = busy.has('answerPrompt');
   const answer = (response: 'allow' | 'reject') => void act({ kind: 'answerPrompt', id: prompt.id, response });
   const title = `prompt-${prompt.id}`;
+  const waited = now - prompt.since;
+  const asked = waited < 10_000 ? 'just now' : `${duration(waited)} ago`;
   return (
     <section class="notice prompt tone-attention" aria-labelledby={title}>
       <Icon name="shield" tone="attention" />
       <div class="notice-body">
         <p class="sentence" id={title}>
-          The agent asks for permission: {prompt.summary}
+          {prompt.sentence}
         </p>
-        {prompt.detail && prompt.detail !== prompt.summary ? (
-          <pre class="detail" tabIndex={0} aria-label="What it wants to do">
-            {prompt.detail}
-          </pre>
-        ) : null}
-        <p class="hint">Asked {duration(Math.max(0, now - prompt.since))} ago. It waits, and its clock stands still.</p>
+        {prompt.summary ? <p>{prompt.summary}</p> : null}
+        <pre class="detail" tabIndex={0} aria-label="What exactly">
+          {prompt.detail}
+        </pre>
+        <p class="hint">Asked {asked}. It waits, and its clock stands still.</p>
         <div class="answers">
           <button type="button" class="button" disabled={waits} onClick={() => answer('allow')}>
             Allow Once

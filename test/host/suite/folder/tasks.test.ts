@@ -27,7 +27,11 @@ describe('A task in the editor', () => {
     await vscode.commands.executeCommand('ampa.startTask', { prompt: 'Give total a discount', permissions: 'all' });
     await until('the task', () => [...overview.tasks()].length === 1);
     const [task] = [...overview.tasks()];
-    await until('an end', () => !['queued', 'running', 'retrying'].includes(overview.task(task!.id)?.status ?? ''), 60_000);
+    await until(
+      'an end',
+      () => !['queued', 'running', 'retrying'].includes(overview.task(task!.id)?.status ?? ''),
+      60_000,
+    );
     const ended = overview.task(task!.id)!;
     watch.dispose();
     assert.equal(ended.status, 'success', `${ended.reason} ${ended.reason_detail}`);
@@ -37,13 +41,37 @@ describe('A task in the editor', () => {
     assert.equal(unread.ids().size, 0, 'a green task asks for nothing');
 
     const rows = await rowsOf(tree!.provider, `task:${ended.id}`);
-    assert.deepEqual(rows.map((it) => it.label), ['Attempt 1', 'Attempt 2']);
+    assert.deepEqual(
+      rows.map((it) => it.label),
+      ['Attempt 1', 'Attempt 2'],
+    );
     const below = await rowsOf(tree!.provider, `attempt:${ended.id}:2`);
-    assert.deepEqual(below.map((it) => it.id?.split(':')[0]), ['check', 'log', 'diff']);
+    assert.deepEqual(
+      below.map((it) => it.id?.split(':')[0]),
+      ['check', 'log', 'diff'],
+    );
     assert.match(String(below[0]?.description), /^green · \d+(\.\d)?s$/);
     const item = await tree!.provider.getTreeItem(`task:${ended.id}`);
     assert.match(item.contextValue ?? '', /\bended\b.*\bsuccess\b.*\bmergeable\b.*\bhasDiff\b/);
-    assert.match(execFileSync('git', ['-C', root(), 'branch', '--list', 'amp/*'], { encoding: 'utf8' }), /amp\/give-total-a-discount-/);
+    assert.match(
+      execFileSync('git', ['-C', root(), 'branch', '--list', 'amp/*'], { encoding: 'utf8' }),
+      /amp\/give-total-a-discount-/,
+    );
+  });
+
+  it('is opened by its link, and by no other', async () => {
+    const { overview, openLink } = await activate();
+    const [task] = [...overview.tasks()];
+    const folder = encodeURIComponent(vscode.Uri.file(root()).toString());
+    await openLink(vscode.Uri.parse(`vscode://ampa.ampa/task/${task!.id}?folder=${folder}`));
+    const page = () => vscode.window.tabGroups.activeTabGroup.activeTab;
+    await until('the page', () => page()?.label === task!.title);
+    assert.ok(page()?.input instanceof vscode.TabInputWebview);
+    await vscode.commands.executeCommand('workbench.action.closeAllEditors');
+    // These say so in a notification, which nobody closes here.
+    void openLink(vscode.Uri.parse('vscode://ampa.ampa/elsewhere'));
+    void openLink(vscode.Uri.parse(`vscode://ampa.ampa/task/${task!.id.replace(/.$/, 'U')}`));
+    assert.equal(page(), undefined);
   });
 
   it('is merged, and says so in its row', async () => {
@@ -61,7 +89,8 @@ describe('The extension', () => {
   it('registers every command that the manifest has', async () => {
     const { packageJSON } = vscode.extensions.getExtension('ampa.ampa')!;
     const known = new Set(await vscode.commands.getCommands(true));
-    const commands = (packageJSON as { contributes: { commands: { command: string; title: string }[] } }).contributes.commands;
+    const commands = (packageJSON as { contributes: { commands: { command: string; title: string }[] } }).contributes
+      .commands;
     assert.ok(commands.length > 15);
     for (const { command, title } of commands) {
       assert.ok(known.has(command), command);
@@ -69,9 +98,16 @@ describe('The extension', () => {
     }
   });
 
-  it('activates within 25 ms', async () => {
+  it('keeps watchers, the search and the git view off its state and worktrees', () => {
+    const settings = vscode.workspace.getConfiguration(undefined, vscode.Uri.file(root()));
+    assert.equal(settings.get<Record<string, boolean>>('files.watcherExclude')?.['**/.worklog/ampa/**'], true);
+    assert.equal(settings.get<Record<string, boolean>>('search.exclude')?.['**/.worklog/ampa'], true);
+    assert.equal(settings.get('git.detectWorktrees'), false);
+  });
+
+  it('activates within 25 ms', async function () {
     const { activationMs } = await activate();
-    console.log(`activate() took ${activationMs.toFixed(1)} ms`);
+    this.test!.title += `: ${activationMs.toFixed(1)}`;
     assert.ok(activationMs <= 25, `${activationMs.toFixed(1)} ms`);
   });
 });

@@ -15,7 +15,11 @@ describe('With two repositories in one workspace', () => {
     assert.equal(one?.state, 'guest', 'the other folder stays as it was');
     const item = await tree!.provider.getTreeItem(`task:${task.id}`);
     assert.match(String(item.description), / · two$/);
-    await until('its end', () => !['queued', 'running', 'retrying'].includes(overview.task(task.id)?.status ?? ''), 60_000);
+    await until(
+      'its end',
+      () => !['queued', 'running', 'retrying'].includes(overview.task(task.id)?.status ?? ''),
+      60_000,
+    );
   });
 
   it('a folder inside one of the repositories shares its engine', async () => {
@@ -26,7 +30,10 @@ describe('With two repositories in one workspace', () => {
     await until('the folder', () => folders.of(inside) !== undefined);
     const folder = folders.of(inside);
     assert.equal(await folder?.app(), await two?.app());
-    assert.deepEqual(folders.all().map((it) => it.name), ['one', 'two']);
+    assert.deepEqual(
+      folders.all().map((it) => it.name),
+      ['one', 'two'],
+    );
     assert.equal(folders.of(inside), two);
   });
 });

@@ -11,7 +11,10 @@ describe('In a workspace that is not trusted', () => {
     await until('the view', () => tree?.view.visible === true);
     assert.equal(vscode.workspace.isTrusted, false);
     await folders.wake();
-    assert.deepEqual(folders.all().map((it) => it.state), ['guest']);
+    assert.deepEqual(
+      folders.all().map((it) => it.state),
+      ['guest'],
+    );
     assert.deepEqual([...overview.tasks()], []);
     await assert.rejects(folders.all()[0]!.app(), /not trusted/);
     await assert.rejects(folders.all()[0]!.engage(), /not trusted/);
@@ -23,7 +26,10 @@ describe('In a workspace that is not trusted', () => {
     fs.mkdirSync(dir, { recursive: true });
     fs.writeFileSync(path.join(dir, 'ampa.db'), 'not a database');
     await folders.wake();
-    assert.deepEqual(folders.all().map((it) => it.state), ['guest']);
+    assert.deepEqual(
+      folders.all().map((it) => it.state),
+      ['guest'],
+    );
     assert.deepEqual(fs.readdirSync(dir), ['ampa.db']);
   });
 
@@ -31,7 +37,8 @@ describe('In a workspace that is not trusted', () => {
     const values = { 'ampa.agentCommand': 'evil', 'ampa.permissions': 'all', 'ampa.notifications': false };
     fs.mkdirSync(path.join(root(), '.vscode'), { recursive: true });
     fs.writeFileSync(path.join(root(), '.vscode/settings.json'), JSON.stringify(values));
-    const read = (name: string): unknown => vscode.workspace.getConfiguration('ampa', vscode.Uri.file(root())).get(name);
+    const read = (name: string): unknown =>
+      vscode.workspace.getConfiguration('ampa', vscode.Uri.file(root())).get(name);
     await until('a safe one to arrive', () => read('notifications') === false);
     assert.equal(read('agentCommand'), '');
     assert.equal(read('permissions'), 'edits');

@@ -1,0 +1,83 @@
+/** An agent that has to ask: the question reaches a person, is answered once, and a late click hears so. */
+import path from 'node:path';
+import type { Page } from 'playwright-core';
+import {
+  answerInput,
+  notifications,
+  openActivity,
+  pick,
+  runCommand,
+  screenshot,
+  statusBarItem,
+  treeRows,
+} from '../host/workbench.ts';
+import { openSession, type Session } from './session.ts';
+
+describe('A question of an agent', () => {
+  let session: Session;
+  let page: Page;
+  before(async () => {
+    const agent = `'${process.execPath}' '${path.resolve(import.meta.dirname, '../support/acpAgent.ts')}'`;
+    session = await openSession({
+      env: {
+        AMPA_AGENT_TYPE: 'acp',
+        AMPA_AGENT_COMMAND: agent,
+        AMPA_CHECKS_COMMAND: 'true',
+        AMPA_PERMISSIONS: 'edits',
+      },
+    });
+    ({ page } = session);
+    await openActivity(page, 'AMPA');
+  });
+  after(() => session?.close());
+  afterEach(async function () {
+    if (this.currentTest?.state === 'failed')
+      await screenshot(page, `failed-${this.currentTest.title.slice(0, 40).replace(/\W+/g, '-')}`);
+  });
+
+  const row = (it: Page, text: string) => treeRows(it, 'Tasks').filter({ hasText: text });
+  const question = (it: Page) => notifications(it).filter({ hasText: 'wants to run:' });
+
+  it('is a notification, and its task needs the person', async () => {
+    await runCommand(page, 'AMPA: Start Task…');
+    await answerInput(page, 'AGENT:run echo hello > made.txt', /What should the agent do/);
+    await row(page, 'AGENT:run').filter({ hasText: 'has a question' }).waitFor();
+    await row(page, 'Needs you').waitFor();
+    await statusBarItem(page, '1 needs you').waitFor();
+    await question(page).getByText('echo hello').waitFor();
+    await screenshot(page, 'question');
+  });
+
+  it('is answered in another window, and a late click hears so', async () => {
+    const other = await session.openWindow();
+    await openActivity(other, 'AMPA');
+    await row(other, 'has a question').waitFor();
+    await runCommand(other, 'AMPA: Answer Question…');
+    // The only task with a question is picked from a list of one.
+    await pick(other, 'AGENT:run echo hello > made.txt');
+    await other.locator('.quick-input-widget:visible').getByText('wants to run: echo hello').waitFor();
+    await screenshot(other, 'question-answer');
+    await other.keyboard.press('Enter');
+    await row(other, 'AGENT:run').filter({ hasText: 'green' }).waitFor({ timeout: 60_000 });
+    await other.close();
+    // The toast may have gone to the centre by now.
+    await runCommand(page, 'Notifications: Show Notifications');
+    const centre = page.locator('.notifications-center .notification-list-item');
+    await centre.filter({ hasText: 'wants to run:' }).click();
+    await centre.filter({ hasText: 'wants to run:' }).locator('.monaco-button').getByText('Allow').click();
+    await page.getByText('This question is closed: it was answered already.').first().waitFor();
+    await page.keyboard.press('Escape');
+    await runCommand(page, 'Notifications: Clear All Notifications');
+  });
+
+  it('that is refused stops the command, not the window', async () => {
+    await runCommand(page, 'AMPA: Start Task…');
+    await answerInput(page, 'AGENT:run echo second > other.txt', /What should the agent do/);
+    const asked = question(page).filter({ hasText: 'echo second' });
+    await asked.locator('.monaco-button').getByText('Refuse').click();
+    await row(page, 'echo second')
+      .filter({ hasText: /permission denied|no changes/ })
+      .waitFor({ timeout: 60_000 });
+    await screenshot(page, 'question-refused');
+  });
+});
