@@ -9,6 +9,7 @@ import { SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
 import { resolveConfig, type Resolved } from '../config/resolve.ts';
 import { configSources, type SettingsReader } from '../config/sources.ts';
 import { describeError, notFound } from '../errors.ts';
+import type { Clock } from '../tasks/ports.ts';
 import { abortTask } from './abort.ts';
 import type { App, HostKind } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
@@ -32,10 +33,12 @@ export interface AppOptions {
   /** The editor says so itself; on the command line undefined: `ampa trust` decides. */
   trusted?: boolean;
   /** Token of the editor's own GitHub session, asked silently; null: nobody is signed in there. */
-  editorToken?: () => Promise<string | null>;
+  editorToken?: (host: string) => Promise<string | null>;
   /** This host can put a question to a person. */
   asks: boolean;
   carrier: CarrierCommand;
+  /** Tests pass one that runs faster. */
+  clock?: Clock;
   /** Values handed down by the host that started this carrier: they go before every other source. */
   config?: ConfigValues;
 }
@@ -43,14 +46,15 @@ export interface AppOptions {
 /** The composition root: the only place where adapters meet the domain. Leaves no trace in the folder. */
 export async function createApp(options: AppOptions): Promise<App> {
   const { env } = options;
-  const { now } = wallClock;
+  const clock = options.clock ?? wallClock;
+  const now = (): number => clock.now();
   const newId = monotonicFactory();
   const workspace = await resolveWorkspace(options.folder);
   const paths = statePaths(workspace, env);
   const hostEnv = childEnv(env, SECRET_NAMES);
   const secrets = secretValues(env, SECRET_NAMES);
   const forges = createForges({ env, config: () => resolved.values, editorToken: options.editorToken, now });
-  const git = createGitAdapter({ env: hostEnv, clock: wallClock, credentials: forges.credential });
+  const git = createGitAdapter({ env: hostEnv, clock, credentials: forges.credential });
   const find = (program: string): Promise<string | null> => findOnPath(program, hostEnv, { notIn: [workspace.root] });
   const trust = createTrust(env, now);
   const notices: string[] = [];
@@ -80,8 +84,9 @@ export async function createApp(options: AppOptions): Promise<App> {
     paths,
     childEnv: hostEnv,
     secrets,
+    clock,
     gitFor: (marker) =>
-      createGitAdapter({ env: withOwner(hostEnv, marker), clock: wallClock, credentials: forges.credential }).tasks,
+      createGitAdapter({ env: withOwner(hostEnv, marker), clock, credentials: forges.credential }).tasks,
     forge: forges.of,
     agents: createAgents({ env: hostEnv, find }),
     config: () => resolved.values,

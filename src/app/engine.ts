@@ -33,6 +33,7 @@ export interface EngineDeps {
   /** The host's environment without AMPA's secrets. */
   childEnv: Readonly<Record<string, string>>;
   secrets: readonly string[];
+  clock: Clock;
   /** git whose processes carry the marker of a claim, so that a takeover finds what a killed carrier left. */
   gitFor(marker: string): TaskGit;
   agents: Agents;
@@ -50,7 +51,8 @@ const ACTIVE = ['queued', 'running', 'retrying'] as const;
 /** The store of a workspace and everything that carries tasks in it. Opens nothing until it is asked. */
 export function createEngine(deps: EngineDeps) {
   const { workspace, paths, childEnv, secrets, newId, say } = deps;
-  const { now } = wallClock;
+  const { clock } = deps;
+  const now = (): number => clock.now();
   const logs = createTaskLogs(paths.logs, secrets);
   const checks = createLocalChecks({ logDir: (id) => path.join(paths.logs, id), secrets, now });
   const stop = new AbortController();
@@ -103,7 +105,7 @@ export function createEngine(deps: EngineDeps) {
       await fs.promises.mkdir(dir, { recursive: true });
       return path.join(dir, `${task.attempts}-check-${now()}-${slugOf(name)}.log`);
     },
-    clock: wallClock,
+    clock,
     processes: processesOfClaim(it.hosts, childEnv, claim),
     onChange: it.watcher.onChange,
     slots,
@@ -122,7 +124,7 @@ export function createEngine(deps: EngineDeps) {
 
   const workerDeps = (it: EngineStore): WorkerDeps => ({
     queue: it.tasks,
-    clock: wallClock,
+    clock,
     newOwner: newId,
     startCarrier: (claim) =>
       startCarrier(
@@ -167,7 +169,7 @@ export function createEngine(deps: EngineDeps) {
       } catch (error) {
         say(`The daily backup failed: ${describeError(error)}`);
       }
-      await wallClock.sleep(3600_000, stop.signal);
+      await clock.sleep(3600_000, stop.signal);
     }
   }
 
@@ -217,7 +219,7 @@ export function createEngine(deps: EngineDeps) {
     async untilIdle(signal: AbortSignal): Promise<void> {
       const it = await store();
       while (!signal.aborted && (await it.board.list({ statuses: ACTIVE, limit: 1 })).total > 0) {
-        await nextChange(it, AbortSignal.any([signal, stop.signal]));
+        await nextChange(it, clock, AbortSignal.any([signal, stop.signal]));
       }
     },
 
@@ -231,7 +233,7 @@ export function createEngine(deps: EngineDeps) {
         if (!isActive(task.status) || signal.aborted) return task;
         const held = await claim(it, task);
         if (held) await carry(it, held, signal);
-        else await nextChange(it, signal);
+        else await nextChange(it, clock, signal);
       }
     },
 
@@ -258,10 +260,10 @@ export function createEngine(deps: EngineDeps) {
 }
 
 /** Resolves at the next change of the store, or after 5 s: an owner's death changes nothing there. */
-async function nextChange(it: EngineStore, signal: AbortSignal): Promise<void> {
+async function nextChange(it: EngineStore, clock: Clock, signal: AbortSignal): Promise<void> {
   const wake = new AbortController();
   const off = it.watcher.onChange(() => wake.abort());
-  await wallClock.sleep(5_000, AbortSignal.any([wake.signal, signal]));
+  await clock.sleep(5_000, AbortSignal.any([wake.signal, signal]));
   off();
 }
 

@@ -9,7 +9,7 @@ export interface ForgesDeps {
   env: Readonly<Record<string, string | undefined>>;
   config(): ConfigValues;
   /** Token of the editor's own GitHub session, if it has one; asked silently. */
-  editorToken?: () => Promise<string | null>;
+  editorToken?: (host: string) => Promise<string | null>;
   now(): number;
 }
 
@@ -28,15 +28,16 @@ export interface Forges {
 export function createForges(deps: ForgesDeps): Forges {
   const load = () => import('../adapters/github/github.ts');
   let made: { key: string; github: Promise<Awaited<ReturnType<typeof make>>> } | undefined;
-  const make = async () => (await load()).createGitHub({
-    env: deps.env,
-    appId: deps.config().githubAppId,
-    appPrivateKey: deps.config().githubAppPrivateKey,
-    appPrivateKeyPath: deps.config().githubAppPrivateKeyPath,
-    apiUrl: deps.config().githubApiUrl,
-    editorToken: deps.editorToken,
-    now: deps.now,
-  });
+  const make = async () =>
+    (await load()).createGitHub({
+      env: deps.env,
+      appId: deps.config().githubAppId,
+      appPrivateKey: deps.config().githubAppPrivateKey,
+      appPrivateKeyPath: deps.config().githubAppPrivateKeyPath,
+      apiUrl: deps.config().githubApiUrl,
+      editorToken: deps.editorToken,
+      now: deps.now,
+    });
   /** Made anew when a knob has changed. */
   function github() {
     const { githubAppId, githubAppPrivateKey, githubAppPrivateKeyPath, githubApiUrl } = deps.config();
@@ -60,7 +61,11 @@ export function createForges(deps: ForgesDeps): Forges {
       const hub = await github();
       const identity = await hub.identity(forge);
       if (identity !== null) return hub.forge;
-      throw new AmpaError('external', `nobody is signed in to ${forge.host} here; the task was made with ${forge.identity}`, 'Sign in with `gh auth login`, or set GITHUB_TOKEN.');
+      throw new AmpaError(
+        'external',
+        `nobody is signed in to ${forge.host} here; the task was made with ${forge.identity}`,
+        'Sign in with `gh auth login`, or set GITHUB_TOKEN.',
+      );
     },
     async credential(remoteUrl, signal) {
       if (!/^https?:\/\//.test(remoteUrl)) return null;

@@ -27,7 +27,10 @@ export async function mergeTask(deps: MergeDeps, id: string, how: MergeRequest):
   const verdict = transition(task, { type: 'merge', at });
   if (!verdict.ok) throw verdict.error;
 
-  const sha = task.forge && task.pr_number !== null ? await mergePullRequest(deps, task, how) : (await repository.mergeToBase(task, { ...how, method: how.method ?? 'merge' })).sha;
+  const sha =
+    task.forge && task.pr_number !== null
+      ? await mergePullRequest(deps, task, how)
+      : (await repository.mergeToBase(task, { ...how, method: how.method ?? 'merge' })).sha;
   const landed = await board.recordMerge(id, at, `Merged into ${task.base} as ${sha.slice(0, 10)}.`);
   const removal = await repository.removeWorktree(task, { force: false });
   if (removal.removed) await board.forgetWorktree(id);
@@ -40,15 +43,28 @@ async function mergePullRequest({ forges }: MergeDeps, task: Task, how: MergeReq
   const outcome = await forge.merge(
     task.forge!,
     task.pr_number!,
-    { method: how.method, sha: task.pushed_sha!, title: task.title, deleteBranch: how.deleteBranch ? task.branch : null },
+    {
+      method: how.method,
+      sha: task.pushed_sha!,
+      title: task.title,
+      deleteBranch: how.deleteBranch ? task.branch : null,
+    },
     AbortSignal.timeout(120_000),
   );
   switch (outcome.kind) {
     case 'merged':
       return outcome.sha;
     case 'conflict':
-      throw new AmpaError('merge', `${task.pr_url} conflicts with ${task.base}: ${outcome.detail}`, 'Continue the task: the agent is handed the conflict.');
+      throw new AmpaError(
+        'merge',
+        `${task.pr_url} conflicts with ${task.base}: ${outcome.detail}`,
+        'Continue the task: the agent is handed the conflict.',
+      );
     case 'refused':
-      throw new AmpaError('merge', `GitHub does not merge ${task.pr_url}: ${outcome.detail}`, 'See to what it wants, then merge again.');
+      throw new AmpaError(
+        'merge',
+        `GitHub does not merge ${task.pr_url}: ${outcome.detail}`,
+        'See to what it wants, then merge again.',
+      );
   }
 }

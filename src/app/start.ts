@@ -21,7 +21,9 @@ export interface StartDeps {
   /** Clones or fetches a URL into the workspace's state; returns the bare repository. */
   cloneUrl(url: string): Promise<string>;
   /** The forge that a remote's address names, where somebody is signed in to it. */
-  forgeAt(remoteUrl: string): Promise<{ forge: Forge; at: Pick<TaskForge, 'kind' | 'host' | 'owner' | 'name' | 'identity'> } | null>;
+  forgeAt(
+    remoteUrl: string,
+  ): Promise<{ forge: Forge; at: Pick<TaskForge, 'kind' | 'host' | 'owner' | 'name' | 'identity'> } | null>;
   now(): number;
   newId(): string;
 }
@@ -84,7 +86,9 @@ async function makePlan(deps: StartDeps, request: StartRequest): Promise<FullPla
   );
   const remote = await planForge(deps, request, values, repo.remoteUrl);
   const prompt = remote && request.issue !== undefined ? await issuePrompt(remote, request) : request.prompt.trim();
-  const checks = (remote && (await planForgeChecks(request, values, remote, branch, notes))) ?? planChecks(deps, request, values, repo.root, notes);
+  const checks =
+    (remote && (await planForgeChecks(request, values, remote, branch, notes))) ??
+    planChecks(deps, request, values, repo.root, notes);
   const setup = planSetup(deps, values, repo.root);
   return {
     spec,
@@ -106,12 +110,25 @@ async function makePlan(deps: StartDeps, request: StartRequest): Promise<FullPla
 
 type Remote = { forge: Forge; target: TaskForge };
 
-async function planForge(deps: StartDeps, request: StartRequest, values: ConfigValues, remoteUrl: string | null): Promise<Remote | null> {
+async function planForge(
+  deps: StartDeps,
+  request: StartRequest,
+  values: ConfigValues,
+  remoteUrl: string | null,
+): Promise<Remote | null> {
   const found = remoteUrl === null ? null : await deps.forgeAt(remoteUrl);
   if (found) {
-    return { forge: found.forge, target: { ...found.at, pullRequest: values.pullRequest, issue: request.issue ?? null } };
+    return {
+      forge: found.forge,
+      target: { ...found.at, pullRequest: values.pullRequest, issue: request.issue ?? null },
+    };
   }
-  const wanted = request.issue !== undefined ? 'an issue was named' : values.checksProvider === 'github' ? 'ampa.checksProvider is github' : null;
+  const wanted =
+    request.issue !== undefined
+      ? 'an issue was named'
+      : values.checksProvider === 'github'
+        ? 'ampa.checksProvider is github'
+        : null;
   if (wanted === null) return null;
   throw new AmpaError(
     'external',
@@ -140,7 +157,10 @@ async function planForgeChecks(
   base: string | null,
   notes: string[],
 ): Promise<{ spec: ChecksSpec; shown: StartPlan['checks'] } | undefined> {
-  const github = { spec: { provider: 'github' } as const, shown: { provider: 'github', command: null, source: `${target.owner}/${target.name}` } as const };
+  const github = {
+    spec: { provider: 'github' } as const,
+    shown: { provider: 'github', command: null, source: `${target.owner}/${target.name}` } as const,
+  };
   if (request.checks !== undefined) return undefined;
   if (values.checksProvider === 'github') return github;
   if (values.checksProvider !== 'auto') return undefined;
@@ -148,7 +168,9 @@ async function planForgeChecks(
     return (await forge.hasChecks(target, base, AbortSignal.timeout(30_000))) ? github : undefined;
   } catch (error) {
     // Unknown is not none: the push will need GitHub anyhow.
-    notes.push(`GitHub could not be asked for its checks (${describeError(error)}); the task will ask again after the push.`);
+    notes.push(
+      `GitHub could not be asked for its checks (${describeError(error)}); the task will ask again after the push.`,
+    );
     return github;
   }
 }
@@ -203,7 +225,8 @@ export async function planStart(deps: StartDeps, request: StartRequest): Promise
 
 /** The task that `start` records: everything resolved, nothing left to be chosen midway. */
 export async function newTask(deps: StartDeps, request: StartRequest): Promise<Task> {
-  if (request.prompt.trim() === '' && request.issue === undefined) throw usageError('the task is empty', 'Say what the agent should do: --task "…".');
+  if (request.prompt.trim() === '' && request.issue === undefined)
+    throw usageError('the task is empty', 'Say what the agent should do: --task "…".');
   if (
     request.maxAttempts !== undefined &&
     (!Number.isInteger(request.maxAttempts) || request.maxAttempts < 1 || request.maxAttempts > 50)

@@ -48,7 +48,12 @@ function wanted({ since, usualMs }: Waiting, now: number): number {
  * Milliseconds until the next look at a repository (github: "Watching CI"): 5 s at least, 30 s at
  * most but for an empty allowance or budget. Pure.
  */
-export function pollDelay(waiting: readonly Waiting[], allowance: Allowance, budget: ForgeBudget | null, now: number): number {
+export function pollDelay(
+  waiting: readonly Waiting[],
+  allowance: Allowance,
+  budget: ForgeBudget | null,
+  now: number,
+): number {
   let delay = Math.min(MAX_DELAY_MS, ...waiting.map((commit) => wanted(commit, now)));
   const left = refilled(allowance, now);
   // The last quarter is spent no faster than it refills.

@@ -28,7 +28,17 @@ export interface WatchStore {
   leadWatch(repo: string, owner: string): Promise<{ nextAt: number; allowance: Allowance } | undefined>;
   waiting(repo: string): Promise<Watch[]>;
   /** What one look has shown, in one transaction; false: the lead was lost. */
-  saveLook(repo: string, owner: string, look: { snapshots: readonly ForgeSnapshot[]; error: string | null; nextAt: number; allowance: Allowance; at: number }): Promise<boolean>;
+  saveLook(
+    repo: string,
+    owner: string,
+    look: {
+      snapshots: readonly ForgeSnapshot[];
+      error: string | null;
+      nextAt: number;
+      allowance: Allowance;
+      at: number;
+    },
+  ): Promise<boolean>;
   /** A webhook says that something happened: the next look is due. */
   lookNow(repo: string): Promise<void>;
   usualMs(repo: string, workflows: readonly string[]): Promise<number | null>;
@@ -41,7 +51,13 @@ export const watchKey = (forge: TaskForge): string => `${forge.host}/${forge.own
  * Resolves with the newest snapshot of the task's commit each time one is seen, until `decide`
  * returns something. Of all processes that wait in a repository one does the looking, for all.
  */
-export async function watchChecks<R>(carry: Carry, forge: Forge, task: Task, sha: string, decide: (watch: Watch) => Promise<R | undefined>): Promise<R> {
+export async function watchChecks<R>(
+  carry: Carry,
+  forge: Forge,
+  task: Task,
+  sha: string,
+  decide: (watch: Watch) => Promise<R | undefined>,
+): Promise<R> {
   const { watches: store, clock, onChange } = carry.deps;
   const target = task.forge!;
   const repo = watchKey(target);
@@ -94,5 +110,11 @@ async function look(carry: Carry, forge: Forge, target: TaskForge, allowance: Al
     const workflows = [...new Set((seen?.checks ?? []).flatMap((check) => check.workflow ?? []))];
     times.push({ since: watch.since, usualMs: await store.usualMs(repo, workflows) });
   }
-  await store.saveLook(repo, carry.claim.owner, { snapshots, error, allowance: spent, at, nextAt: at + pollDelay(times, spent, budget, at) });
+  await store.saveLook(repo, carry.claim.owner, {
+    snapshots,
+    error,
+    allowance: spent,
+    at,
+    nextAt: at + pollDelay(times, spent, budget, at),
+  });
 }

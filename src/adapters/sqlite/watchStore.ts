@@ -31,19 +31,39 @@ export function createWatchStore(db: Kysely<Schema>, now: () => number): WatchSt
       .where('token', '=', claim.token)
       .where('owner', '=', claim.owner)
       .executeTakeFirst();
-    if (!held) throw new AmpaError('lost_claim', `task ${claim.taskId} is now carried by another process`, 'This one stops; nothing is lost.');
+    if (!held)
+      throw new AmpaError(
+        'lost_claim',
+        `task ${claim.taskId} is now carried by another process`,
+        'This one stops; nothing is lost.',
+      );
   };
   return {
     async watch(claim, { repo, sha, pullRequest, since }) {
       await guarded(claim);
-      const row: WatchRow = { task_id: claim.taskId, repo, sha, pull_request: pullRequest, since, snapshot: null, seen_at: null, error: null, rerun: 0 };
+      const row: WatchRow = {
+        task_id: claim.taskId,
+        repo,
+        sha,
+        pull_request: pullRequest,
+        since,
+        snapshot: null,
+        seen_at: null,
+        error: null,
+        rerun: 0,
+      };
       await db
         .insertInto('watches')
         .values(row)
         .onConflict((oc) => oc.column('task_id').doUpdateSet(row).where('watches.sha', '!=', sha))
         .execute();
       // A fresh push is looked at soon, whatever the rhythm of the others.
-      await db.updateTable('watchers').set({ next_at: since }).where('repo', '=', repo).where('next_at', '>', since + 5_000).execute();
+      await db
+        .updateTable('watchers')
+        .set({ next_at: since })
+        .where('repo', '=', repo)
+        .where('next_at', '>', since + 5_000)
+        .execute();
     },
     async watchOf(taskId) {
       const row = await db.selectFrom('watches').selectAll().where('task_id', '=', taskId).executeTakeFirst();
@@ -55,13 +75,23 @@ export function createWatchStore(db: Kysely<Schema>, now: () => number): WatchSt
     },
     async markRerun(claim) {
       await guarded(claim);
-      await db.updateTable('watches').set({ rerun: 1, snapshot: null, since: now() }).where('task_id', '=', claim.taskId).execute();
+      await db
+        .updateTable('watches')
+        .set({ rerun: 1, snapshot: null, since: now() })
+        .where('task_id', '=', claim.taskId)
+        .execute();
     },
     async leadWatch(repo, owner) {
       const at = now();
       const row = await db
         .insertInto('watchers')
-        .values({ repo, owner, lease_expires_at: at + LEAD_MS, next_at: at, allowance: JSON.stringify(fullAllowance(at)) })
+        .values({
+          repo,
+          owner,
+          lease_expires_at: at + LEAD_MS,
+          next_at: at,
+          allowance: JSON.stringify(fullAllowance(at)),
+        })
         .onConflict((oc) =>
           oc
             .column('repo')
@@ -96,7 +126,11 @@ export function createWatchStore(db: Kysely<Schema>, now: () => number): WatchSt
       db.transaction().execute(async (tx) => {
         const led = await tx
           .updateTable('watchers')
-          .set({ next_at: look.nextAt, allowance: JSON.stringify(look.allowance), lease_expires_at: look.nextAt + LEAD_MS })
+          .set({
+            next_at: look.nextAt,
+            allowance: JSON.stringify(look.allowance),
+            lease_expires_at: look.nextAt + LEAD_MS,
+          })
           .where('repo', '=', repo)
           .where('owner', '=', owner)
           .returning('repo')
@@ -121,11 +155,21 @@ export function createWatchStore(db: Kysely<Schema>, now: () => number): WatchSt
     },
     async usualMs(repo, workflows) {
       if (workflows.length === 0) return null;
-      const rows = await db.selectFrom('durations').select('ms').where('repo', '=', repo).where('workflow', 'in', workflows).execute();
+      const rows = await db
+        .selectFrom('durations')
+        .select('ms')
+        .where('repo', '=', repo)
+        .where('workflow', 'in', workflows)
+        .execute();
       return rows.length === 0 ? null : Math.max(...rows.map((row) => row.ms));
     },
     async learn(repo, workflow, ms) {
-      const known = await db.selectFrom('durations').select('ms').where('repo', '=', repo).where('workflow', '=', workflow).executeTakeFirst();
+      const known = await db
+        .selectFrom('durations')
+        .select('ms')
+        .where('repo', '=', repo)
+        .where('workflow', '=', workflow)
+        .executeTakeFirst();
       const value = Math.round(known ? known.ms * 0.7 + ms * 0.3 : ms);
       await db
         .insertInto('durations')

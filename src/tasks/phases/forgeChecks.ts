@@ -57,13 +57,17 @@ async function judge(carry: Carry, forge: Forge, task: Task, watch: Watch): Prom
   const { snapshot } = watch;
   const late = waited > task.limits.checksMs;
   if (!snapshot) {
-    return late ? { kind: 'stop', reason: 'checks_unknown', detail: watch.error ?? 'GitHub did not answer.' } : undefined;
+    return late
+      ? { kind: 'stop', reason: 'checks_unknown', detail: watch.error ?? 'GitHub did not answer.' }
+      : undefined;
   }
   const states = snapshot.checks.map((check) => check.state);
   switch (foldChecks(states, watch.rerun)) {
     case 'green':
       // Checks of several workflows do not appear at once: what is green a moment after the push may not be all.
-      return waited < 10_000 && watch.seenAt !== null && watch.seenAt - watch.since < 10_000 ? undefined : { kind: 'green' };
+      return waited < 10_000 && watch.seenAt !== null && watch.seenAt - watch.since < 10_000
+        ? undefined
+        : { kind: 'green' };
     case 'red':
       return { kind: 'red' };
     case 'rerun': {
@@ -74,17 +78,37 @@ async function judge(carry: Carry, forge: Forge, task: Task, watch: Watch): Prom
       return undefined;
     }
     case 'blocked': {
-      const blocked = snapshot.checks.filter((check) => ['action_required', 'startup_failure', 'cancelled', 'stale'].includes(check.state));
-      return { kind: 'stop', reason: 'checks_blocked', detail: blocked.map((check) => `${check.name}: ${check.state.replace('_', ' ')}`).join('\n') };
+      const blocked = snapshot.checks.filter((check) =>
+        ['action_required', 'startup_failure', 'cancelled', 'stale'].includes(check.state),
+      );
+      return {
+        kind: 'stop',
+        reason: 'checks_blocked',
+        detail: blocked.map((check) => `${check.name}: ${check.state.replace('_', ' ')}`).join('\n'),
+      };
     }
     case 'missing':
       if (snapshot.mergeable === 'conflict') {
-        return { kind: 'stop', reason: 'merge_conflict', detail: `${task.branch} conflicts with ${task.base}, so no check runs.` };
+        return {
+          kind: 'stop',
+          reason: 'merge_conflict',
+          detail: `${task.branch} conflicts with ${task.base}, so no check runs.`,
+        };
       }
       if (snapshot.hidden.length > 0 && waited > MISSING_AFTER_MS) {
-        return { kind: 'stop', reason: 'checks_blocked', detail: `Not visible to this identity: ${snapshot.hidden.join(', ')}` };
+        return {
+          kind: 'stop',
+          reason: 'checks_blocked',
+          detail: `Not visible to this identity: ${snapshot.hidden.join(', ')}`,
+        };
       }
-      return waited > MISSING_AFTER_MS ? { kind: 'stop', reason: 'checks_missing', detail: `No check 3 minutes after the push of ${watch.sha.slice(0, 10)}.` } : undefined;
+      return waited > MISSING_AFTER_MS
+        ? {
+            kind: 'stop',
+            reason: 'checks_missing',
+            detail: `No check 3 minutes after the push of ${watch.sha.slice(0, 10)}.`,
+          }
+        : undefined;
     case 'pending':
       return late ? { kind: 'stop', reason: 'checks_timeout', detail: pendingOf(snapshot.checks) } : undefined;
   }
@@ -96,13 +120,23 @@ const pendingOf = (checks: readonly ForgeCheck[]): string =>
     .map((check) => `${check.name}: ${check.state}`)
     .join('\n');
 
-async function failures(carry: Carry, forge: Forge, task: Task, sha: string, checks: readonly ForgeCheck[]): Promise<RedCheck[]> {
+async function failures(
+  carry: Carry,
+  forge: Forge,
+  task: Task,
+  sha: string,
+  checks: readonly ForgeCheck[],
+): Promise<RedCheck[]> {
   const failed = checks.filter((check) => check.state === 'failure' || check.state === 'timed_out');
   const red: RedCheck[] = [];
   for (const check of failed.slice(0, MAX_RED)) {
     const logFile = await carry.deps.checkLogFile(task, check.name);
     const failure = await forge.failure(task.forge!, check, logFile, carry.signal);
-    await carry.deps.store.saveCheck(carry.claim, { ...rowOf(task, sha, check), excerpt: failure.excerpt, log_path: logFile });
+    await carry.deps.store.saveCheck(carry.claim, {
+      ...rowOf(task, sha, check),
+      excerpt: failure.excerpt,
+      log_path: logFile,
+    });
     red.push(failure);
   }
   if (failed.length > MAX_RED) {
@@ -135,5 +169,6 @@ async function learn(carry: Carry, task: Task, checks: readonly ForgeCheck[]): P
     const span = spans.get(workflow);
     spans.set(workflow, span ? { from: Math.min(span.from, from), to: Math.max(span.to, to) } : { from, to });
   }
-  for (const [workflow, { from, to }] of spans) await carry.deps.watches.learn(watchKey(task.forge!), workflow, to - from);
+  for (const [workflow, { from, to }] of spans)
+    await carry.deps.watches.learn(watchKey(task.forge!), workflow, to - from);
 }

@@ -7,6 +7,7 @@ export async function finishGreen(carry: Carry, task: Task, sha: string): Promis
   if (task.forge?.pullRequest === 'afterChecks' && task.pr_number === null) {
     return store.apply(carry.claim, { type: 'advance', phase: 'opening_pr' }, { checked_sha: sha });
   }
-  if (task.forge && task.pr_number !== null) await (await forge(task)).markReady(task.forge, task.pr_number, carry.signal);
+  if (task.forge && task.pr_number !== null)
+    await (await forge(task)).markReady(task.forge, task.pr_number, carry.signal);
   return store.apply(carry.claim, { type: 'succeed' }, { checked_sha: sha });
 }

@@ -15,13 +15,18 @@ export async function openingPrPhase(carry: Carry, task: Task): Promise<Task> {
       ? store.apply(claim, { type: 'succeed' }, patch, note)
       : store.apply(claim, { type: 'advance', phase: 'checks' }, patch, note);
   if (!task.forge || task.forge.pullRequest === 'never') return next({});
-  if (!task.base) return next({}, 'The task started from a commit, not from a branch, so there is no base for a pull request.');
+  if (!task.base)
+    return next({}, 'The task started from a commit, not from a branch, so there is no base for a pull request.');
 
   const forge = await deps.forge(task);
   const changed = await git.changedFiles(task, task.head_sha!);
   const template = task.pr_number === null ? await forge.pullRequestTemplate(task.forge, signal) : null;
   const text = pullRequestText(task, await store.attemptsOf(task.id), await store.checksOf(task.id), changed, template);
-  const outcome = await forge.openPullRequest(task.forge, { ...text, head: task.branch, base: task.base, draft: !green }, signal);
+  const outcome = await forge.openPullRequest(
+    task.forge,
+    { ...text, head: task.branch, base: task.base, draft: !green },
+    signal,
+  );
   signal.throwIfAborted();
   switch (outcome.kind) {
     case 'open':

@@ -79,6 +79,7 @@ async function mergeMovedBase(carry: Carry, task: Task): Promise<Task> {
     await carry.deps.store.note(carry.claim, `The base ${task.base} had moved; its conflicts go to the agent.`);
     return carry.deps.store.patch(carry.claim, { prompt: `${task.prompt}\n\n${conflictText(base.files)}` });
   }
-  if (base.kind === 'merged') await carry.deps.store.note(carry.claim, `The base ${task.base} had moved and was merged in.`);
+  if (base.kind === 'merged')
+    await carry.deps.store.note(carry.claim, `The base ${task.base} had moved and was merged in.`);
   return task;
 }
