@@ -148,6 +148,14 @@ export const COMMANDS = {
     args: z.object({ id: taskId }),
     example: 'ampa diff 7QX2 | less',
   },
+  pr: {
+    id: 'openPullRequest',
+    palette: 'Open Pull Request',
+    cli: ['pr'],
+    summary: "Prints the address of a task's pull request.",
+    args: z.object({ id: taskId }),
+    example: 'ampa pr 7QX2',
+  },
   merge: {
     id: 'mergeTask',
     palette: 'Merge Task…',

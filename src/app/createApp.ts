@@ -91,6 +91,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     agents: createAgents({ env: hostEnv, find }),
     config: () => resolved.values,
     carrier: options.carrier,
+    githubToken: async () => (await options.editorToken?.('github.com')) ?? null,
     newId,
     say,
   });
@@ -218,6 +219,8 @@ export async function createApp(options: AppOptions): Promise<App> {
         agents: await app.agents(),
         config: resolved,
         trusted,
+        onGitHub: remoteUrl !== null && /github/i.test(remoteUrl),
+        github: async () => (remoteUrl === null ? null : forges.describe(remoteUrl)),
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,
       }),
     async trust(revoke) {

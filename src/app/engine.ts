@@ -41,6 +41,8 @@ export interface EngineDeps {
   forge(task: Task): Promise<Forge>;
   config(): ConfigValues;
   carrier: CarrierCommand;
+  /** Token of the editor's GitHub session, for carriers, which cannot ask the editor. */
+  githubToken(): Promise<string | null>;
   newId(): string;
   /** Something a person should know. */
   say(notice: string): void;
@@ -126,10 +128,15 @@ export function createEngine(deps: EngineDeps) {
     queue: it.tasks,
     clock,
     newOwner: newId,
-    startCarrier: (claim) =>
+    startCarrier: async (claim) =>
       startCarrier(
         deps.carrier,
-        { workspace: workspace.root, logDir: paths.logs, env: childEnv, credentials: { config: deps.config() } },
+        {
+          workspace: workspace.root,
+          logDir: paths.logs,
+          env: childEnv,
+          credentials: { config: deps.config(), githubToken: await deps.githubToken() },
+        },
         claim,
       ),
     isDead: (owner, lease) => isOwnerDead(it.hosts, owner, lease, now),

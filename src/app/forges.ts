@@ -20,6 +20,8 @@ export interface Forges {
   at(remoteUrl: string): Promise<{ forge: Forge; at: At } | null>;
   /** The forge of a task, with the kind of identity it was made with. */
   of(task: Task): Promise<Forge>;
+  /** Who we are at a remote, and what is missing there, for people; null: it is not on GitHub, or nobody is signed in. */
+  describe(remoteUrl: string): Promise<{ label: string; missing: string[] } | null>;
   /** What git needs to push to a remote over https in our name; null: the user's own ways are used. */
   credential(remoteUrl: string, signal?: AbortSignal): Promise<GitCredential | null>;
 }
@@ -66,6 +68,13 @@ export function createForges(deps: ForgesDeps): Forges {
         `nobody is signed in to ${forge.host} here; the task was made with ${forge.identity}`,
         'Sign in with `gh auth login`, or set GITHUB_TOKEN.',
       );
+    },
+    async describe(remoteUrl) {
+      const found = await this.at(remoteUrl);
+      if (!found) return null;
+      const hub = await github();
+      const { missing } = await found.forge.probe(found.at);
+      return { label: (await hub.identityLabel(found.at)) ?? found.at.identity, missing };
     },
     async credential(remoteUrl, signal) {
       if (!/^https?:\/\//.test(remoteUrl)) return null;

@@ -14,7 +14,11 @@ type Handler<N extends CommandName> = (session: Session, args: ArgsOf<N>) => Pro
 
 export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   async start({ app, io }, args) {
-    if (args.issue !== undefined ? args.task !== undefined && args.taskFile !== undefined : (args.task === undefined) === (args.taskFile === undefined)) {
+    if (
+      args.issue !== undefined
+        ? args.task !== undefined && args.taskFile !== undefined
+        : (args.task === undefined) === (args.taskFile === undefined)
+    ) {
       throw usageError(
         args.task === undefined ? 'there is no task' : '--task and --task-file exclude one another',
         'Give --task TEXT, or --task-file FILE (- is standard input).',
@@ -166,6 +170,15 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     if (io.asJson) io.json({ diff: text });
     else if (text !== '') io.out(text);
     else io.err('No difference yet.');
+    return 0;
+  },
+
+  async pr({ app, io }, { id }) {
+    const task = await app.find(id);
+    if (!task.pr_url)
+      throw new AmpaError('not_found', `task ${task.id} has no pull request`, '`ampa show` says how far it is.');
+    if (io.asJson) io.json({ url: task.pr_url });
+    else io.out(task.pr_url);
     return 0;
   },
 

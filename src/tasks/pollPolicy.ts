@@ -10,7 +10,7 @@ export interface Waiting {
 
 /** Between two looks at a repository, ms. */
 export const MIN_DELAY_MS = 5_000;
-export const MAX_DELAY_MS = 30_000;
+const MAX_DELAY_MS = 30_000;
 
 /** Of the 300 requests that a repository may cost in an hour, looks may use these; the rest is for logs and pull requests. */
 const BURST = 50;

@@ -45,7 +45,7 @@ describe('a task on a GitHub repository', () => {
 
   /** GitHub as far as the fake does not play it: it sees pushes, and its runners finish what runs. */
   function startCi(judge: (sha: string) => Record<string, Result> | null): void {
-    let going = true;
+    const going = new AbortController();
     const seen = new Map<string, string>();
     const turn = (): void => {
       for (const line of project.box
@@ -63,14 +63,14 @@ describe('a task on a GitHub repository', () => {
       }
     };
     const loop = (async () => {
-      while (going) {
+      while (!going.signal.aborted) {
         turn();
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     })();
     ci = {
       stop: () => {
-        going = false;
+        going.abort();
         return loop;
       },
     };

@@ -4,6 +4,7 @@ import type { LocalCheckResult } from '../ports.ts';
 import type { Check, Task } from '../task.ts';
 import { finishGreen } from './green.ts';
 import { forgeChecksPhase } from './forgeChecks.ts';
+import { withForge } from './forgeFailure.ts';
 import { askAgain } from './red.ts';
 
 /** All checks of the head commit, folded to one verdict. */
@@ -13,7 +14,7 @@ export async function checksPhase(carry: Carry, task: Task): Promise<Task> {
   if (task.checks.provider === 'none') {
     return store.apply(claim, { type: 'stop', reason: 'checks_missing' });
   }
-  if (task.checks.provider === 'github') return forgeChecksPhase(carry, task);
+  if (task.checks.provider === 'github') return withForge(carry, 'checks_unknown', () => forgeChecksPhase(carry, task));
 
   const sha = task.head_sha ?? (await deps.git.head(task));
   const { command } = task.checks;

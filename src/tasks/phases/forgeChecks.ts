@@ -1,4 +1,5 @@
 import type { Carry } from '../carry.ts';
+import { AmpaError, describeError } from '../../errors.ts';
 import { foldChecks } from '../fold.ts';
 import type { Forge, ForgeCheck } from '../forge.ts';
 import type { RedCheck } from '../prompts.ts';
@@ -72,7 +73,17 @@ async function judge(carry: Carry, forge: Forge, task: Task, watch: Watch): Prom
       return { kind: 'red' };
     case 'rerun': {
       const stale = snapshot.checks.filter((check) => check.state === 'cancelled' || check.state === 'stale');
-      await forge.rerun(task.forge!, stale, carry.signal);
+      try {
+        await forge.rerun(task.forge!, stale, carry.signal);
+      } catch (error) {
+        if (carry.signal.aborted || !(error instanceof AmpaError)) throw error;
+        const names = stale.map((check) => check.name).join(', ');
+        return {
+          kind: 'stop',
+          reason: 'checks_blocked',
+          detail: `${names}: cancelled, and ${carry.mask(describeError(error))}`,
+        };
+      }
       await watches.markRerun(carry.claim);
       await carry.deps.store.note(carry.claim, `Run again once: ${stale.map((check) => check.name).join(', ')}`);
       return undefined;
@@ -131,7 +142,7 @@ async function failures(
   const red: RedCheck[] = [];
   for (const check of failed.slice(0, MAX_RED)) {
     const logFile = await carry.deps.checkLogFile(task, check.name);
-    const failure = await forge.failure(task.forge!, check, logFile, carry.signal);
+    const failure = await failureOf(carry, forge, task, check, logFile);
     await carry.deps.store.saveCheck(carry.claim, {
       ...rowOf(task, sha, check),
       excerpt: failure.excerpt,
@@ -144,6 +155,23 @@ async function failures(
     red[MAX_RED - 1] = { ...red[MAX_RED - 1]!, remark: `these failed too: ${rest.join(', ')}` };
   }
   return red;
+}
+
+/** A log that cannot be had is said to the agent; the name and the address of the check still help. */
+async function failureOf(
+  carry: Carry,
+  forge: Forge,
+  task: Task,
+  check: ForgeCheck,
+  logFile: string,
+): Promise<RedCheck> {
+  try {
+    return await forge.failure(task.forge!, check, logFile, carry.signal);
+  } catch (error) {
+    if (carry.signal.aborted || !(error instanceof AmpaError)) throw error;
+    const excerpt = `Its log could not be read: ${carry.mask(describeError(error))}`;
+    return { name: check.name, step: null, url: check.url, excerpt, remark: null };
+  }
 }
 
 const rowOf = (task: Task, sha: string, check: ForgeCheck): Check => ({

@@ -1,6 +1,7 @@
 import type { Carry } from '../carry.ts';
 import { pullRequestText } from '../pullRequestText.ts';
 import type { Task } from '../task.ts';
+import { withForge } from './forgeFailure.ts';
 
 /**
  * One pull request for the branch: found by its head, else opened as a draft. It is looked up before
@@ -14,26 +15,32 @@ export async function openingPrPhase(carry: Carry, task: Task): Promise<Task> {
     green
       ? store.apply(claim, { type: 'succeed' }, patch, note)
       : store.apply(claim, { type: 'advance', phase: 'checks' }, patch, note);
-  if (!task.forge || task.forge.pullRequest === 'never') return next({});
-  if (!task.base)
+  const target = task.forge;
+  if (!target || target.pullRequest === 'never') return next({});
+  const { base } = task;
+  if (!base)
     return next({}, 'The task started from a commit, not from a branch, so there is no base for a pull request.');
 
-  const forge = await deps.forge(task);
-  const changed = await git.changedFiles(task, task.head_sha!);
-  const template = task.pr_number === null ? await forge.pullRequestTemplate(task.forge, signal) : null;
-  const text = pullRequestText(task, await store.attemptsOf(task.id), await store.checksOf(task.id), changed, template);
-  const outcome = await forge.openPullRequest(
-    task.forge,
-    { ...text, head: task.branch, base: task.base, draft: !green },
-    signal,
-  );
-  signal.throwIfAborted();
-  switch (outcome.kind) {
-    case 'open':
-      return next({ pr_number: outcome.number, pr_url: outcome.url });
-    case 'unsupported':
-      return next({}, 'Pull requests are switched off in this repository.');
-    case 'failed':
-      return store.apply(claim, { type: 'stop', reason: 'pr_failed', detail: carry.mask(outcome.detail) });
-  }
+  return withForge(carry, 'pr_failed', async () => {
+    const forge = await deps.forge(task);
+    const changed = await git.changedFiles(task, task.head_sha!);
+    const template = task.pr_number === null ? await forge.pullRequestTemplate(target, signal) : null;
+    const text = pullRequestText(
+      task,
+      await store.attemptsOf(task.id),
+      await store.checksOf(task.id),
+      changed,
+      template,
+    );
+    const outcome = await forge.openPullRequest(target, { ...text, head: task.branch, base, draft: !green }, signal);
+    signal.throwIfAborted();
+    switch (outcome.kind) {
+      case 'open':
+        return next({ pr_number: outcome.number, pr_url: outcome.url });
+      case 'unsupported':
+        return next({}, 'Pull requests are switched off in this repository.');
+      case 'failed':
+        return store.apply(claim, { type: 'stop', reason: 'pr_failed', detail: carry.mask(outcome.detail) });
+    }
+  });
 }
