@@ -14,6 +14,9 @@ export interface DoctorDeps {
   agents: AgentInfo[];
   config: Resolved;
   trusted: boolean;
+  /** Who we are at the remote; null: it is not on GitHub, or nobody is signed in. */
+  onGitHub: boolean;
+  github(): Promise<{ label: string; missing: string[] } | null>;
   /** SQLite's own verdict, or null where there is no database yet. */
   integrity(): Promise<string | null>;
 }
@@ -58,6 +61,14 @@ export async function runDoctor(deps: DoctorDeps): Promise<DoctorCheck[]> {
     deps.trusted ? 'this folder is trusted' : 'this folder is not trusted: checks and setup found in it are not run',
     'ampa trust',
   );
+  if (deps.onGitHub) {
+    await attempt('GitHub', 'Sign in with `gh auth login`, or set GITHUB_TOKEN.', async () => {
+      const identity = await deps.github();
+      if (!identity) throw new Error('nobody is signed in, so pull requests and CI are left out');
+      if (identity.missing.length > 0) throw new Error(`${identity.label} lacks: ${identity.missing.join(', ')}`);
+      return identity.label;
+    });
+  }
   await attempt('native module', 'Install the package that was made for this platform.', () => nativeBindingPath());
   await attempt('state folder', `Make ${path.dirname(workspace.stateDir)} writable.`, () => {
     const dir = nearestExisting(workspace.stateDir);

@@ -2,8 +2,10 @@ import fs from 'node:fs';
 import { createHostStore, type HostStore } from '../adapters/sqlite/hostStore.ts';
 import { openDatabase, type OpenDatabase } from '../adapters/sqlite/open.ts';
 import { createTaskBoard } from '../adapters/sqlite/taskBoard.ts';
+import { createWatchStore } from '../adapters/sqlite/watchStore.ts';
 import { createTaskStore } from '../adapters/sqlite/taskStore.ts';
 import type { TaskBoard } from '../tasks/board.ts';
+import type { WatchStore } from '../tasks/watch.ts';
 import type { TaskStore, WorkQueue } from '../tasks/ports.ts';
 import { otherMachine } from './hosts.ts';
 import { makeStateDir, type StatePaths, type Workspace } from './state.ts';
@@ -15,6 +17,7 @@ export interface EngineStore {
   tasks: TaskStore & WorkQueue;
   board: TaskBoard;
   hosts: HostStore;
+  watches: WatchStore;
   watcher: StoreWatcher;
   /** Name of another machine that works on this store: then this process only reads. */
   foreign: string | null;
@@ -48,6 +51,7 @@ export async function openEngineStore(
   return {
     database,
     hosts,
+    watches: createWatchStore(database.db, now),
     watcher,
     tasks: createTaskStore(database, now, newId),
     board: createTaskBoard(database.db, now),

@@ -29,6 +29,7 @@ export const TOKENS = [
   'hasWorktree',
   'hasDiff',
   'hasLog',
+  'hasPullRequest',
   'signIn',
 ] as const;
 export type Token = (typeof TOKENS)[number];
@@ -67,6 +68,7 @@ export function tokensOf(task: Task, asks: boolean): Token[] {
     ['abortable', isAbortable(task)],
     ['continuable', isContinuable(task)],
     ['mergeable', isMergeable(task)],
+    ['hasPullRequest', task.pr_url !== null],
     ['merged', task.merged_at !== null],
     ['hasWorktree', hasWorktree(task)],
     ['hasDiff', hasDiff(task)],

@@ -89,4 +89,16 @@ export const MIGRATIONS: readonly string[] = [
     update tasks set rev = (select max(id) from events) + 1, note = null where id = new.task_id;
   end;
   `,
+  `
+  alter table tasks add column forge text not null default 'null';
+  create table watches (
+    task_id text primary key references tasks (id), repo text not null, sha text not null, pull_request integer, since integer not null,
+    snapshot text, seen_at integer, error text, rerun integer not null
+  );
+  create index watches_repo on watches (repo);
+  create table watchers (
+    repo text primary key, owner text not null, lease_expires_at integer not null, next_at integer not null, allowance text not null
+  );
+  create table durations (repo text not null, workflow text not null, ms integer not null, primary key (repo, workflow));
+  `,
 ];

@@ -3,7 +3,7 @@ import type { Table } from './prepared.ts';
 import type { Attempt, Check, Message, Task, TaskEvent } from '../../tasks/task.ts';
 
 /** Columns hold what both SQLite and PostgreSQL know: text, integers, JSON as text, booleans as 0 and 1. */
-type JsonColumns = 'copied_files' | 'copy_patterns' | 'agent_spec' | 'checks' | 'limits' | 'flags';
+type JsonColumns = 'copied_files' | 'copy_patterns' | 'agent_spec' | 'checks' | 'limits' | 'flags' | 'forge';
 type BooleanColumns = 'worktree_ready' | 'denied' | 'slot';
 
 export type TaskRow = Omit<Task, JsonColumns | BooleanColumns | 'rev' | 'prompt'> &
@@ -23,6 +23,7 @@ const JSON_COLUMNS: ReadonlySet<string> = new Set<JsonColumns>([
   'checks',
   'limits',
   'flags',
+  'forge',
 ]);
 const BOOLEAN_COLUMNS: ReadonlySet<string> = new Set<BooleanColumns>(['worktree_ready', 'denied', 'slot']);
 
@@ -74,6 +75,42 @@ export interface EventRow extends TaskEvent {
   shown: number;
 }
 
+/** A commit that waits for its checks on a forge, and what was last seen of them. */
+export interface WatchRow {
+  task_id: string;
+  /** `host/owner/name`: one look serves all of a repository. */
+  repo: string;
+  sha: string;
+  pull_request: number | null;
+  /** When it was pushed, ms since the epoch. */
+  since: number;
+  /** JSON of a ForgeSnapshot; null before the first look. */
+  snapshot: string | null;
+  /** When it was last looked at, ms; null before the first look. */
+  seen_at: number | null;
+  /** Why the last look failed; null when it did not. */
+  error: string | null;
+  /** 1: cancelled or stale checks have had their one re-run. */
+  rerun: number;
+}
+
+/** Who looks at a repository, and when next: one process for all that wait. */
+export interface WatcherRow {
+  repo: string;
+  owner: string;
+  lease_expires_at: number;
+  next_at: number;
+  /** JSON of the Allowance. */
+  allowance: string;
+}
+
+/** How long the checks of a workflow usually take. */
+export interface DurationRow {
+  repo: string;
+  workflow: string;
+  ms: number;
+}
+
 export interface Schema {
   tasks: TaskRow;
   attempts: Attempt;
@@ -83,6 +120,9 @@ export interface Schema {
   hosts: HostRow;
   processes: ProcessRow;
   prompts: PromptRow;
+  watches: WatchRow;
+  watchers: WatcherRow;
+  durations: DurationRow;
 }
 
 /** What becomes of a stored value; without one it is taken as it is. */
