@@ -9,7 +9,7 @@ const T0 = Date.parse('2026-01-01T00:00:00Z');
 function looksInAnHour(waitingAt: (now: number) => Waiting[]): number {
   let allowance = fullAllowance(T0);
   let looks = 0;
-  for (let now = T0; now < T0 + HOUR; ) {
+  for (let now = T0; now < T0 + HOUR;) {
     allowance = spend(allowance, now);
     looks++;
     now += pollDelay(waitingAt(now), allowance, null, now);
@@ -20,7 +20,11 @@ function looksInAnHour(waitingAt: (now: number) => Waiting[]): number {
 describe('the rhythm of looks at a repository', () => {
   it('never costs more than 240 looks an hour, however often ten tasks push', () => {
     assert.ok(looksInAnHour((now) => Array.from({ length: 10 }, () => ({ since: now, usualMs: null }))) <= 240);
-    assert.ok(looksInAnHour((now) => Array.from({ length: 10 }, (_, i) => ({ since: now - i * 60_000, usualMs: 5 * 60_000 }))) <= 240);
+    assert.ok(
+      looksInAnHour((now) =>
+        Array.from({ length: 10 }, (_, i) => ({ since: now - i * 60_000, usualMs: 5 * 60_000 })),
+      ) <= 240,
+    );
   });
 
   it('is quick after the push, sparse in the middle, and quick again near the usual end', () => {
@@ -48,7 +52,10 @@ describe('the rhythm of looks at a repository', () => {
   });
 
   it('is never under five seconds', () => {
-    const waiting = fc.record({ since: fc.integer({ min: T0 - HOUR, max: T0 + HOUR }), usualMs: fc.option(fc.integer({ min: 0, max: HOUR })) });
+    const waiting = fc.record({
+      since: fc.integer({ min: T0 - HOUR, max: T0 + HOUR }),
+      usualMs: fc.option(fc.integer({ min: 0, max: HOUR })),
+    });
     fc.assert(
       fc.property(fc.array(waiting), fc.integer({ min: 0, max: 60 }), (commits, spent) => {
         let allowance = fullAllowance(T0);
