@@ -5,6 +5,7 @@ import { fastClock } from '../support/fastClock.ts';
 import { startFakeGitHub, type FakeGitHub } from '../support/fakeGitHub.ts';
 import type { Conclusion, FakeCheckRun, FakeRepo, FakeStep } from '../support/fakeGitHubState.ts';
 import { createProject, MENDING_AGENT, type Project } from '../support/project.ts';
+import { until } from '../support/until.ts';
 
 type Result = Conclusion | Partial<FakeCheckRun>;
 
@@ -185,11 +186,8 @@ describe('a task on a GitHub repository', () => {
     const tasks = [];
     for (let i = 0; i < 5; i++) tasks.push(await app.start({ prompt: `Make it good ${i}` }));
     const carried = tasks.map((task) => app.carryHere(task.id, new AbortController().signal));
-    // All five wait; let a while of the fast clock pass, then count what looking has cost.
-    const deadline = Date.now() + 20_000;
-    while (hub.pullRequests.length < 5 && Date.now() < deadline)
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.equal(hub.pullRequests.length, 5);
+    await until('all five wait', () => hub.pullRequests.length === 5, 60_000);
+    // Let a while of the fast clock pass, then count what looking has cost.
     const before = fake.requests.length;
     await new Promise((resolve) => setTimeout(resolve, 3_000)); // a minute of the fast clock
     const looks = fake.requests.slice(before).filter((request) => /graphql/.test(request)).length;
