@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { monotonicFactory } from 'ulid';
 import { createAgents } from '../adapters/agents/agents.ts';
 import { listAgents, resolveAgent } from '../adapters/agents/resolve.ts';
@@ -18,6 +19,7 @@ import { runDoctor } from './doctor.ts';
 import { createEngine, wallClock } from './engine.ts';
 import type { EngineStore } from './engineStore.ts';
 import { GONE_MS } from './hosts.ts';
+import { createSchedule } from './schedule.ts';
 import { identityOf, newTask, planStart, type StartDeps } from './start.ts';
 import { resolveWorkspace, secretValues, statePaths } from './state.ts';
 import { createTrust } from './trust.ts';
@@ -80,6 +82,34 @@ export async function createApp(options: AppOptions): Promise<App> {
     agents: createAgents({ env: hostEnv, find }),
     config: () => resolved.values,
     carrier: options.carrier,
+    newId,
+    say,
+    runSchedule: (it, host, stop) => schedule.runSchedule(it, host, stop),
+  });
+
+  const schedule = createSchedule({
+    kind: options.kind,
+    workspace: workspace.root,
+    stateDir: workspace.stateDir,
+    trackedDatabase: () => (repo?.tracks(paths.database) ? paths.database : null),
+    logs: paths.logs,
+    env,
+    childEnv: hostEnv,
+    secrets,
+    config: () => resolved.values,
+    storeFile: () => resolved.values.schedulerStore,
+    isTracked: async (file) =>
+      (await git.repository.locate(path.dirname(file), [path.basename(file)]))?.tracks(file) ?? false,
+    existing: engine.existing,
+    writable: engine.writable,
+    // Under the id of its run: the same run records one task, however often it is taken up.
+    startTask: async (runId, request) => {
+      const it = await engine.writable();
+      const task = await it.board.insert(await newTask({ ...startDeps, newId: () => runId }, request));
+      it.watcher.poke();
+      return task;
+    },
+    now,
     newId,
     say,
   });
@@ -244,7 +274,8 @@ export async function createApp(options: AppOptions): Promise<App> {
       return () => noticeListeners.delete(listener);
     },
 
-    startEngine: () => engine.start(options.kind, options.asks),
+    schedule: schedule.facade,
+    startEngine: (how) => engine.start(options.kind, options.asks, how?.schedule ?? true),
     untilIdle: engine.untilIdle,
     carryHere: engine.carryHere,
     work: engine.work,

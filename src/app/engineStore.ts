@@ -1,8 +1,11 @@
 import fs from 'node:fs';
 import { createHostStore, type HostStore } from '../adapters/sqlite/hostStore.ts';
 import { openDatabase, type OpenDatabase } from '../adapters/sqlite/open.ts';
+import { createScheduleImport, type ScheduleImport } from '../adapters/sqlite/scheduleImport.ts';
+import { createScheduleStore } from '../adapters/sqlite/scheduleStore.ts';
 import { createTaskBoard } from '../adapters/sqlite/taskBoard.ts';
 import { createTaskStore } from '../adapters/sqlite/taskStore.ts';
+import type { ScheduleStore } from '../scheduler/ports.ts';
 import type { TaskBoard } from '../tasks/board.ts';
 import type { TaskStore, WorkQueue } from '../tasks/ports.ts';
 import { otherMachine } from './hosts.ts';
@@ -15,6 +18,7 @@ export interface EngineStore {
   tasks: TaskStore & WorkQueue;
   board: TaskBoard;
   hosts: HostStore;
+  schedule: ScheduleStore & ScheduleImport;
   watcher: StoreWatcher;
   /** Name of another machine that works on this store: then this process only reads. */
   foreign: string | null;
@@ -49,6 +53,7 @@ export async function openEngineStore(
     database,
     hosts,
     watcher,
+    schedule: { ...createScheduleStore(database.db), ...createScheduleImport(database.db) },
     tasks: createTaskStore(database.db, now, newId),
     board: createTaskBoard(database.db, now),
     foreign: await otherMachine(hosts, now),

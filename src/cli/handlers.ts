@@ -218,7 +218,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
         'Give --start-scheduler (until a signal) or --until-idle.',
       );
     app.onNotice((notice) => io.err(notice));
-    await app.startEngine();
+    await app.startEngine({ schedule: args.startScheduler === true });
     io.err(
       `Working on ${app.workspace.root}${args.untilIdle ? ' until no task is active' : ''}. Ctrl-C ends this process; running tasks go on.`,
     );

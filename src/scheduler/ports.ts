@@ -77,6 +77,8 @@ export interface Changes {
   commands: StoredCommand[];
   removed: string[];
   lastStart: number | null;
+  /** No host was there for a while, and nobody has drawn the conclusions yet. */
+  hasGap: boolean;
 }
 
 export interface ScheduleStore {
@@ -101,7 +103,7 @@ export interface ScheduleStore {
   running(): Promise<Run[]>;
   /** Newest first. */
   runsOf(commandId: string, limit: number): Promise<Run[]>;
-  runs(ids: readonly string[]): Promise<Run[]>;
+  run(id: string): Promise<Run | undefined>;
 
   /** Times after `now` become `now`, and what gaps have swallowed counts as served where it is not made up for. */
   settle(now: number): Promise<void>;

@@ -6,7 +6,8 @@ export interface ScheduleIndex {
   delete(id: string): void;
   get(id: string): Schedule | undefined;
   readonly size: number;
-  all(): Iterable<Schedule>;
+  /** How many of them run. */
+  readonly running: number;
   /** The same answer as `choose` over all commands. */
   choose(now: number, lastStart: number | null, rules: Rules, llmUp: boolean): Choice | null;
   /** Whether the answer may depend on the LLM being up. */
@@ -21,7 +22,6 @@ interface Entry {
   dueAt: number;
   /** The newest due time of a cron command and the one behind it: worth remembering, dear to find. */
   cronDue: { due: number; next: number } | null;
-  due: boolean;
   /** Replaced or removed: what the heap still holds of it is passed over. */
   gone: boolean;
 }
@@ -30,19 +30,21 @@ export function createScheduleIndex(): ScheduleIndex {
   const entries = new Map<string, Entry>();
   /** Commands that are due, and may run. */
   const due = new Set<Entry>();
-  let waiting: Entry[] = [];
+  /** Not due yet, by due time: those that the global interval holds back, and those that it does not. */
+  const waiting: { held: Entry[]; exempt: Entry[] } = { held: [], exempt: [] };
+  const heapOf = (entry: Entry): Entry[] => (entry.schedule.exempt ? waiting.exempt : waiting.held);
+  let running = 0;
 
   const wait = (entry: Entry): void => {
-    entry.due = false;
     due.delete(entry);
-    if (entry.dueAt !== Infinity) push(waiting, entry);
+    if (entry.dueAt !== Infinity) push(heapOf(entry), entry);
   };
   const collect = (now: number): void => {
-    for (let first = waiting[0]; first && (first.gone || first.dueAt <= now); first = waiting[0]) {
-      pop(waiting);
-      if (first.gone) continue;
-      first.due = true;
-      due.add(first);
+    for (const heap of [waiting.held, waiting.exempt]) {
+      for (let first = heap[0]; first && (first.gone || first.dueAt <= now); first = heap[0]) {
+        pop(heap);
+        if (!first.gone) due.add(first);
+      }
     }
     // The clock went back: what was due is not yet.
     for (const entry of due) if (entry.dueAt > now) wait(entry);
@@ -64,8 +66,9 @@ export function createScheduleIndex(): ScheduleIndex {
     set(schedule) {
       const before = entries.get(schedule.id);
       if (before) remove(before);
-      const entry: Entry = { schedule, dueAt: Infinity, cronDue: null, due: false, gone: false };
+      const entry: Entry = { schedule, dueAt: Infinity, cronDue: null, gone: false };
       if (schedule.active && !schedule.running) entry.dueAt = dueFrom(schedule);
+      if (schedule.running) running++;
       entries.set(schedule.id, entry);
       wait(entry);
     },
@@ -79,8 +82,8 @@ export function createScheduleIndex(): ScheduleIndex {
     get size() {
       return entries.size;
     },
-    *all() {
-      for (const entry of entries.values()) yield entry.schedule;
+    get running() {
+      return running;
     },
     choose(now, lastStart, rules, llmUp) {
       collect(now);
@@ -101,23 +104,31 @@ export function createScheduleIndex(): ScheduleIndex {
     },
     nextLook(now, lastStart, rules) {
       collect(now);
-      const at = waiting[0]?.dueAt ?? Infinity;
-      for (const entry of due) {
-        if (isHeldBack(entry.schedule, now, lastStart, rules))
-          return Math.min(at, Math.min(lastStart ?? now, now) + rules.minIntervalMs);
+      const exempt = waiting.exempt[0]?.dueAt ?? Infinity;
+      let next = waiting.held[0]?.dueAt ?? Infinity;
+      if (lastStart !== null && rules.minIntervalMs > 0) {
+        const free = Math.min(lastStart, now) + rules.minIntervalMs;
+        for (const entry of due) {
+          if (!isHeldBack(entry.schedule, now, lastStart, rules)) continue;
+          next = free;
+          break;
+        }
+        next = Math.max(next, free);
       }
-      return at;
+      return Math.min(exempt, next);
     },
   };
 
   function remove(entry: Entry): void {
     entry.gone = true;
+    if (entry.schedule.running) running--;
     due.delete(entry);
     // What is passed over must not outgrow what is there.
-    if (waiting.length > 2 * entries.size + 64) {
-      const live = waiting.filter((it) => !it.gone);
-      waiting = [];
-      for (const it of live) push(waiting, it);
+    const heap = heapOf(entry);
+    if (heap.length > 2 * entries.size + 64) {
+      const live = heap.filter((it) => !it.gone);
+      heap.length = 0;
+      for (const it of live) push(heap, it);
     }
   }
 }

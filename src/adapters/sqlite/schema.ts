@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely';
+import type { ScheduleSchema } from './scheduleSchema.ts';
 import type { Attempt, Check, Message, Task, TaskEvent } from '../../tasks/task.ts';
 
 /** Columns hold what both SQLite and PostgreSQL know: text, integers, JSON as text, booleans as 0 and 1. */
@@ -78,7 +79,7 @@ export interface EventRow extends TaskEvent {
   shown: number;
 }
 
-export interface Schema {
+export interface Schema extends ScheduleSchema {
   tasks: TaskRow;
   attempts: Attempt;
   checks: Check;
