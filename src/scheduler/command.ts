@@ -109,6 +109,8 @@ export function patchCommand(spec: CommandSpec, patch: CommandPatch): CommandSpe
   const next: CommandSpec = { ...spec, ...given };
   if (patch.frequency_minutes != null) Object.assign(next, { cron: null, timezone: null });
   if (patch.cron != null) next.frequency_minutes = null;
+  if (patch.enabled && next.cron === null && next.frequency_minutes === null)
+    throw usageError(`${spec.id} has no time to run at`, 'Give it one: `ampa schedule update ID --every MIN`.');
   check(next);
   return next;
 }
