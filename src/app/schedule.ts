@@ -200,8 +200,9 @@ export function createSchedule(deps: ScheduleDeps): {
         });
         if (!claimed) return null;
         it!.watcher.poke();
-        await carryRun(carryDeps(it!, onOutput), claimed, signal);
-        const run = (await it!.schedule.run(claimed.run.id)) ?? claimed.run;
+        const end = await carryRun(carryDeps(it!, onOutput), claimed, signal);
+        // That of a command removed meanwhile is gone.
+        const run = (await it!.schedule.run(claimed.run.id)) ?? { ...claimed.run, ...end, ended_at: now() };
         return viewRun(run, await outputs.read(chosen, run.id));
       } finally {
         await host.stop();

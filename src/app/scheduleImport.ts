@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { createRunOutputs } from '../adapters/files/runOutputs.ts';
 import { AmpaError } from '../errors.ts';
 import { parseStore, type ImportedStore } from '../scheduler/layout.ts';
+import { parseJsonText } from './jsonText.ts';
 import type { EngineStore } from './engineStore.ts';
 import type { ScheduleImportReport } from './scheduleApi.ts';
 
@@ -90,7 +91,7 @@ async function parse(
   file: string,
   text: string,
 ): Promise<{ store: ImportedStore; tracked: boolean }> {
-  const store = parseStore(text, file);
+  const store = parseStore(parseJsonText(text, file), file);
   const tracked = await deps.isTracked(file);
   if (tracked) {
     const why = 'Disabled: it came with the repository.';

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { z } from 'zod';
-import { SCHEDULE_COMMANDS } from '../app/scheduleCommands.ts';
+import type { SCHEDULE_COMMANDS } from '../app/scheduleCommands.ts';
 import { AmpaError, usageError } from '../errors.ts';
 import type { CommandPatch } from '../scheduler/command.ts';
 import type { Session } from './io.ts';

@@ -12,7 +12,7 @@ const RESULT_STYLE = {
 } as const;
 
 /** `in 5m`, `now`, `3m late`. */
-export function dueText(command: ScheduledCommand, now: number): string {
+function dueText(command: ScheduledCommand, now: number): string {
   if (command.next_due === null) return '';
   const seconds = Math.round((Date.parse(command.next_due) - now) / 1000);
   const size = Math.abs(seconds);

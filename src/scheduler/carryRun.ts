@@ -16,7 +16,8 @@ export interface CarryRunDeps {
 }
 
 const BEAT_MS = 5_000;
-const LEASE_MS = 15_000;
+/** How long a claimed run is its owner's without a word. */
+export const RUN_LEASE_MS = 15_000;
 
 /**
  * Carries a claimed run to its end. The running mark is cleared whatever happens: a store that is
@@ -62,7 +63,7 @@ function startBeat(deps: CarryRunDeps, { run }: Claimed, onStop: () => void): ()
   let stopped = false;
   let cancel = (): void => {};
   const look = async (): Promise<void> => {
-    const state = await store.renew(run.id, run.owner, clock.now() + LEASE_MS);
+    const state = await store.renew(run.id, run.owner, clock.now() + RUN_LEASE_MS);
     if (!stopped && (!state || state.stop)) onStop();
   };
   const schedule = (): void => {

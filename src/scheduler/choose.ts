@@ -118,7 +118,7 @@ export function choose(
 }
 
 /** Starts an hour that the enabled commands ask for, without those that the interval does not hold back. */
-export function startsAnHour(schedules: Iterable<Schedule>, now: number): number {
+function startsAnHour(schedules: Iterable<Schedule>, now: number): number {
   let starts = 0;
   for (const schedule of schedules) {
     if (!schedule.active || schedule.exempt) continue;

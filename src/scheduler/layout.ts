@@ -39,9 +39,9 @@ const shape = z.looseObject({
   dispatches: z.array(z.unknown()).nullish(),
 });
 
-/** Reads a store. Throws `usage` for what is not JSON (with line and column) or has another shape; anything else is mended. */
-export function parseStore(text: string, file: string): ImportedStore {
-  const parsed = shape.safeParse(parseJson(text, file));
+/** Reads a store. Throws `usage` for what has another shape at its top; anything else is mended. */
+export function parseStore(content: unknown, file: string): ImportedStore {
+  const parsed = shape.safeParse(content);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const where = issue?.path.join('.') || 'the file';
@@ -70,24 +70,6 @@ export function parseStore(text: string, file: string): ImportedStore {
     extra,
     warnings,
   };
-}
-
-function parseJson(text: string, file: string): unknown {
-  const content = text.replace(/^\uFEFF/, '');
-  try {
-    return JSON.parse(content) as unknown;
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const at = Number(/at position (\d+)/.exec(message)?.[1] ?? content.length);
-    const before = content.slice(0, at).split('\n');
-    const what = message.split(/ (?:in JSON )?at position|, (?:"|\.\.\.)/)[0] ?? message;
-    throw new AmpaError(
-      'usage',
-      `${file}, line ${before.length}, column ${before.at(-1)!.length + 1}: ${what}`,
-      'Nothing of it was imported; mend the file and try again.',
-      error,
-    );
-  }
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -189,7 +171,7 @@ const iso = (at: number | null): string | null =>
   at === null ? null : new Date(at).toISOString().replace('Z', '+00:00');
 
 /** The specification as the layout writes it: what is not ours stays, in its place. */
-export function exportSpec(spec: CommandSpec): Record<string, unknown> {
+function exportSpec(spec: CommandSpec): Record<string, unknown> {
   const { extra, ...own } = spec;
   const { cron, timezone, frequency_minutes, ...rest } = own;
   return {

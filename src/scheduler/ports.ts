@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { ProcessResult } from '../tasks/ports.ts';
 import type { Rules } from './choose.ts';
-import type { CommandPatch, CommandSpec, CommandState, RunStatus, StoredCommand } from './command.ts';
+import type { CommandPatch, CommandSpec, RunStatus, StoredCommand } from './command.ts';
 
 // ---------------------------------------------------------------- types of commands
 
@@ -136,5 +136,3 @@ export interface RunOutputs {
   /** Removes the output of all runs of a command but these. */
   prune(commandId: string, keep: readonly string[]): Promise<void>;
 }
-
-export type { CommandState };

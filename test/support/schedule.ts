@@ -15,7 +15,7 @@ import type { Clock } from '../../src/tasks/ports.ts';
 export const START = Date.parse('2026-03-28T00:00:00Z');
 
 /** Timers fire when the test moves the time there. */
-export function movedClock(at = START) {
+function movedClock(at = START) {
   let now = at;
   const timers = new Set<{ at: number; fire: () => void }>();
   const clock: Clock = {

@@ -2,13 +2,11 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import { AmpaError, notFound } from '../../errors.ts';
 import { isHeldBack, latenessOf, scheduleOf } from '../../scheduler/choose.ts';
 import { alreadyRunning, isRetimed, patchCommand, type CommandSpec } from '../../scheduler/command.ts';
+import { RUN_LEASE_MS } from '../../scheduler/carryRun.ts';
 import { afterGap, settledClock } from '../../scheduler/gaps.ts';
 import type { Claimed, Run, ScheduleStore } from '../../scheduler/ports.ts';
 import { decodeCommand, decodeRun, type CommandRow } from './scheduleSchema.ts';
 import type { Schema } from './schema.ts';
-
-/** How long a claimed run is its owner's without a word. */
-export const RUN_LEASE_MS = 15_000;
 
 type Tx = Transaction<Schema>;
 
