@@ -237,8 +237,8 @@ export async function createApp(options: AppOptions): Promise<App> {
         live: now() - host.beat_at < GONE_MS,
       }));
     },
-    doctor: async () =>
-      runDoctor({
+    doctor: async () => [
+      ...(await runDoctor({
         workspace,
         paths,
         git: git.repository,
@@ -246,7 +246,14 @@ export async function createApp(options: AppOptions): Promise<App> {
         config: resolved,
         trusted,
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,
-      }),
+      })),
+      ...(await schedule.facade.warnings()).map((detail) => ({
+        name: 'schedule',
+        ok: false,
+        detail,
+        fix: 'Run some of them less often, or lower the interval.',
+      })),
+    ],
     async trust(revoke) {
       if (revoke) trust.revoke(workspace.root);
       else trust.trust(workspace.root, remoteUrl);

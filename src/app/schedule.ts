@@ -150,7 +150,7 @@ export function createSchedule(deps: ScheduleDeps): {
       return ((await it?.schedule.list()) ?? []).map((stored) => viewCommand(stored, now(), rules()));
     },
     async warnings() {
-      const it = await look();
+      const it = await deps.existing();
       const warning = capacityWarning(((await it?.schedule.list()) ?? []).map(scheduleOf), now(), rules());
       return warning === null ? [] : [warning];
     },
