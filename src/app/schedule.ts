@@ -4,6 +4,7 @@ import { AmpaError, describeError, notFound } from '../errors.ts';
 import { carryRun, type CarryRunDeps } from '../scheduler/carryRun.ts';
 import { capacityWarning, choose, scheduleOf, type Rules } from '../scheduler/choose.ts';
 import { newCommand, type StoredCommand } from '../scheduler/command.ts';
+import { rememberCron } from '../scheduler/cron.ts';
 import { exportStore, unsupported } from '../scheduler/layout.ts';
 import { createScheduler } from '../scheduler/loop.ts';
 import { simulate } from '../scheduler/simulate.ts';
@@ -48,6 +49,10 @@ export function createSchedule(deps: ScheduleDeps): {
     minIntervalMs: config().schedulerMinIntervalSeconds * 1000,
     priorityWeight: config().schedulerPriorityWeight,
   });
+
+  const compile = rememberCron();
+  const asSchedule = (stored: StoredCommand) => scheduleOf(stored, compile);
+  const view = (stored: StoredCommand) => viewCommand(stored, asSchedule(stored), now(), rules());
 
   /** The database came with the repository: then nothing in it runs. */
   function refuseTracked(): void {
@@ -138,7 +143,7 @@ export function createSchedule(deps: ScheduleDeps): {
 
   /** The command that the loop would start now, were it not for the global interval. */
   async function nextChoice(it: EngineStore): Promise<string | null> {
-    const schedules = (await it.schedule.list()).map(scheduleOf);
+    const schedules = (await it.schedule.list()).map(asSchedule);
     const free = { ...rules(), minIntervalMs: 0 };
     const up = schedules.some((schedule) => schedule.requiresLlm) ? await llmUp() : true;
     return choose(schedules, now(), null, free, up)?.id ?? null;
@@ -147,11 +152,11 @@ export function createSchedule(deps: ScheduleDeps): {
   const facade: Schedule = {
     async list() {
       const it = await look();
-      return ((await it?.schedule.list()) ?? []).map((stored) => viewCommand(stored, now(), rules()));
+      return ((await it?.schedule.list()) ?? []).map(view);
     },
     async warnings() {
       const it = await deps.existing();
-      const warning = capacityWarning(((await it?.schedule.list()) ?? []).map(scheduleOf), now(), rules());
+      const warning = capacityWarning(((await it?.schedule.list()) ?? []).map(asSchedule), now(), rules());
       return warning === null ? [] : [warning];
     },
     async add(id, command) {
@@ -159,14 +164,14 @@ export function createSchedule(deps: ScheduleDeps): {
       const it = await open();
       await it.schedule.add(spec, now());
       it.watcher.poke();
-      return viewCommand(await one(it, id), now(), rules());
+      return view(await one(it, id));
     },
     async update(id, patch) {
       const it = await look();
       await one(it, id);
       const stored = await it!.schedule.update(id, patch, now());
       it!.watcher.poke();
-      return viewCommand(stored, now(), rules());
+      return view(stored);
     },
     async remove(id) {
       const it = await look();
@@ -216,7 +221,7 @@ export function createSchedule(deps: ScheduleDeps): {
     },
     async simulate(options) {
       const it = await look();
-      const schedules = ((await it?.schedule.list()) ?? []).map(scheduleOf);
+      const schedules = ((await it?.schedule.list()) ?? []).map(asSchedule);
       return simulate(schedules, rules(), { from: now(), ...options });
     },
     async import(file) {
@@ -224,6 +229,29 @@ export function createSchedule(deps: ScheduleDeps): {
       const report = await importFile(importDeps, it, file);
       it.watcher.poke();
       return report;
+    },
+    watch(listener) {
+      let off = (): void => {};
+      let ended = false;
+      void (async () => {
+        const it = await deps.existing();
+        if (!it || ended) return;
+        let rev = await it.schedule.revision();
+        const look = async (): Promise<void> => {
+          const current = await it.schedule.revision();
+          if (current === rev || ended) return;
+          rev = current;
+          listener();
+        };
+        const onError = (error: unknown): void => {
+          if (!ended) say(`Changes of the schedule cannot be seen: ${describeError(error)}`);
+        };
+        off = it.watcher.onChange(() => void look().catch(onError));
+      })().catch((error: unknown) => say(`The schedule cannot be watched: ${describeError(error)}`));
+      return () => {
+        ended = true;
+        off();
+      };
     },
     async export() {
       const it = await look();

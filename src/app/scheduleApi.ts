@@ -78,6 +78,8 @@ export interface Schedule {
   simulate(options: { hours: number; tickSeconds: number }): Promise<Simulation>;
   /** Merges a store of the originals' layout by id. */
   import(file: string): Promise<ScheduleImportReport>;
+  /** Calls back when a command or its state has changed, whichever process did it; returns the way to stop. */
+  watch(listener: () => void): () => void;
   /** The originals' layout. */
   export(): Promise<Record<string, unknown>>;
 }

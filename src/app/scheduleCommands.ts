@@ -114,7 +114,7 @@ export const SCHEDULE_COMMANDS = {
   },
   scheduleEnable: {
     id: 'scheduleEnable',
-    palette: null,
+    palette: 'Enable Scheduled Command…',
     cli: ['schedule enable'],
     summary: 'Switches a scheduled command on.',
     args: z.object({ id }),
@@ -122,7 +122,7 @@ export const SCHEDULE_COMMANDS = {
   },
   scheduleDisable: {
     id: 'scheduleDisable',
-    palette: null,
+    palette: 'Disable Scheduled Command…',
     cli: ['schedule disable'],
     summary: 'Switches a scheduled command off; a run under way may finish.',
     args: z.object({ id }),
@@ -130,7 +130,7 @@ export const SCHEDULE_COMMANDS = {
   },
   scheduleRun: {
     id: 'scheduleRun',
-    palette: null,
+    palette: 'Run Scheduled Command Now…',
     cli: ['schedule run'],
     summary: 'Runs a scheduled command now, in this process; exit 1 if it fails.',
     args: z.object({
@@ -149,7 +149,7 @@ export const SCHEDULE_COMMANDS = {
   },
   scheduleHistory: {
     id: 'scheduleHistory',
-    palette: null,
+    palette: 'Show Runs of Scheduled Command…',
     cli: ['schedule history'],
     summary: 'Shows the last runs of a scheduled command with their output.',
     args: z.object({ id, limit: count('At most so many; default 10.') }),

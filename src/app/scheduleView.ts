@@ -1,4 +1,4 @@
-import { dueFrom, latenessOf, scheduleOf, type Rules } from '../scheduler/choose.ts';
+import { dueFrom, latenessOf, type Rules, type Schedule } from '../scheduler/choose.ts';
 import { timingOf, type StoredCommand } from '../scheduler/command.ts';
 import { unsupported } from '../scheduler/layout.ts';
 import type { Run } from '../scheduler/ports.ts';
@@ -6,10 +6,9 @@ import type { RunReport, ScheduledCommand } from './scheduleApi.ts';
 
 const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
 
-export function viewCommand(stored: StoredCommand, now: number, rules: Rules): ScheduledCommand {
+export function viewCommand(stored: StoredCommand, schedule: Schedule, now: number, rules: Rules): ScheduledCommand {
   const { spec, state } = stored;
   const { extra: _extra, ...fields } = spec;
-  const schedule = scheduleOf(stored);
   const due = schedule.active && !schedule.running ? dueFrom(schedule) : Infinity;
   const late = schedule.active && !schedule.running ? latenessOf(schedule, now, rules) : null;
   // A first run is due at once, not since the epoch.

@@ -38,8 +38,11 @@ export interface Choice {
   score: number;
 }
 
-/** A command that is never run counts as due since the epoch: its lateness, but not its due time. */
-export function scheduleOf({ spec, state }: StoredCommand): Schedule {
+/** `compile` may remember what it has read: expressions are few, commands many. */
+export function scheduleOf(
+  { spec, state }: StoredCommand,
+  compile: (expression: string, timezone: string | null) => Cron = compileCron,
+): Schedule {
   return {
     id: spec.id,
     active: spec.enabled && runnable(spec.type),
@@ -48,7 +51,7 @@ export function scheduleOf({ spec, state }: StoredCommand): Schedule {
     requiresLlm: spec.requires_llm,
     priority: spec.priority,
     desiredMs: spec.frequency_minutes === null ? null : Math.max(1, spec.frequency_minutes * 60) * 1000,
-    cron: spec.cron === null ? null : compileCron(spec.cron, spec.timezone),
+    cron: spec.cron === null ? null : compile(spec.cron, spec.timezone),
     lastRun: state.last_run,
     served: state.served,
   };

@@ -89,6 +89,17 @@ export function compileCron(expression: string, timezone: string | null): Cron {
   return dueTimes;
 }
 
+/** Reads each expression once. */
+export function rememberCron(): typeof compileCron {
+  const known = new Map<string, Cron>();
+  return (expression, timezone) => {
+    const key = `${timezone ?? ''} ${expression}`;
+    let cron = known.get(key);
+    if (!cron) known.set(key, (cron = compileCron(expression, timezone)));
+    return cron;
+  };
+}
+
 /** The next match after a moment on a calendar where every day has 24 hours. */
 function calendar(text: string, shown: string, hint: string): (wall: number) => number {
   try {

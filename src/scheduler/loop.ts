@@ -1,6 +1,7 @@
 import type { Clock } from '../tasks/ports.ts';
 import { carryRun, type CarryRunDeps } from './carryRun.ts';
 import { scheduleOf, type Rules } from './choose.ts';
+import { rememberCron } from './cron.ts';
 import type { Run, ScheduleStore } from './ports.ts';
 import { createScheduleIndex } from './scheduleIndex.ts';
 
@@ -43,6 +44,7 @@ const LONGEST_MS = 12 * 3600_000;
 export function createScheduler(deps: SchedulerDeps, stop: AbortSignal): Scheduler {
   const { store, clock } = deps;
   const index = createScheduleIndex();
+  const compile = rememberCron();
   const mine = new Map<string, Promise<unknown>>();
   let rev = -1;
   let lastStart: number | null = null;
@@ -56,7 +58,7 @@ export function createScheduler(deps: SchedulerDeps, stop: AbortSignal): Schedul
     rev = changes.rev;
     lastStart = changes.lastStart;
     for (const id of changes.removed) index.delete(id);
-    for (const command of changes.commands) index.set(scheduleOf(command));
+    for (const command of changes.commands) index.set(scheduleOf(command, compile));
     return changes.hasGap;
   }
 

@@ -30,6 +30,12 @@ export const TOKENS = [
   'hasDiff',
   'hasLog',
   'signIn',
+  // Of the Schedule tree.
+  'scheduled',
+  'scheduledRun',
+  'switchedOn',
+  'switchedOff',
+  'canRun',
 ] as const;
 export type Token = (typeof TOKENS)[number];
 
