@@ -50,6 +50,7 @@ export function createSchedule(deps: ScheduleDeps): {
     priorityWeight: config().schedulerPriorityWeight,
   });
 
+  let tookOver = false;
   const compile = rememberCron();
   const asSchedule = (stored: StoredCommand) => scheduleOf(stored, compile);
   const view = (stored: StoredCommand) => viewCommand(stored, asSchedule(stored), now(), rules());
@@ -67,6 +68,9 @@ export function createSchedule(deps: ScheduleDeps): {
 
   /** An old store that cannot be read is said, and stands in nobody's way. */
   async function takeOver(it: EngineStore | null): Promise<boolean> {
+    // Once for each process: the file may be large, and lists are read often.
+    if (it && tookOver) return false;
+    tookOver = it !== null;
     try {
       return await importOnce(importDeps, it, deps.kind !== 'vscode');
     } catch (error) {
@@ -167,34 +171,35 @@ export function createSchedule(deps: ScheduleDeps): {
       return view(await one(it, id));
     },
     async update(id, patch) {
-      const it = await look();
-      await one(it, id);
-      const stored = await it!.schedule.update(id, patch, now());
-      it!.watcher.poke();
+      await one(await look(), id);
+      const it = await deps.writable();
+      const stored = await it.schedule.update(id, patch, now());
+      it.watcher.poke();
       return view(stored);
     },
     async remove(id) {
-      const it = await look();
-      const { state } = await one(it, id);
-      await it!.schedule.remove(id, now());
-      it!.watcher.poke();
+      const { state } = await one(await look(), id);
+      const it = await deps.writable();
+      await it.schedule.remove(id, now());
+      it.watcher.poke();
       if (state.running === null) await outputs.prune(id, []);
     },
     async run(id, { signal, onOutput }) {
-      const it = await look();
-      if (id === null && !it) return null;
-      if (id !== null) await one(it, id);
+      const there = await look();
+      if (id === null && !there) return null;
+      if (id !== null) await one(there, id);
       refuseTracked();
-      const chosen = id ?? (await nextChoice(it!));
+      const it = await deps.writable();
+      const chosen = id ?? (await nextChoice(it));
       if (chosen === null) return null;
       const { spec } = await one(it, chosen);
       const cannot = unsupported(spec);
       if (cannot !== null)
         throw new AmpaError('refused', `${chosen} cannot run here: ${cannot}`, 'It is kept as it is.');
       // Others must be able to tell whether the holder of the run still lives.
-      const host = await announceHost(it!.hosts, { id: newId(), kind: 'cli', asks: false }, now);
+      const host = await announceHost(it.hosts, { id: newId(), kind: 'cli', asks: false }, now);
       try {
-        const claimed = await it!.schedule.claim({
+        const claimed = await it.schedule.claim({
           commandId: chosen,
           runId: newId(),
           owner: host.id,
@@ -204,10 +209,10 @@ export function createSchedule(deps: ScheduleDeps): {
           manual: true,
         });
         if (!claimed) return null;
-        it!.watcher.poke();
-        const end = await carryRun(carryDeps(it!, onOutput), claimed, signal);
+        it.watcher.poke();
+        const end = await carryRun(carryDeps(it, onOutput), claimed, signal);
         // That of a command removed meanwhile is gone.
-        const run = (await it!.schedule.run(claimed.run.id)) ?? { ...claimed.run, ...end, ended_at: now() };
+        const run = (await it.schedule.run(claimed.run.id)) ?? { ...claimed.run, ...end, ended_at: now() };
         return viewRun(run, await outputs.read(chosen, run.id));
       } finally {
         await host.stop();

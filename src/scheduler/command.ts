@@ -1,6 +1,7 @@
 /** What a scheduled command is: its fields, their defaults, and what makes one refuse to be recorded. */
 import { AmpaError, usageError } from '../errors.ts';
 import { compileCron } from './cron.ts';
+import { TYPE_NAMES, typeOf } from './types.ts';
 
 export interface CommandSpec {
   id: string;
@@ -76,7 +77,7 @@ export function newCommand(id: string, patch: CommandPatch): CommandSpec {
   if (patch.frequency_minutes == null && patch.cron == null) {
     throw usageError('the command has no time to run at', 'Give --every MINUTES or --cron "0 3 * * *".');
   }
-  return patchCommand(
+  const spec = patchCommand(
     {
       id,
       command: '',
@@ -95,6 +96,8 @@ export function newCommand(id: string, patch: CommandPatch): CommandSpec {
     },
     patch,
   );
+  checkType(spec);
+  return spec;
 }
 
 /** The command with a patch applied; a frequency replaces a cron expression and the other way round. */
@@ -112,7 +115,20 @@ export function patchCommand(spec: CommandSpec, patch: CommandPatch): CommandSpe
   if (patch.enabled && next.cron === null && next.frequency_minutes === null)
     throw usageError(`${spec.id} has no time to run at`, 'Give it one: `ampa schedule update ID --every MIN`.');
   check(next);
+  if (patch.type !== undefined || patch.metadata !== undefined) checkType(next);
   return next;
+}
+
+function checkType({ type, metadata }: CommandSpec): void {
+  const known = typeOf(type);
+  if (!known) throw usageError(`there is no type ${JSON.stringify(type)}`, `There are ${TYPE_NAMES.join(' and ')}.`);
+  const read = known.metadata.safeParse(metadata);
+  if (read.success) return;
+  const issue = read.error.issues[0];
+  throw usageError(
+    `the metadata of a ${type} is wrong: ${[...(issue?.path ?? []), issue?.message].join(': ')}`,
+    'Give it with --metadata \'{"…": "…"}\'; `ampa schedule add --help` says what each type needs.',
+  );
 }
 
 function check(spec: CommandSpec): void {

@@ -95,6 +95,7 @@ describe('scheduled commands', () => {
       [['add', 'a/b', 'true', '--every', '5'], /is no id/],
       [['add', 'x', 'true', '--every', '5', '--metadata', '[]'], /is no JSON object/],
       [['add', 'x', 'true', '--every', '5', '--max-runtime', '-1'], /--max-runtime is -1/],
+      [['add', 'x', 'true', '--every', '5', '--type', 'dance'], /there is no type "dance"/],
       [['history', 'nothing'], /"nothing" does not exist/],
       [['dance'], /there is no command "schedule dance"/],
       [['import', 'nowhere.json'], /nowhere\.json cannot be read/],
@@ -196,9 +197,8 @@ describe('scheduled commands', () => {
       await app.abort(task!.id);
       assert.equal((await app.schedule.run('nightly', { signal: never }))?.status, 'succeeded');
       assert.equal((await app.list({})).total, 2);
-      await app.schedule.add('wrong', { type: 'task', frequency_minutes: 5, metadata: { agent: 'x' } });
-      const wrong = await app.schedule.run('wrong', { signal: never });
-      assert.deepEqual([wrong?.status, wrong?.exit_code], ['failed', 2]);
+      const promptless = app.schedule.add('wrong', { type: 'task', frequency_minutes: 5, metadata: { agent: 'x' } });
+      await assert.rejects(promptless, /the metadata of a task is wrong: prompt/);
       await app.schedule.add('elsewhere', {
         type: 'task',
         frequency_minutes: 5,

@@ -35,7 +35,10 @@ describe('The Schedule view', () => {
     assert.match(String(row?.description), /^off · succeeded/);
     await vscode.commands.executeCommand('ampa.scheduleEnable', element);
     await vscode.commands.executeCommand('ampa.scheduleHistory', element);
-    await until('the page', () => /^Runs of hello/.test(vscode.window.tabGroups.activeTabGroup.activeTab?.label ?? ''));
+    await until(
+      'the page',
+      () => vscode.window.tabGroups.activeTabGroup.activeTab?.label.startsWith('Runs of hello') === true,
+    );
     await vscode.commands.executeCommand('workbench.action.closeAllEditors');
   });
 
