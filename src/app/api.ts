@@ -144,6 +144,11 @@ export interface App {
 
   /** The scheduled commands of the workspace. */
   readonly schedule: Schedule;
+  /** Runs `wl github import` or `push` in this process; resolves to its exit code. */
+  syncWorklog(
+    which: 'import' | 'push',
+    options: { signal: AbortSignal; onOutput(chunk: Uint8Array, stream: 'stdout' | 'stderr'): void },
+  ): Promise<number>;
 
   /** Runs the worker loop, this host's beat and the schedule (unless told not to) until the app is closed. Makes the store. */
   startEngine(options?: { schedule: boolean }): Promise<void>;

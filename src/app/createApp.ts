@@ -23,6 +23,7 @@ import { createSchedule } from './schedule.ts';
 import { identityOf, newTask, planStart, type StartDeps } from './start.ts';
 import { resolveWorkspace, secretValues, statePaths } from './state.ts';
 import { createTrust } from './trust.ts';
+import { syncWorklog } from './worklogSync.ts';
 
 export interface AppOptions {
   /** Any folder of the workspace. */
@@ -91,6 +92,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     kind: options.kind,
     workspace: workspace.root,
     stateDir: workspace.stateDir,
+    remoteUrl,
+    find,
     trackedDatabase: () => (repo?.tracks(paths.database) ? paths.database : null),
     logs: paths.logs,
     env,
@@ -282,6 +285,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     },
 
     schedule: schedule.facade,
+    syncWorklog: (which, how) =>
+      syncWorklog({ workspace: workspace.root, childEnv: hostEnv, remoteUrl, find, newId }, which, how),
     startEngine: (how) => engine.start(options.kind, options.asks, how?.schedule ?? true),
     untilIdle: engine.untilIdle,
     carryHere: engine.carryHere,

@@ -5,6 +5,7 @@ import type { RunOutputs } from '../scheduler/ports.ts';
 import type { Claimed, Run, RunContext, RunEnd, ScheduleStore } from '../scheduler/ports.ts';
 import { typeOf } from '../scheduler/types.ts';
 import { describeError } from '../errors.ts';
+import type { ProcessSpec } from '../tasks/ports.ts';
 
 export interface RunCommandDeps {
   store: ScheduleStore;
@@ -19,6 +20,7 @@ export interface RunCommandDeps {
     request: { prompt: string; agent?: string; base?: string },
   ): Promise<{ id: string; branch: string }>;
   isTaskActive(id: string): Promise<boolean>;
+  githubRepo(): Promise<string>;
   /** The output as it comes, for whoever watches. */
   onOutput?: (text: string) => void;
 }
@@ -51,23 +53,27 @@ export async function runCommand(deps: RunCommandDeps, claimed: Claimed, signal:
       forget: (pid) => deps.store.forgetProcess(run.id, pid),
     },
   });
+  const longestMs = Math.min((spec.max_runtime_minutes ?? deps.timeoutSeconds() / 60) * 60_000, 2 ** 31 - 1);
+  const start = (command: ProcessSpec['command'], timeoutMs: number) => {
+    const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+    return processes.run({
+      kind: 'command',
+      command,
+      cwd: deps.workspace,
+      signal,
+      timeoutMs,
+      onOutput: (chunk, stream) => say(decoders[stream].decode(chunk, { stream: true })),
+    });
+  };
   const context: RunContext = {
     runId: run.id,
     spec,
     signal,
     previousTask,
     say,
-    shell(text) {
-      const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
-      return processes.run({
-        kind: 'command',
-        command: { shell: text },
-        cwd: deps.workspace,
-        signal,
-        timeoutMs: Math.min((spec.max_runtime_minutes ?? deps.timeoutSeconds() / 60) * 60_000, 2 ** 31 - 1),
-        onOutput: (chunk, stream) => say(decoders[stream].decode(chunk, { stream: true })),
-      });
-    },
+    shell: (text) => start({ shell: text }, longestMs),
+    program: (argv, timeoutMs) => start({ argv }, Math.min(timeoutMs, longestMs)),
+    githubRepo: deps.githubRepo,
     async startTask(request) {
       const task = await deps.startTask(run.id, request);
       await deps.store.noteTask(spec.id, task.id);

@@ -17,8 +17,9 @@ import { machine, reapRun, runCommand } from './runCommand.ts';
 import type { Schedule } from './scheduleApi.ts';
 import { importFile, importOnce, type ImportDeps } from './scheduleImport.ts';
 import { viewCommand, viewRun } from './scheduleView.ts';
+import { githubRepo, worklogDefaults, type WorklogDeps } from './worklogSync.ts';
 
-export interface ScheduleDeps extends Omit<ImportDeps, 'outputs' | 'keepRuns'> {
+export interface ScheduleDeps extends Omit<ImportDeps, 'outputs' | 'keepRuns'>, WorklogDeps {
   kind: HostKind;
   secrets: readonly string[];
   childEnv: Readonly<Record<string, string>>;
@@ -71,13 +72,17 @@ export function createSchedule(deps: ScheduleDeps): {
     // Once for each process: the file may be large, and lists are read often.
     if (it && tookOver) return false;
     tookOver = it !== null;
+    let found = false;
     try {
-      return await importOnce(importDeps, it, deps.kind !== 'vscode');
+      found = await importOnce(importDeps, it, deps.kind !== 'vscode');
     } catch (error) {
       if (!(error instanceof AmpaError)) throw error;
       say(describeError(error));
-      return false;
     }
+    // After the import: what the original had by that name goes before ours.
+    const defaults = it && !it.foreign ? await worklogDefaults(deps) : [];
+    if (it && defaults.length > 0) await it.schedule.addDefaults(defaults, now());
+    return found;
   }
 
   async function open(): Promise<EngineStore> {
@@ -134,6 +139,7 @@ export function createSchedule(deps: ScheduleDeps): {
           childEnv: deps.childEnv,
           timeoutSeconds: () => config().commandTimeoutSeconds,
           startTask: deps.startTask,
+          githubRepo: () => githubRepo(deps),
           async isTaskActive(id) {
             const task = await it.tasks.get(id);
             return task !== undefined && isActive(task.status);

@@ -184,4 +184,20 @@ export const SCHEDULE_COMMANDS = {
     }),
     example: 'ampa schedule export scheduler_store.json',
   },
+  githubImport: {
+    id: 'githubImport',
+    palette: null,
+    cli: ['github import'],
+    summary: "Takes the issues of the worklog's repository over, by `wl`; exits with its code.",
+    args: z.object({}),
+    example: 'ampa github import',
+  },
+  githubPush: {
+    id: 'githubPush',
+    palette: null,
+    cli: ['github push'],
+    summary: "Brings the worklog's items to its repository, by `wl`; exits with its code.",
+    args: z.object({}),
+    example: 'ampa github push',
+  },
 } as const;

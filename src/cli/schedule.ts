@@ -125,7 +125,17 @@ export const SCHEDULE_HANDLERS: { readonly [N in Name]: Handler<N> } = {
     else io.err(`Written to ${file}.`);
     return 0;
   },
+
+  githubImport: (session) => sync(session, 'import'),
+  githubPush: (session) => sync(session, 'push'),
 };
+
+/** What `wl` prints is printed where it printed it. */
+const sync = ({ app, io }: Session, which: 'import' | 'push'): Promise<number> =>
+  app.syncWorklog(which, {
+    signal: io.signal,
+    onOutput: (chunk, stream) => void process[stream].write(chunk),
+  });
 
 function patchOf(args: Omit<Args<'scheduleAdd'>, 'id' | 'requiresLlm'>): CommandPatch {
   if (args.tz !== undefined && args.every !== undefined)

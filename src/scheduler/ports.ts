@@ -23,6 +23,10 @@ export interface RunContext {
   say(text: string): void;
   /** Runs shell text in the workspace to its end, its output added to the run's. */
   shell(text: string): Promise<ProcessResult>;
+  /** The same for a program with its arguments, for `timeoutMs` at most. Rejects where there is no such program. */
+  program(argv: readonly string[], timeoutMs: number): Promise<ProcessResult>;
+  /** `owner/name` that the worklog belongs to. Rejects where nothing says it. */
+  githubRepo(): Promise<string>;
   /** Records a background task; the same run records at most one. Returns what to tell about it. */
   startTask(request: { prompt: string; agent?: string; base?: string }): Promise<{ id: string; branch: string }>;
   isTaskActive(id: string): Promise<boolean>;
@@ -89,6 +93,8 @@ export interface ScheduleStore {
   list(): Promise<StoredCommand[]>;
   get(id: string): Promise<StoredCommand | undefined>;
   add(spec: CommandSpec, now: number): Promise<void>;
+  /** Records those that were never here: what was removed stays removed. */
+  addDefaults(specs: readonly CommandSpec[], now: number): Promise<void>;
   update(id: string, patch: CommandPatch, now: number): Promise<StoredCommand>;
   /** Leaves a tombstone; asks a run under way to stop. */
   remove(id: string, now: number): Promise<void>;

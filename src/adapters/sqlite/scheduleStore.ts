@@ -86,6 +86,24 @@ export function createScheduleStore(db: Kysely<Schema>): ScheduleStore {
             .values({ id: spec.id, ...values })
             .execute();
       }),
+    async addDefaults(specs, now) {
+      const ids = specs.map((spec) => spec.id);
+      const known = await db.selectFrom('schedule_commands').select('id').where('id', 'in', ids).execute();
+      if (known.length === ids.length) return;
+      await db
+        .insertInto('schedule_commands')
+        .values(
+          specs.map((spec) => ({
+            ...JUST_NEW,
+            id: spec.id,
+            spec: JSON.stringify(spec),
+            created_at: now,
+            served: spec.cron === null ? null : now,
+          })),
+        )
+        .onConflict((oc) => oc.column('id').doNothing())
+        .execute();
+    },
     update: (id, patch, now) =>
       db.transaction().execute(async (tx) => {
         const row = await rowOf(tx, id);
