@@ -113,6 +113,23 @@ describe('the scheduler', () => {
     await looping;
   });
 
+  it('is not woken by the beats of hosts, only for what is due', async () => {
+    const host = await bench.host('a');
+    await bench.add(host.store, 'daily', { cron: '0 3 * * *', timezone: 'UTC' });
+    const looping = host.scheduler.loop();
+    await until('it waits', () => bench.time.sleeps() === 1);
+    for (let beat = 1; beat <= 240; beat++) {
+      bench.time.to(START + beat * 15_000);
+      host.changed();
+      await host.store.revision();
+    }
+    assert.equal(bench.time.sleeps(), 1, 'an hour of beats');
+    bench.time.to(START + 3 * HOUR);
+    await until('the run', async () => (await host.store.get('daily'))?.state.last_status === 'succeeded');
+    host.stop.abort();
+    await looping;
+  });
+
   it('makes up for a long sleep once', async () => {
     const host = await bench.host('a');
     await bench.add(host.store, 'cron', { cron: '*/10 * * * *', timezone: 'UTC' });

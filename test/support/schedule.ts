@@ -18,10 +18,12 @@ export const START = Date.parse('2026-03-28T00:00:00Z');
 function movedClock(at = START) {
   let now = at;
   const timers = new Set<{ at: number; fire: () => void }>();
+  let sleeps = 0;
   const clock: Clock = {
     now: () => now,
     sleep: (ms, signal) =>
       new Promise((resolve) => {
+        sleeps++;
         const timer = { at: now + ms, fire: resolve };
         timers.add(timer);
         const end = (): void => {
@@ -39,6 +41,8 @@ function movedClock(at = START) {
   };
   return {
     clock,
+    /** How often somebody began to wait. */
+    sleeps: () => sleeps,
     /** Moves there in one leap. */
     to(t: number): void {
       now = t;
