@@ -20,7 +20,7 @@ function commandReference(): string {
       return [
         `#### ${command.cli?.[0] ?? command.palette}`,
         '',
-        `${places.join(' · ')}`,
+        places.join(' · '),
         '',
         command.summary,
         ...(list.length > 0 ? ['', ...list] : []),

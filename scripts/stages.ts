@@ -52,8 +52,8 @@ export const STAGES: readonly Stage[] = [
   check('dead', ['knip', '--no-progress']),
   check('build', ['node', 'esbuild.mjs']),
   suite('unit', [], 1),
-  // The longest, and one file after the other: its tests end processes and watch clocks.
-  suite('integration', [], 1),
+  // The longest. Its tests mostly wait for processes, so more files than cores run side by side.
+  suite('integration', [], 1, '--parallel', '--jobs', '3'),
   check('package', ['node', 'scripts/package.ts', '--no-build'], ['build']),
   suite('bundle', ['package', 'setup'], 1),
   { ...suite('host', ['build', 'setup'], 1), argv: ['node', 'test/host/run.ts', 'source'], files: undefined },

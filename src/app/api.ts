@@ -18,12 +18,14 @@ export interface StartRequest {
   maxAttempts?: number;
   permissions?: PermissionMode;
   includeChanges?: boolean;
+  /** Issue of the remote's repository: its title and body are the request, and the pull request closes it. */
+  issue?: number;
 }
 
 /** What `start` would do, so that a host can tell or ask before anything is recorded. */
 export interface StartPlan {
   agent: { name: string; notes: string[] };
-  checks: { provider: 'local' | 'none'; command: string | null; source: string };
+  checks: { provider: 'github' | 'local' | 'none'; command: string | null; source: string };
   setup: { command: string | null; source: string };
   base: string | null;
   /** Uncommitted files of the working copy that the task will not see (unless included). */
@@ -117,7 +119,7 @@ export interface App {
   continue(id: string, text: string | null): Promise<Continued>;
   /** Resolves when the task has stopped and its processes are gone. */
   abort(id: string): Promise<Task>;
-  merge(id: string, options: { method: 'merge' | 'squash' | 'rebase'; deleteBranch: boolean }): Promise<Task>;
+  merge(id: string, options: { method: 'merge' | 'squash' | 'rebase' | null; deleteBranch: boolean }): Promise<Task>;
   clean(options: { olderThanDays: number; force: boolean }): Promise<CleanReport>;
   answer(promptId: string, response: 'allow' | 'reject', by: string): Promise<boolean>;
   prompts(): Promise<OpenPrompt[]>;

@@ -20,6 +20,8 @@ export interface CarrierCommand {
 /** What a carrier is told over its stdin: never by argument or environment. */
 export interface CarrierCredentials {
   config: ConfigValues;
+  /** Token of the editor's GitHub session. */
+  githubToken?: string | null;
 }
 
 /** Marks the processes of one claim: a taker can tell its predecessor's from its own. */

@@ -55,6 +55,7 @@ export const COMMANDS = {
     args: z.object({
       task: text('What the agent should do.', 'TEXT'),
       taskFile: text('The same from a file; - is standard input.', 'FILE'),
+      issue: count('Issue of the GitHub repository: its title and text are the task, and the pull request closes it.'),
       repo: text('Repository to work on: a folder, or a URL that is cloned.', 'URL|DIR'),
       base: text('Branch or commit to start from. Default: the current branch.', 'BASE'),
       agent: text('amp, claude, codex, opencode, gemini or custom.', 'NAME'),
@@ -130,6 +131,14 @@ export const COMMANDS = {
     summary: 'Prints the difference between base and branch.',
     args: z.object({ id: taskId }),
     example: 'ampa diff 7QX2 | less',
+  },
+  pr: {
+    id: 'openPullRequest',
+    palette: 'Open Pull Request',
+    cli: ['pr'],
+    summary: "Prints the address of a task's pull request.",
+    args: z.object({ id: taskId }),
+    example: 'ampa pr 7QX2',
   },
   merge: {
     id: 'mergeTask',

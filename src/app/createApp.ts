@@ -10,15 +10,17 @@ import { SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
 import { resolveConfig, type Resolved } from '../config/resolve.ts';
 import { configSources, type SettingsReader } from '../config/sources.ts';
 import { describeError, notFound } from '../errors.ts';
-import { transition } from '../tasks/transition.ts';
+import type { Clock } from '../tasks/ports.ts';
 import { abortTask } from './abort.ts';
 import type { App, HostKind } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
 import { cleanTasks } from './clean.ts';
 import { runDoctor } from './doctor.ts';
 import { createEngine, wallClock } from './engine.ts';
+import { createForges } from './forges.ts';
 import type { EngineStore } from './engineStore.ts';
 import { GONE_MS } from './hosts.ts';
+import { mergeTask } from './merge.ts';
 import { createSchedule } from './schedule.ts';
 import { identityOf, newTask, planStart, type StartDeps } from './start.ts';
 import { resolveWorkspace, secretValues, statePaths } from './state.ts';
@@ -33,9 +35,13 @@ export interface AppOptions {
   settings(root: string): SettingsReader;
   /** The editor says so itself; on the command line undefined: `ampa trust` decides. */
   trusted?: boolean;
+  /** Token of the editor's own GitHub session, asked silently; null: nobody is signed in there. */
+  editorToken?: (host: string) => Promise<string | null>;
   /** This host can put a question to a person. */
   asks: boolean;
   carrier: CarrierCommand;
+  /** Tests pass one that runs faster. */
+  clock?: Clock;
   /** Values handed down by the host that started this carrier: they go before every other source. */
   config?: ConfigValues;
 }
@@ -43,13 +49,15 @@ export interface AppOptions {
 /** The composition root: the only place where adapters meet the domain. Leaves no trace in the folder. */
 export async function createApp(options: AppOptions): Promise<App> {
   const { env } = options;
-  const { now } = wallClock;
+  const clock = options.clock ?? wallClock;
+  const now = (): number => clock.now();
   const newId = monotonicFactory();
   const workspace = await resolveWorkspace(options.folder);
   const paths = statePaths(workspace, env);
   const hostEnv = childEnv(env, SECRET_NAMES);
   const secrets = secretValues(env, SECRET_NAMES);
-  const git = createGitAdapter({ env: hostEnv, clock: wallClock });
+  const forges = createForges({ env, config: () => resolved.values, editorToken: options.editorToken, now });
+  const git = createGitAdapter({ env: hostEnv, clock, credentials: forges.credential });
   const find = (program: string): Promise<string | null> => findOnPath(program, hostEnv, { notIn: [workspace.root] });
   const trust = createTrust(env, now);
   const notices: string[] = [];
@@ -79,10 +87,14 @@ export async function createApp(options: AppOptions): Promise<App> {
     paths,
     childEnv: hostEnv,
     secrets,
-    gitFor: (marker) => createGitAdapter({ env: withOwner(hostEnv, marker), clock: wallClock }).tasks,
+    clock,
+    gitFor: (marker) =>
+      createGitAdapter({ env: withOwner(hostEnv, marker), clock, credentials: forges.credential }).tasks,
+    forge: forges.of,
     agents: createAgents({ env: hostEnv, find }),
     config: () => resolved.values,
     carrier: options.carrier,
+    githubToken: async () => (await options.editorToken?.('github.com')) ?? null,
     newId,
     say,
     runSchedule: (it, host, stop) => schedule.runSchedule(it, host, stop),
@@ -136,6 +148,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         customType: resolved.values.agentType,
       }),
     workspaceRepo: repo?.root ?? null,
+    forgeAt: forges.at,
     cloneUrl: (url) => git.repository.cloneBare(url, paths.repos),
     now,
     newId,
@@ -180,16 +193,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     abort: async (id) => abortTask(await engine.writable(), id, now),
     async merge(id, how) {
       const it = await engine.writable();
-      const { task } = await it.board.detail(id);
-      const at = new Date(now()).toISOString();
-      const verdict = transition(task, { type: 'merge', at });
-      if (!verdict.ok) throw verdict.error;
-      // The worktree goes first: git refuses to delete a branch that is checked out.
-      const merged = await git.repository.mergeToBase(task, how);
-      const landed = await it.board.recordMerge(id, at, `Merged into ${task.base} as ${merged.sha.slice(0, 10)}.`);
-      const removal = await git.repository.removeWorktree(task, { force: false });
-      if (removal.removed) await it.board.forgetWorktree(id);
-      else say(`Merged; the worktree is kept, since ${removal.why}.`);
+      const landed = await mergeTask({ board: it.board, repository: git.repository, forges, now, say }, id, how);
       it.watcher.poke();
       return landed;
     },
@@ -248,6 +252,8 @@ export async function createApp(options: AppOptions): Promise<App> {
         agents: await app.agents(),
         config: resolved,
         trusted,
+        onGitHub: remoteUrl !== null && /github/i.test(remoteUrl),
+        github: async () => (remoteUrl === null ? null : forges.describe(remoteUrl)),
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,
       })),
       ...(await schedule.facade.warnings()).map((detail) => ({

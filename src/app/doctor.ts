@@ -14,6 +14,9 @@ export interface DoctorDeps {
   agents: AgentInfo[];
   config: Resolved;
   trusted: boolean;
+  /** Who we are at the remote; null: it is not on GitHub, or nobody is signed in. */
+  onGitHub: boolean;
+  github(): Promise<{ label: string; missing: string[] } | null>;
   /** SQLite's own verdict, or null where there is no database yet. */
   integrity(): Promise<string | null>;
 }
@@ -48,19 +51,24 @@ export async function runDoctor(deps: DoctorDeps): Promise<DoctorCheck[]> {
   } else {
     add('repository', false, `${workspace.root} is not a git repository`, 'Run git init and make a first commit.');
   }
+  const custom = config.values.agentCommand;
   const found = deps.agents.filter((agent) => agent.found);
-  add(
-    'agents',
-    found.length > 0,
-    found.length > 0 ? found.map((agent) => `${agent.name} (${agent.path})`).join(', ') : 'none on PATH',
-    `Install one: ${deps.agents[0]?.install ?? ''}`,
-  );
+  const named = [...found.map((agent) => `${agent.name} (${agent.path})`), ...(custom ? [`custom (${custom})`] : [])];
+  add('agents', named.length > 0, named.join(', ') || 'none on PATH', `Install one: ${deps.agents[0]?.install ?? ''}`);
   add(
     'trust',
     deps.trusted,
     deps.trusted ? 'this folder is trusted' : 'this folder is not trusted: checks and setup found in it are not run',
     'ampa trust',
   );
+  if (deps.onGitHub) {
+    await attempt('GitHub', 'Sign in with `gh auth login`, or set GITHUB_TOKEN.', async () => {
+      const identity = await deps.github();
+      if (!identity) throw new Error('nobody is signed in, so pull requests and CI are left out');
+      if (identity.missing.length > 0) throw new Error(`${identity.label} lacks: ${identity.missing.join(', ')}`);
+      return identity.label;
+    });
+  }
   await attempt('native module', 'Install the package that was made for this platform.', () => nativeBindingPath());
   await attempt('state folder', `Make ${path.dirname(workspace.stateDir)} writable.`, () => {
     const dir = nearestExisting(workspace.stateDir);

@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,6 +8,8 @@ import type { ConfigValues } from '../config/knobs.ts';
 import { AmpaError, describeError, notFound } from '../errors.ts';
 import { carryTask, type CarryDeps } from '../tasks/carry.ts';
 import type { Agents, Claim, Clock, TaskGit } from '../tasks/ports.ts';
+import type { Forge } from '../tasks/forge.ts';
+import { slugOf } from '../tasks/naming.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import { runWorker, workOnce, type WorkerDeps } from '../tasks/worker.ts';
 import type { Change, HostKind } from './api.ts';
@@ -30,11 +33,16 @@ export interface EngineDeps {
   /** The host's environment without AMPA's secrets. */
   childEnv: Readonly<Record<string, string>>;
   secrets: readonly string[];
+  clock: Clock;
   /** git whose processes carry the marker of a claim, so that a takeover finds what a killed carrier left. */
   gitFor(marker: string): TaskGit;
   agents: Agents;
+  /** The forge of a task; rejects when its identity is not to be had here. */
+  forge(task: Task): Promise<Forge>;
   config(): ConfigValues;
   carrier: CarrierCommand;
+  /** Token of the editor's GitHub session, for carriers, which cannot ask the editor. */
+  githubToken(): Promise<string | null>;
   newId(): string;
   /** Something a person should know. */
   say(notice: string): void;
@@ -42,14 +50,13 @@ export interface EngineDeps {
   runSchedule(it: EngineStore, host: string, stop: AbortSignal): Promise<void>;
 }
 
-export type Engine = ReturnType<typeof createEngine>;
-
 const ACTIVE = ['queued', 'running', 'retrying'] as const;
 
 /** The store of a workspace and everything that carries tasks in it. Opens nothing until it is asked. */
 export function createEngine(deps: EngineDeps) {
   const { workspace, paths, childEnv, secrets, newId, say } = deps;
-  const { now } = wallClock;
+  const { clock } = deps;
+  const now = (): number => clock.now();
   const logs = createTaskLogs(paths.logs, secrets);
   const checks = createLocalChecks({ logDir: (id) => path.join(paths.logs, id), secrets, now });
   const stop = new AbortController();
@@ -95,7 +102,14 @@ export function createEngine(deps: EngineDeps) {
     agents: deps.agents,
     checks,
     logs,
-    clock: wallClock,
+    forge: deps.forge,
+    watches: it.watches,
+    async checkLogFile(task, name) {
+      const dir = path.join(paths.logs, task.id);
+      await fs.promises.mkdir(dir, { recursive: true });
+      return path.join(dir, `${task.attempts}-check-${now()}-${slugOf(name)}.log`);
+    },
+    clock,
     processes: processesOfClaim(it.hosts, childEnv, claim),
     onChange: it.watcher.onChange,
     slots,
@@ -114,12 +128,17 @@ export function createEngine(deps: EngineDeps) {
 
   const workerDeps = (it: EngineStore): WorkerDeps => ({
     queue: it.tasks,
-    clock: wallClock,
+    clock,
     newOwner: newId,
-    startCarrier: (claim) =>
+    startCarrier: async (claim) =>
       startCarrier(
         deps.carrier,
-        { workspace: workspace.root, logDir: paths.logs, env: childEnv, credentials: { config: deps.config() } },
+        {
+          workspace: workspace.root,
+          logDir: paths.logs,
+          env: childEnv,
+          credentials: { config: deps.config(), githubToken: await deps.githubToken() },
+        },
         claim,
       ),
     isDead: (owner, lease) => isOwnerDead(it.hosts, owner, lease, now),
@@ -159,7 +178,7 @@ export function createEngine(deps: EngineDeps) {
       } catch (error) {
         say(`The daily backup failed: ${describeError(error)}`);
       }
-      await wallClock.sleep(3600_000, stop.signal);
+      await clock.sleep(3600_000, stop.signal);
     }
   }
 
@@ -210,7 +229,7 @@ export function createEngine(deps: EngineDeps) {
     async untilIdle(signal: AbortSignal): Promise<void> {
       const it = await store();
       while (!signal.aborted && (await it.board.list({ statuses: ACTIVE, limit: 1 })).total > 0) {
-        await nextChange(it, AbortSignal.any([signal, stop.signal]));
+        await nextChange(it, clock, AbortSignal.any([signal, stop.signal]));
       }
     },
 
@@ -224,7 +243,7 @@ export function createEngine(deps: EngineDeps) {
         if (!isActive(task.status) || signal.aborted) return task;
         const held = await claim(it, task);
         if (held) await carry(it, held, signal);
-        else await nextChange(it, signal);
+        else await nextChange(it, clock, signal);
       }
     },
 
@@ -251,10 +270,10 @@ export function createEngine(deps: EngineDeps) {
 }
 
 /** Resolves at the next change of the store, or after 5 s: an owner's death changes nothing there. */
-async function nextChange(it: EngineStore, signal: AbortSignal): Promise<void> {
+async function nextChange(it: EngineStore, clock: Clock, signal: AbortSignal): Promise<void> {
   const wake = new AbortController();
   const off = it.watcher.onChange(() => wake.abort());
-  await wallClock.sleep(5_000, AbortSignal.any([wake.signal, signal]));
+  await clock.sleep(5_000, AbortSignal.any([wake.signal, signal]));
   off();
 }
 

@@ -4,9 +4,11 @@ import { openDatabase, type OpenDatabase } from '../adapters/sqlite/open.ts';
 import { createScheduleImport, type ScheduleImport } from '../adapters/sqlite/scheduleImport.ts';
 import { createScheduleStore } from '../adapters/sqlite/scheduleStore.ts';
 import { createTaskBoard } from '../adapters/sqlite/taskBoard.ts';
+import { createWatchStore } from '../adapters/sqlite/watchStore.ts';
 import { createTaskStore } from '../adapters/sqlite/taskStore.ts';
 import type { ScheduleStore } from '../scheduler/ports.ts';
 import type { TaskBoard } from '../tasks/board.ts';
+import type { WatchStore } from '../tasks/watch.ts';
 import type { TaskStore, WorkQueue } from '../tasks/ports.ts';
 import { otherMachine } from './hosts.ts';
 import { makeStateDir, type StatePaths, type Workspace } from './state.ts';
@@ -19,6 +21,7 @@ export interface EngineStore {
   board: TaskBoard;
   hosts: HostStore;
   schedule: ScheduleStore & ScheduleImport;
+  watches: WatchStore;
   watcher: StoreWatcher;
   /** Name of another machine that works on this store: then this process only reads. */
   foreign: string | null;
@@ -52,9 +55,10 @@ export async function openEngineStore(
   return {
     database,
     hosts,
+    watches: createWatchStore(database.db, now),
     watcher,
     schedule: { ...createScheduleStore(database.db), ...createScheduleImport(database.db) },
-    tasks: createTaskStore(database.db, now, newId),
+    tasks: createTaskStore(database, now, newId),
     board: createTaskBoard(database.db, now),
     foreign: await otherMachine(hosts, now),
     async close() {

@@ -15,13 +15,19 @@ type Handler<N extends CommandName> = (session: Session, args: ArgsOf<N>) => Pro
 
 export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   async start({ app, io }, args) {
-    if ((args.task === undefined) === (args.taskFile === undefined)) {
+    if (
+      args.issue !== undefined
+        ? args.task !== undefined && args.taskFile !== undefined
+        : (args.task === undefined) === (args.taskFile === undefined)
+    ) {
       throw usageError(
         args.task === undefined ? 'there is no task' : '--task and --task-file exclude one another',
         'Give --task TEXT, or --task-file FILE (- is standard input).',
       );
     }
-    const prompt = args.task ?? (args.taskFile === '-' ? await io.readStdin() : readTaskFile(args.taskFile!));
+    const prompt =
+      args.task ??
+      (args.taskFile === undefined ? '' : args.taskFile === '-' ? await io.readStdin() : readTaskFile(args.taskFile));
     const request = {
       prompt,
       repo: args.repo,
@@ -31,6 +37,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
       maxAttempts: args.maxAttempts,
       permissions: args.allowTools ? ('all' as const) : undefined,
       includeChanges: args.includeChanges,
+      issue: args.issue,
     };
     const plan = await planOrTrust({ app, io }, request);
     for (const note of [...plan.notes, ...plan.agent.notes]) io.err(note);
@@ -167,9 +174,18 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     return 0;
   },
 
+  async pr({ app, io }, { id }) {
+    const task = await app.find(id);
+    if (!task.pr_url)
+      throw new AmpaError('not_found', `task ${task.id} has no pull request`, '`ampa show` says how far it is.');
+    if (io.asJson) io.json({ url: task.pr_url });
+    else io.out(task.pr_url);
+    return 0;
+  },
+
   async merge({ app, io }, args) {
     const task = await app.merge((await app.find(args.id)).id, {
-      method: args.method ?? 'merge',
+      method: args.method ?? null,
       deleteBranch: args.deleteBranch === true,
     });
     if (io.asJson) io.json(taskJson(task));

@@ -75,9 +75,10 @@ function parse(knob: Knob, raw: unknown): Parsed {
     }
     case 'enum': {
       const text = String(raw).trim().toLowerCase();
-      return knob.values.includes(text)
-        ? { ok: true, value: text }
-        : { ok: false, problem: `is ${shown}, not one of ${knob.values.join(', ')}` };
+      const value = knob.values.find((candidate) => candidate.toLowerCase() === text);
+      return value === undefined
+        ? { ok: false, problem: `is ${shown}, not one of ${knob.values.join(', ')}` }
+        : { ok: true, value };
     }
     case 'list':
       if (Array.isArray(raw) && raw.every((item) => typeof item === 'string')) return { ok: true, value: raw };

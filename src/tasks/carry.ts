@@ -1,7 +1,10 @@
 import { AmpaError, describeError } from '../errors.ts';
+import type { Forge } from './forge.ts';
+import type { WatchStore } from './watch.ts';
 import { agentPhase } from './phases/agent.ts';
 import { checksPhase } from './phases/checks.ts';
 import { committingPhase } from './phases/committing.ts';
+import { openingPrPhase } from './phases/openingPr.ts';
 import { preparingPhase } from './phases/preparing.ts';
 import { pushingPhase } from './phases/pushing.ts';
 import type {
@@ -23,6 +26,11 @@ export interface CarryDeps {
   git: TaskGit;
   agents: Agents;
   checks: LocalChecks;
+  /** The task's forge with the identity it was made with; rejects when that identity is not to be had here. */
+  forge(task: Task): Promise<Forge>;
+  watches: WatchStore;
+  /** A file for the log of a forge's check. */
+  checkLogFile(task: Task, name: string): Promise<string>;
   logs: TaskLogs;
   clock: Clock;
   /** The processes of this claim: their marker carries its token. */
@@ -60,12 +68,12 @@ export interface Carry {
 
 type PhaseStep = (carry: Carry, task: Task) => Promise<Task>;
 
-/** Opening a pull request joins this table when there is a forge to open one on. */
-const PHASE_STEPS: Partial<Record<Phase, PhaseStep>> = {
+const PHASE_STEPS: Record<Phase, PhaseStep> = {
   preparing: preparingPhase,
   agent: agentPhase,
   committing: committingPhase,
   pushing: pushingPhase,
+  opening_pr: openingPrPhase,
   checks: checksPhase,
 };
 
@@ -150,7 +158,6 @@ async function step(carry: Carry, task: Task, halted: () => Halt | undefined): P
   const phase = task.phase ?? 'preparing';
   const run = PHASE_STEPS[phase];
   const work = (async () => {
-    if (!run) throw new Error(`nothing carries out the phase ${phase}`);
     await takeSlot(carry, task, phase);
     return run(carry, task);
   })();
@@ -170,10 +177,11 @@ async function step(carry: Carry, task: Task, halted: () => Halt | undefined): P
       carry.halt('lost');
       return task;
     }
-    if (isDiskFull(error)) return stopDiskFull(carry, error);
+    if (isDiskFull(error)) return await stopDiskFull(carry, error);
     const log = await carry.log(task.attempts);
     log.note(carry.mask(error instanceof Error ? (error.stack ?? error.message) : String(error)));
-    return deps.store.apply(claim, { type: 'stop', reason: 'internal', detail: carry.mask(describeError(error)) });
+    const detail = carry.mask(describeError(error));
+    return await deps.store.apply(claim, { type: 'stop', reason: 'internal', detail });
   } finally {
     carry.signal.removeEventListener('abort', windDown);
   }

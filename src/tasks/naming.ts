@@ -30,6 +30,6 @@ export function slugOf(title: string): string {
 }
 
 /** Slug and the last, random characters of the ULID: its first ones are the time and would collide. */
-export const uniqueSlug = (title: string, id: string): string => `${slugOf(title)}-${id.slice(-6).toLowerCase()}`;
+const uniqueSlug = (title: string, id: string): string => `${slugOf(title)}-${id.slice(-6).toLowerCase()}`;
 
 export const branchOf = (title: string, id: string): string => `amp/${uniqueSlug(title, id)}`;

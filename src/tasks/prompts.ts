@@ -35,10 +35,7 @@ export function retryPrompt(
     return [...head.filter(Boolean), '', log].join('\n');
   });
   if (conflicts.length > 0) {
-    parts.push(
-      `The base branch has moved, and merging it left conflicts in these files; resolve them, keeping both sides' intent:\n` +
-        conflicts.map((file) => `- ${file}`).join('\n'),
-    );
+    parts.push(conflictText(conflicts));
   }
   parts.push(
     `Mend the cause in the code, not the check. This is attempt ${attempt} of ${maxAttempts}. ` +
@@ -46,6 +43,12 @@ export function retryPrompt(
   );
   return parts.join('\n\n');
 }
+
+/** What an agent is told of a base whose merge left conflicts in the worktree. */
+export const conflictText = (files: readonly string[]): string =>
+  `The base branch has moved, and merging it left conflicts in these files; resolve them, keeping both sides' intent:\n${files
+    .map((file) => `- ${file}`)
+    .join('\n')}`;
 
 /** For a session that knows nothing yet: the request, what was said since, and then the turn's own prompt. */
 export function withHistory(request: string, said: readonly string[], prompt: string): string {

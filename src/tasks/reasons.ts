@@ -195,7 +195,7 @@ export const REASONS = {
 
 export type Reason = keyof typeof REASONS;
 
-export const isReason = (text: string): text is Reason => Object.hasOwn(REASONS, text);
+const isReason = (text: string): text is Reason => Object.hasOwn(REASONS, text);
 
 /** Whether a `continue` without words goes back to the phase that stopped. */
 export const resumesPhase = (reason: Reason): boolean => 'resumes' in REASONS[reason];

@@ -1,4 +1,5 @@
 /** The vocabulary of a task. Plain values only: every other room builds on these types. */
+import type { ForgeRepo, IdentityKind } from './forge.ts';
 
 export const STATUSES = ['queued', 'running', 'retrying', 'needs_review', 'success', 'aborted', 'error'] as const;
 export type Status = (typeof STATUSES)[number];
@@ -7,7 +8,6 @@ export const PHASES = ['preparing', 'agent', 'committing', 'pushing', 'opening_p
 export type Phase = (typeof PHASES)[number];
 
 export type PermissionMode = 'ask' | 'edits' | 'all';
-export const PERMISSION_MODES: readonly PermissionMode[] = ['ask', 'edits', 'all'];
 
 /** How to run an agent, resolved once at creation and stored with the task. */
 export interface AgentSpec {
@@ -21,6 +21,15 @@ export interface AgentSpec {
 }
 
 /** How commits are checked, resolved once at creation. */
+/** Where pull requests of a task go, resolved once at creation. */
+export interface TaskForge extends ForgeRepo {
+  /** When the pull request is opened: CI that runs on pull requests only needs it first. */
+  pullRequest: 'first' | 'afterChecks' | 'never';
+  identity: IdentityKind;
+  /** An issue that the pull request closes. */
+  issue: number | null;
+}
+
 export type ChecksSpec =
   | { provider: 'local'; command: string; source: string }
   | { provider: 'github' }
@@ -68,6 +77,8 @@ export interface Task {
   agent_spec: AgentSpec;
   permissions: PermissionMode;
   checks: ChecksSpec;
+  /** Null where the remote is no forge, or nobody is signed in to it. */
+  forge: TaskForge | null;
   limits: TaskLimits;
   /** The first prompt; never changes. */
   request: string;

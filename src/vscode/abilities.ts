@@ -29,6 +29,7 @@ export const TOKENS = [
   'hasWorktree',
   'hasDiff',
   'hasLog',
+  'hasPullRequest',
   'signIn',
   // Of the Schedule tree.
   'scheduled',
@@ -73,6 +74,7 @@ export function tokensOf(task: Task, asks: boolean): Token[] {
     ['abortable', isAbortable(task)],
     ['continuable', isContinuable(task)],
     ['mergeable', isMergeable(task)],
+    ['hasPullRequest', task.pr_url !== null],
     ['merged', task.merged_at !== null],
     ['hasWorktree', hasWorktree(task)],
     ['hasDiff', hasDiff(task)],

@@ -21,6 +21,7 @@ export const EDITOR_COMMANDS = {
   installAgent: { title: 'Install an Agent…', icon: 'cloud-download' },
   copyBranch: { title: 'Copy Branch Name', icon: 'copy' },
   copyTaskId: { title: 'Copy Task ID', icon: 'copy' },
+  startFromIssue: { title: 'Start Task from GitHub Issue…', icon: 'issues' },
   writeTask: { title: 'Write a Longer Task…', icon: 'edit' },
   whatNow: { title: 'What Now?', icon: 'pulse' },
   startWritten: { title: 'Start This Task', icon: 'play', internal: true },

@@ -46,6 +46,20 @@ export interface CommandDeps {
 
 export type Handler = (...args: unknown[]) => Promise<unknown>;
 
+/** The number of an issue, typed or as part of its address. */
+async function askIssue(): Promise<number | undefined> {
+  const number = (text: string): string | undefined => /(?:^#?|\/issues\/)(\d+)\s*$/.exec(text.trim())?.[1];
+  const typed = await vscode.window.showInputBox({
+    title: 'Start Task from GitHub Issue',
+    prompt: 'Number or address of an issue of this repository. Its words are the task; the pull request closes it.',
+    placeHolder: '#12',
+    ignoreFocusOut: true,
+    validateInput: (text) => (text.trim() === '' || number(text) ? null : 'Not the number or the address of an issue.'),
+  });
+  const found = typed === undefined ? undefined : number(typed);
+  return found === undefined ? undefined : Number(found);
+}
+
 export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
   const { folders, overview, unread, documents, start, openTask, tree, written, logs, diffs } = deps;
   let lastShown: string | null = null;
@@ -72,6 +86,10 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
   return {
     ...createScheduleHandlers(deps),
     'ampa.startTask': (given) => start(isStart(given) ? given : {}),
+    'ampa.startFromIssue': async () => {
+      const issue = await askIssue();
+      if (issue !== undefined) await start({ prompt: '', issue });
+    },
     'ampa.writeTask': async () => {
       if (!(await requireTrust())) return;
       const folder = await chooseFolder(folders, 'Write a task for');
@@ -112,6 +130,10 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
     'ampa.showDiff': onTask(
       { title: 'Whose changes?', none: 'No task has changed anything yet.', suits: hasDiff },
       async ({ folder, task }) => diffs().openAll(await folder.app(), task),
+    ),
+    'ampa.openPullRequest': onTask(
+      { title: 'Whose pull request?', none: 'No task has a pull request yet.', suits: (task) => task.pr_url !== null },
+      async ({ task }) => vscode.env.openExternal(vscode.Uri.parse(task.pr_url!, true)),
     ),
     'ampa.openWorktree': onTask(
       { title: 'Whose worktree?', none: 'No task has a worktree now.', suits: hasWorktree },

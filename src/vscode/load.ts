@@ -15,6 +15,13 @@ function editorSettings(folder: vscode.Uri): SettingsReader {
   };
 }
 
+/** The editor's own GitHub session, asked silently: a person signs in by a click, never because a task starts. */
+async function githubSession(host: string): Promise<string | null> {
+  if (host !== 'github.com') return null;
+  const session = await vscode.authentication.getSession('github', ['repo', 'workflow'], { silent: true });
+  return session?.accessToken ?? null;
+}
+
 /** Carriers run on the editor's own Node, so that they need nothing installed. */
 export async function loadApp(context: vscode.ExtensionContext, folder: vscode.Uri): Promise<App> {
   const { createApp } = await import('../app/createApp.ts');
@@ -24,6 +31,7 @@ export async function loadApp(context: vscode.ExtensionContext, folder: vscode.U
     env: process.env,
     settings: () => editorSettings(folder),
     trusted: true,
+    editorToken: githubSession,
     asks: true,
     carrier: {
       execPath: process.execPath,

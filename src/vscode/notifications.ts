@@ -19,40 +19,47 @@ function message(severity: Notice['severity'], text: string, ...buttons: string[
     : vscode.window.showInformationMessage(text, ...buttons);
 }
 
-const enabled = (): boolean => vscode.workspace.getConfiguration('ampa').get('notifications', true);
+/** As the folder's own sources say, a `.env` file among them. */
+const enabled = async (folder: Folder): Promise<boolean> => (await folder.app()).config().values.notifications;
 
 export function createNotifications(overview: Overview, onError: (error: unknown) => void): vscode.Disposable {
-  let notices: Notice[] = [];
+  let notices: { notice: Notice; folder: Folder }[] = [];
   const prompts: { prompt: OpenPrompt; folder: Folder }[] = [];
   const told = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
 
-  const flush = (): void => {
+  const flush = async (): Promise<void> => {
     timer = undefined;
-    if (!vscode.window.state.focused || !enabled()) return;
-    const now = notices.filter((it) => stillTrue(overview.task(it.taskId)));
-    notices = [];
-    for (const notice of now.length > MANY ? [summaryOf(now)] : now) tell(notice).catch(onError);
-    for (const { prompt, folder } of prompts.splice(0)) {
+    if (!vscode.window.state.focused) return;
+    const [ended, asked] = [notices.splice(0), prompts.splice(0)];
+    const wanted = new Map<Folder, boolean>();
+    for (const { folder } of [...ended, ...asked]) if (!wanted.has(folder)) wanted.set(folder, await enabled(folder));
+    const now = ended.filter((it) => wanted.get(it.folder) && stillTrue(overview.task(it.notice.taskId)));
+    const all = now.map((it) => it.notice);
+    for (const notice of all.length > MANY ? [summaryOf(all)] : all) tell(notice).catch(onError);
+    for (const { prompt, folder } of asked) {
       const open = overview.questions(prompt.task_id).some((it) => it.id === prompt.id);
-      if (!open || told.has(prompt.id)) continue;
+      if (!open || told.has(prompt.id) || !wanted.get(folder)) continue;
       told.add(prompt.id);
       ask(prompt, folder, overview.task(prompt.task_id)?.title ?? 'A task').catch(onError);
     }
   };
+  const soon = (): void => {
+    timer ??= setTimeout(() => void flush().catch(onError), GATHER_MS);
+  };
   const gather = (change: OverviewChange): void => {
-    for (const { before, after } of change.tasks) {
+    for (const { before, after, folder } of change.tasks) {
       const notice = noticeFor(before, after);
-      if (notice) notices = [...notices.filter((it) => it.taskId !== after.id), notice];
+      if (notice) notices = [...notices.filter((it) => it.notice.taskId !== after.id), { notice, folder }];
     }
     prompts.push(...change.asked);
-    if (notices.length > 0 || prompts.length > 0) timer ??= setTimeout(flush, GATHER_MS);
+    if (notices.length > 0 || prompts.length > 0) soon();
   };
   const subscriptions = [
     overview.onDidChange(gather),
     // What happened meanwhile is told when somebody comes back, if it is still so.
     vscode.window.onDidChangeWindowState((state) => {
-      if (state.focused) timer ??= setTimeout(flush, GATHER_MS);
+      if (state.focused) soon();
     }),
   ];
   return {

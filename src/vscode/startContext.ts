@@ -19,7 +19,9 @@ export function attachments(editor: vscode.TextEditor | undefined): Attachment[]
   const found: Attachment[] = [];
   const { selection, document } = editor;
   if (!selection.isEmpty) {
-    const lines = `${selection.start.line + 1}–${selection.end.line + 1}`;
+    // A selection that ends before the first character of a line does not hold that line.
+    const last = selection.end.character === 0 ? selection.end.line : selection.end.line + 1;
+    const lines = `${selection.start.line + 1}–${last}`;
     const text = document.getText(selection).slice(0, MAX_SELECTION);
     found.push({
       kind: 'selection',

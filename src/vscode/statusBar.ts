@@ -33,8 +33,8 @@ export function createStatusBar(
       .all()
       .filter((it) => it.state === 'failed' || it.state === 'readonly')
       .map((it) => `${it.name}: ${describeError(it.error)}`);
-    const own = hosts.find((host) => host.kind === 'vscode' && host.pid === process.pid);
-    return own && !own.live ? [...broken, 'The engine of this window has stalled: its last beat is too old.'] : broken;
+    const stalled = hosts.some((host) => host.kind === 'vscode' && host.pid === process.pid && !host.live);
+    return stalled ? [...broken, 'The engine of this window has stalled: its last beat is too old.'] : broken;
   };
   const draw = (): void => {
     const now = input();

@@ -94,8 +94,10 @@ describe('The task page in the workbench', () => {
 describe('An agent that asks, on the task page', () => {
   let session: Session;
   let page: Page;
+  let scripts: string;
   before(async () => {
-    const script = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'ampa-script-')), 'script');
+    scripts = fs.mkdtempSync(path.join(os.tmpdir(), 'ampa-script-'));
+    const script = path.join(scripts, 'script');
     const steps = [
       'say I will look **closely** before I change anything.',
       'think Is it safe?',
@@ -114,7 +116,10 @@ describe('An agent that asks, on the task page', () => {
     await pick(page, 'It may edit files in its own worktree');
     await treeRows(page, 'Tasks').filter({ hasText: 'Leave a note' }).click();
   });
-  after(() => session?.close());
+  after(async () => {
+    await session?.close();
+    fs.rmSync(scripts, { recursive: true, force: true });
+  });
 
   it('shows the exact command, and goes on when it is allowed', async () => {
     const frame = await webviewFrame(page, '.prompt');

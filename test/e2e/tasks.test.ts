@@ -8,6 +8,7 @@ import type { Locator, Page } from 'playwright-core';
 import type { Task } from '../../src/tasks/task.ts';
 import {
   answerInput,
+  filterAndPick,
   notifications,
   openActivity,
   pick,
@@ -91,7 +92,6 @@ describe('Tasks in the editor', () => {
     await waitFor(() => turns() === 1, 'the turn');
     assert.equal(stored('Give total a discount').phase, 'agent');
     await reloadWindow(page);
-    await openActivity(page, 'AMPA');
     await row('Give total a discount').filter({ hasText: 'agent · 1/3' }).waitFor();
     assert.equal(stored('Give total a discount').phase, 'agent');
     fs.rmSync(hold);
@@ -160,7 +160,6 @@ describe('Tasks in the editor', () => {
     fs.mkdirSync(path.dirname(file));
     fs.writeFileSync(file, JSON.stringify(settings));
     await reloadWindow(page);
-    await openActivity(page, 'AMPA');
     await row('Write a note').waitFor();
     await runCommand(page, 'AMPA: Start Task…');
     await answerInput(page, 'No discount on Tuesdays', /What should the agent do/);
@@ -195,6 +194,37 @@ describe('Tasks in the editor', () => {
     await page.locator('.quick-input-widget:visible').getByText('No discount on Tuesdays').waitFor();
     await screenshot(page, 'what-now');
     await page.keyboard.press('Escape');
+  });
+
+  it('takes the selection along, and keeps what was typed', async () => {
+    await runCommand(page, 'Go to File...');
+    await filterAndPick(page, 'README.md');
+    await page.locator('.tab.active[aria-label^="README.md"]').waitFor();
+    await page.locator('.monaco-editor .view-line').first().click();
+    await page.keyboard.press('Control+a');
+    await runCommand(page, 'AMPA: Start Task…');
+    const box = page.locator('.quick-input-widget:visible');
+    await box.locator('input').first().fill('Explain this');
+    await box.locator('[aria-label^="Add the selection (README.md:1–"]').click();
+    await box.getByText('With README.md:1–6.').waitFor();
+    await screenshot(page, 'start-selection');
+    await page.keyboard.press('Escape');
+    await runCommand(page, 'AMPA: Start Task…');
+    assert.equal(await box.locator('input').first().inputValue(), 'Explain this');
+    await box.locator('input').first().fill('');
+    await page.keyboard.press('Escape');
+    await runCommand(page, 'View: Close All Editors');
+  });
+
+  it('says more under the pointer', async () => {
+    const hover = page.locator('.monaco-hover:visible, .workbench-hover:visible').first();
+    await statusBarItem(page, '1 needs you').hover();
+    await hover.getByText('1 waiting for you').waitFor();
+    await hover.getByText(/Editor window \d+, beat/).waitFor();
+    await screenshot(page, 'status-tooltip');
+    await row('No discount on Tuesdays').hover();
+    await hover.getByText('The checks are still red after the last attempt.').waitFor();
+    await screenshot(page, 'row-tooltip');
   });
 
   it('checks the setup on a page', async () => {

@@ -53,7 +53,7 @@ describe('The empty Tasks view', () => {
     fs.rmdirSync(plain);
   });
 
-  it('is the last step of a walkthrough that a newcomer can read', async () => {
+  it('is not all a newcomer has: a walkthrough has four steps', async () => {
     const { page } = await open({});
     await runCommand(page, 'Welcome: Open Walkthrough...');
     await page.locator('.quick-input-widget:visible input').first().fill('AMPA');
@@ -62,6 +62,9 @@ describe('The empty Tasks view', () => {
       .filter({ hasText: 'Get started with AMPA' })
       .click();
     await page.getByText('From a sentence to green checks.').first().waitFor();
+    for (const step of ['Have an agent', 'Start a task', 'Watch it, or close the window', 'Review and merge']) {
+      await page.locator('.getting-started-step').filter({ hasText: step }).waitFor();
+    }
     await screenshot(page, 'walkthrough');
   });
 });

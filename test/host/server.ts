@@ -122,7 +122,15 @@ async function stop(child: ChildProcess): Promise<void> {
 
 /** Installs a packaged extension into a server's data folder. */
 export function installVsix(vsix: string, data: string): void {
-  const args = [serverMain, '--install-extension', vsix, '--server-data-dir', data, '--accept-server-license-terms', '--force'];
+  const args = [
+    serverMain,
+    '--install-extension',
+    vsix,
+    '--server-data-dir',
+    data,
+    '--accept-server-license-terms',
+    '--force',
+  ];
   const result = spawnSync(serverNode, args, { encoding: 'utf8', timeout: 120_000 });
   if (result.status !== 0) throw new Error(`${vsix} could not be installed: ${result.stdout}${result.stderr}`);
 }

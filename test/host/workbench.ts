@@ -85,7 +85,7 @@ export async function openWorkbench(browser: Browser, server: Server, options: O
 }
 
 /** Waits until the workbench is drawn and its server answers. */
-export async function ready(page: Page): Promise<void> {
+async function ready(page: Page): Promise<void> {
   await page.locator('.monaco-workbench .part.statusbar .statusbar-item').first().waitFor({ timeout: 60_000 });
   await page.locator('.statusbar-item[id="status.host"]:not([aria-label*="Opening"])').waitFor({ timeout: 60_000 });
 }
@@ -106,9 +106,10 @@ const quickInput = (page: Page): Locator => page.locator('.quick-input-widget:vi
 export async function runCommand(page: Page, title: string, timeoutMs = 20_000): Promise<void> {
   const listed = async (): Promise<boolean> => {
     await page.keyboard.press('F1');
-    await quickInput(page).locator('input').first().fill(`>${title}`);
     try {
-      await row(page, title).waitFor({ timeout: 2000 });
+      // The palette may close again under us: a window that is still settling takes the focus away.
+      await quickInput(page).locator('input').first().fill(`>${title}`, { timeout: 2000 });
+      await row(page, title).click({ timeout: 2000 });
       return true;
     } catch (error) {
       if (!(error instanceof errors.TimeoutError)) throw error;
@@ -117,7 +118,6 @@ export async function runCommand(page: Page, title: string, timeoutMs = 20_000):
     }
   };
   await waitFor(listed, `the command "${title}" in the palette`, timeoutMs);
-  await row(page, title).click();
 }
 
 const row = (page: Page, label: string): Locator =>
@@ -171,8 +171,16 @@ export async function openActivity(page: Page, title: string): Promise<void> {
     .locator('.part.activitybar .action-item')
     .filter({ has: page.locator(`a[aria-label^="${title}"]`) });
   await item.first().waitFor();
-  // A click on the one that is shown hides the side bar.
-  if (!(await item.first().getAttribute('class'))?.includes('checked')) await item.first().click();
+  // A click on the one that is shown hides the side bar, and a reloaded window may be about to show it.
+  const shown = page.locator('.part.sidebar .composite.title, .part.sidebar .pane-header').first();
+  const isOpen = async (): Promise<boolean> =>
+    ((await item.first().getAttribute('class')) ?? '').includes('checked') && (await shown.isVisible());
+  await waitFor(async () => {
+    if (await isOpen()) return true;
+    await item.first().click();
+    await sleep(300);
+    return isOpen();
+  }, `the view container ${title}`);
 }
 
 /** Rows of the tree in the view with this title. */
@@ -219,7 +227,7 @@ export async function waitFor(
 }
 
 /** Changes the colour theme as a person does, and waits until it is drawn. */
-export async function setTheme(page: Page, theme: Theme): Promise<void> {
+async function setTheme(page: Page, theme: Theme): Promise<void> {
   const { label, css } = THEMES[theme];
   await runCommand(page, 'Preferences: Color Theme');
   await filterAndPick(page, label);

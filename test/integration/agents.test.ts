@@ -278,8 +278,10 @@ describe('agents', () => {
           cwd,
           prompt: prompt('ask-and-withdraw', 'say went on'),
           onPermission: async (_request, withdrawn) => {
+            // Listening first: the agent withdraws as soon as it sees the file.
+            const withdrawal = new Promise((resolve) => withdrawn.addEventListener('abort', resolve));
             await writeFile(path.join(cwd, 'asked'), '');
-            await new Promise((resolve) => withdrawn.addEventListener('abort', resolve));
+            await withdrawal;
             closed = true;
             return 'cancelled';
           },

@@ -38,7 +38,7 @@ describe('the store', () => {
     databases.push(database);
     return {
       database,
-      tasks: createTaskStore(database.db, now, newId),
+      tasks: createTaskStore(database, now, newId),
       board: createTaskBoard(database.db, now),
       hosts: createHostStore(database.db),
     };
@@ -199,6 +199,53 @@ describe('the store', () => {
       );
       await tasks.renew(claim, 5);
       assert.deepEqual((await other.board.changedSince(rev)).tasks, [], 'a renewed lease is nothing to show');
+    });
+
+    it('are all numbered, whoever writes them, and the history of a task holds its own remarks once each', async () => {
+      const { board, tasks } = await open();
+      const other = await board.insert(task());
+      const { id } = await board.insert(task());
+      let claim = (await tasks.claimQueued(id, 'a', 2))!;
+      const writes: (() => Promise<unknown>)[] = [
+        () => tasks.patch(claim, { summary: 'so far' }),
+        () => tasks.note(claim, 'offline'),
+        () => tasks.note(claim, 'offline'),
+        () => tasks.beginAttempt(claim, { number: 1, prompt: 'do it', delivered: [] }),
+        () => tasks.endAttempt(claim, 1, { outcome: 'completed', summary: null, error: null, head_sha: null }),
+        () => board.continueTask(id, 'more'),
+        () => board.requestAbort(id),
+        () => tasks.openPrompt(claim, { kind: 'execute', title: 'Run it', detail: 'make' }),
+        () => board.losePrompts(id),
+        async () => (claim = (await tasks.takeOver(id, claim.token, 'b'))!),
+        () => tasks.apply(claim, { type: 'abort' }, {}, 'stopped'),
+        () => board.forgetWorktree(id),
+        () => board.continueTask(id, null),
+        async () => assert.ok(await board.abortUnowned(id, claim.token)),
+      ];
+      for (const write of writes) {
+        const rev = await board.revision();
+        await write();
+        const { tasks: changed, rev: latest } = await board.changedSince(rev);
+        assert.deepEqual([changed.map((it) => it.id), latest > rev], [[id], true], String(write));
+      }
+      const { events } = await board.detail(id);
+      assert.deepEqual(
+        events.map((event) => event.note ?? event.status),
+        [
+          'queued',
+          'running',
+          'offline',
+          'offline',
+          'The process that carried this task had died; taken over.',
+          'stopped',
+          'Continued.',
+          'aborted',
+        ],
+      );
+      assert.deepEqual(
+        (await board.detail(other.id)).events.map((event) => event.status),
+        ['queued'],
+      );
     });
 
     it('find a task by either end of its id and refuse what is not one', async () => {

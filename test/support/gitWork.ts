@@ -29,7 +29,7 @@ export interface GitWork {
 }
 
 /** A clock whose sleeps are over at once and move its time on. */
-export function fakeClock(sleeps: number[] = []): Clock {
+function fakeClock(sleeps: number[] = []): Clock {
   let now = 1_700_000_000_000;
   return {
     now: () => now,

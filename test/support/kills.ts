@@ -26,7 +26,7 @@ export interface CampaignOptions {
 }
 
 /** A number in [0, 1), the same sequence for the same seed (mulberry32). */
-export function seeded(seed: number): () => number {
+function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { App, StartRequest } from '../../src/app/api.ts';
 import { createApp } from '../../src/app/createApp.ts';
 import { fileSettings } from '../../src/config/sources.ts';
+import type { Clock } from '../../src/tasks/ports.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { createSandbox, type Sandbox } from './repo.ts';
 
@@ -16,7 +17,7 @@ export interface Project {
   origin: string;
   env: Record<string, string>;
   /** Another engine on the same workspace, closed with the project. `agent` is the shell text of a command agent. */
-  open(agent?: string, env?: Record<string, string>, host?: { asks: boolean }): Promise<App>;
+  open(agent?: string, env?: Record<string, string>, host?: { asks?: boolean; clock?: Clock }): Promise<App>;
   /** Records a task and carries it in this process. */
   run(app: App, request?: Partial<StartRequest>): Promise<Task>;
   /** Runs the command line to its end. */
@@ -47,13 +48,14 @@ export function createProject(name = 'ampa-job-'): Project {
     repo,
     origin,
     env,
-    async open(agent, extra = {}, host = { asks: false }) {
+    async open(agent, extra = {}, host = {}) {
       const app = await createApp({
         folder: repo,
         kind: host.asks ? 'vscode' : 'cli',
         env: { ...env, ...(agent === undefined ? {} : { AMPA_AGENT_COMMAND: agent }), ...extra },
         settings: fileSettings,
-        asks: host.asks,
+        asks: host.asks ?? false,
+        clock: host.clock,
         carrier: { execPath: process.execPath, args: [CLI], env: {} },
       });
       opened.push(app);

@@ -112,6 +112,7 @@ export function makeTask(overrides: Partial<Task> & Pick<Task, 'repo'>): Task {
     agent_spec: { name: 'custom', type: 'command', argv: ['true'], dialect: null },
     permissions: 'edits',
     checks: { provider: 'none' },
+    forge: null,
     limits: {
       attempts: 3,
       timeMs: 7_200_000,

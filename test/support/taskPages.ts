@@ -16,6 +16,7 @@ export function task(over: Partial<Task> = {}): Task {
     remote: 'origin',
     base: 'main',
     base_sha: 'a'.repeat(40),
+    forge: null,
     branch: 'amp/add-a-discount-to-the-total-qhxg2m',
     worktree: '/home/me/demo-shop.worktrees/add-a-discount',
     worktree_ready: true,

@@ -14,8 +14,23 @@ export const WAITING = sql<boolean>`state = 'waiting'`;
 /** How many tasks hold a slot. */
 export const SLOTS_TAKEN = sql<number>`(select count(*) from tasks where slot = 1 and ${ACTIVE})`;
 
-/** The revision of the change that this statement makes: the triggers need not number it. */
-export const NEXT_REV = sql<number>`(select max(id) + 1 from events)`;
+/** What every statement sets that changes something people see; a remark to go with it comes after this. */
+export const touched = (at: string) => ({
+  rev: sql<number>`(select max(id) + 1 from events)`,
+  updated_at: at,
+  note: sql.lit(null),
+});
+
+/** The time as it is stored. Many statements share a millisecond. */
+export function isoClock(now: () => number): () => string {
+  let at = Number.NaN;
+  let text = '';
+  return () => {
+    const current = now();
+    if (current !== at) text = new Date((at = current)).toISOString();
+    return text;
+  };
+}
 
 /** The phase that a `continue` without words goes back to; the agent's own phases begin with the agent. */
 export const RESUME_PHASE = sql<null>`case when phase in ('preparing', 'agent') then null else phase end`;

@@ -3,10 +3,11 @@
  * migration is never edited: the next change is the next entry.
  *
  * `rev` orders all visible changes, and `events` is their log: one row for each, whose id is the
- * revision. Triggers write it in the same statement, so no writer can forget; a writer that names
- * `rev` itself spares SQLite a second update of the row. A host that saw revision n reads what
- * changed by `events.id > n`. Each row names the one before it of its task, so the history of a task
- * needs no index: appending costs one page. `shown` are the rows that say something to people.
+ * revision. A trigger writes it in the same statement. A writer takes the next revision (`touched`);
+ * one that forgets meets the primary key of `events`, so none can. It also sets `note`, a remark that
+ * goes into that row. A host that saw revision n reads
+ * what changed by `events.id > n`. Each row names the one before it of its task, so the history of a
+ * task needs no index: appending costs one page. `shown` are the rows that say something to people.
  *
  * `tasks_active` is laid out for the claim: tasks that hold a slot, then the queue in its order, so
  * taking the next moves an entry within a page.
@@ -21,7 +22,7 @@ export const MIGRATIONS: readonly string[] = [
     id text primary key, rev integer not null default 0, title text not null, repo text not null, remote text, base text, base_sha text,
     branch text not null, worktree text, worktree_ready integer not null, copied_files text not null, snapshot_sha text,
     setup_command text, copy_patterns text not null, thread_id text, agent text not null, agent_spec text not null,
-    permissions text not null, checks text not null, limits text not null, request text not null, prompt text not null,
+    permissions text not null, checks text not null, limits text not null, request text not null, prompt text,
     status text not null, phase text, reason text, resume_phase text, reason_detail text, attempts integer not null, max_attempts integer not null,
     sent_at text, turn_failures integer not null, turn_interruptions integer not null, denied integer not null,
     head_sha text, pushed_sha text, checked_sha text, ci_run_id text, ci_url text, pr_number integer, pr_url text, merged_at text,
@@ -61,38 +62,44 @@ export const MIGRATIONS: readonly string[] = [
   create trigger tasks_insert after insert on tasks begin
     update tasks set rev = (select coalesce(max(id), 0) from events) + 1 where id = new.id;
   end;
-  create trigger tasks_event after update of rev on tasks begin
+  create trigger tasks_event after update of rev, updated_at, status, phase on tasks begin
     insert into events (id, prev, shown, task_id, at, status, phase, reason, attempt, note)
       values (new.rev, old.rev, old.rev = 0 or old.status is not new.status or old.phase is not new.phase or new.note is not null,
         new.id, new.updated_at, new.status, new.phase, new.reason, new.attempts, new.note);
   end;
-  create trigger tasks_rev after update of updated_at on tasks when new.rev = old.rev begin
-    update tasks set rev = (select max(id) from events) + 1 where id = new.id;
-  end;
-  create trigger events_note after insert on events when new.note is not null begin
-    update tasks set note = null where id = new.task_id;
-  end;
   create trigger attempts_rev after insert on attempts begin
-    update tasks set rev = (select max(id) from events) + 1 where id = new.task_id;
+    update tasks set rev = (select max(id) from events) + 1, note = null where id = new.task_id;
   end;
   create trigger attempts_rev_update after update on attempts begin
-    update tasks set rev = (select max(id) from events) + 1 where id = new.task_id;
+    update tasks set rev = (select max(id) from events) + 1, note = null where id = new.task_id;
   end;
   create trigger checks_rev after insert on checks begin
-    update tasks set rev = (select max(id) from events) + 1 where id = new.task_id;
+    update tasks set rev = (select max(id) from events) + 1, note = null where id = new.task_id;
   end;
   create trigger checks_rev_update after update on checks begin
-    update tasks set rev = (select max(id) from events) + 1 where id = new.task_id;
+    update tasks set rev = (select max(id) from events) + 1, note = null where id = new.task_id;
   end;
   create trigger messages_rev after insert on messages begin
-    update tasks set rev = (select max(id) from events) + 1 where id = new.task_id;
+    update tasks set rev = (select max(id) from events) + 1, note = null where id = new.task_id;
   end;
   create trigger prompts_rev after insert on prompts begin
-    update tasks set rev = (select max(id) from events) + 1 where id = new.task_id;
+    update tasks set rev = (select max(id) from events) + 1, note = null where id = new.task_id;
   end;
   create trigger prompts_rev_update after update on prompts begin
-    update tasks set rev = (select max(id) from events) + 1 where id = new.task_id;
+    update tasks set rev = (select max(id) from events) + 1, note = null where id = new.task_id;
   end;
+  `,
+  `
+  alter table tasks add column forge text not null default 'null';
+  create table watches (
+    task_id text primary key references tasks (id), repo text not null, sha text not null, pull_request integer, since integer not null,
+    snapshot text, seen_at integer, error text, rerun integer not null
+  );
+  create index watches_repo on watches (repo);
+  create table watchers (
+    repo text primary key, owner text not null, lease_expires_at integer not null, next_at integer not null, allowance text not null
+  );
+  create table durations (repo text not null, workflow text not null, ms integer not null, primary key (repo, workflow));
   `,
   // Scheduled commands. `schedule_globals.rev` numbers their changes; a removed command leaves its row, without a
   // spec. A host's beat that comes long after the last one of any host leaves a gap: due times in it were nobody's.

@@ -7,6 +7,7 @@ import { AmpaError } from '../../errors.ts';
 import { sqliteDialect } from './dialect.ts';
 import { MIGRATIONS } from './migrations.ts';
 import { nativeBindingPath } from './native.ts';
+import type { Queries } from './prepared.ts';
 import type { Schema } from './schema.ts';
 
 const BACKUPS_KEPT = 3;
@@ -26,8 +27,7 @@ export interface OpenOptions {
   onRestored?: (notice: string) => void;
 }
 
-export interface OpenDatabase {
-  db: Kysely<Schema>;
+export interface OpenDatabase extends Queries {
   /** Things a person should know: a restored backup, a damaged file set aside. */
   notices: string[];
   /** Changes whenever this or another connection has written; costs microseconds. */
@@ -81,10 +81,13 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
   let versions = versionQueries(connection);
 
   /** `git clean -fdx` unlinks the open file: what we hold is copied back before anything more is written. */
-  async function current(): Promise<BetterSqlite3.Database> {
+  function current(): BetterSqlite3.Database | Promise<BetterSqlite3.Database> {
     if (closed || performance.now() - lookedAt < LOOK_MS) return connection;
     lookedAt = performance.now();
-    if (fs.statSync(file, { throwIfNoEntry: false })?.ino === inode) return connection;
+    return fs.statSync(file, { throwIfNoEntry: false })?.ino === inode ? connection : replace();
+  }
+
+  async function replace(): Promise<BetterSqlite3.Database> {
     await putBack(connection, file);
     connection.close();
     connection = connect(file);
@@ -93,9 +96,11 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
     options.onRestored?.(`The task database had been removed while it was in use; ${file} is back.`);
     return connection;
   }
-  const db = new Kysely<Schema>({ dialect: sqliteDialect(current) });
+  const { dialect, run } = sqliteDialect(current);
+  const db = new Kysely<Schema>({ dialect });
   return {
     db,
+    run,
     notices,
     version: () => `${versions.others()} ${versions.own()}`,
     checkIntegrity: () => String(connection.pragma('quick_check(3)', { simple: true })),
@@ -145,6 +150,8 @@ function requireNodeApi10(): void {
 
 function connect(file: string): BetterSqlite3.Database {
   const connection = new BetterSqlite3(file, { timeout: 10, nativeBinding: nativeBindingPath() });
+  // A change writes its pages whole, so small ones are cheap. Says nothing to a database that exists.
+  connection.pragma('page_size = 2048');
   // Setting the journal mode needs the file for itself for a moment; the mode is kept in the file,
   // so whoever comes second finds it set.
   if (connection.pragma('journal_mode', { simple: true }) !== 'wal') {

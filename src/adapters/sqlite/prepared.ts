@@ -1,5 +1,18 @@
-import type { Compilable, CompiledQuery, Kysely, QueryResult } from 'kysely';
+import type { Compilable, Kysely } from 'kysely';
 import type { Schema } from './schema.ts';
+
+/** Rows as SQLite hands them out: values in the order of `columns`, which is the same array each time. */
+export interface Table {
+  columns: readonly string[];
+  rows: readonly (readonly unknown[])[];
+}
+
+/** A connection for both kinds of queries: those that Kysely builds each time, and those compiled once. */
+export interface Queries {
+  db: Kysely<Schema>;
+  /** Runs a statement outside of Kysely, when no transaction holds the connection. */
+  run(text: string, parameters: readonly unknown[]): Promise<Table>;
+}
 
 /** Stands for a value while a query is compiled; see `prepareQuery`. */
 class Placeholder {
@@ -13,14 +26,18 @@ class Placeholder {
  * Compiles a query once. `build` gets a function that makes placeholders; the result runs the
  * compiled query with values in their place. Compiling costs more than SQLite takes to run a claim.
  */
-export function prepareQuery<R>(
-  db: Kysely<Schema>,
-  build: (value: <T>(name: string) => T) => Compilable<R>,
-): (values: Record<string, unknown>) => Promise<QueryResult<R>> {
-  const compiled: CompiledQuery<R> = build(<T>(name: string) => new Placeholder(name) as T).compile();
-  return (values) =>
-    db.executeQuery<R>({
-      ...compiled,
-      parameters: compiled.parameters.map((p) => (p instanceof Placeholder ? values[p.name] : p)),
-    });
+export function prepareQuery(
+  { run }: Pick<Queries, 'run'>,
+  build: (value: <T>(name: string) => T) => Compilable,
+): (values: Readonly<Record<string, unknown>>) => Promise<Table> {
+  const { sql: text, parameters } = build(<T>(name: string) => new Placeholder(name) as T).compile();
+  const names = parameters.map((it) => (it instanceof Placeholder ? it.name : null));
+  return (values) => {
+    const bound = [...parameters];
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i];
+      if (name != null) bound[i] = values[name];
+    }
+    return run(text, bound);
+  };
 }

@@ -1,35 +1,32 @@
 import type { Generated } from 'kysely';
 import type { ScheduleSchema } from './scheduleSchema.ts';
+import type { Table } from './prepared.ts';
 import type { Attempt, Check, Message, Task, TaskEvent } from '../../tasks/task.ts';
 
 /** Columns hold what both SQLite and PostgreSQL know: text, integers, JSON as text, booleans as 0 and 1. */
-type JsonColumns = 'copied_files' | 'copy_patterns' | 'agent_spec' | 'checks' | 'limits' | 'flags';
+type JsonColumns = 'copied_files' | 'copy_patterns' | 'agent_spec' | 'checks' | 'limits' | 'flags' | 'forge';
 type BooleanColumns = 'worktree_ready' | 'denied' | 'slot';
 
-export type TaskRow = Omit<Task, JsonColumns | BooleanColumns | 'rev'> &
+export type TaskRow = Omit<Task, JsonColumns | BooleanColumns | 'rev' | 'prompt'> &
   Record<JsonColumns, string> &
   Record<BooleanColumns, number> & {
     rev: Generated<number>;
-    /** On its way into the log of changes; null at rest. */
+    /** null: it is the request itself. A row is written whole, so nothing lies in it twice. */
+    prompt: string | null;
+    /** Said with the latest change of this row; the log of changes keeps them all. */
     note: string | null;
   };
 
-const json = (value: unknown): unknown => JSON.parse(String(value));
-const boolean = (value: unknown): boolean => value === 1;
-/** How columns that are not stored as they are become values. */
-const DECODERS: ReadonlyMap<string, (value: unknown) => unknown> = new Map(
-  Object.entries({
-    copied_files: json,
-    copy_patterns: json,
-    agent_spec: json,
-    checks: json,
-    limits: json,
-    flags: json,
-    worktree_ready: boolean,
-    denied: boolean,
-    slot: boolean,
-  } satisfies Record<JsonColumns | BooleanColumns, (value: unknown) => unknown>),
-);
+const JSON_COLUMNS: ReadonlySet<string> = new Set<JsonColumns>([
+  'copied_files',
+  'copy_patterns',
+  'agent_spec',
+  'checks',
+  'limits',
+  'flags',
+  'forge',
+]);
+const BOOLEAN_COLUMNS: ReadonlySet<string> = new Set<BooleanColumns>(['worktree_ready', 'denied', 'slot']);
 
 export interface HostRow {
   id: string;
@@ -79,6 +76,42 @@ export interface EventRow extends TaskEvent {
   shown: number;
 }
 
+/** A commit that waits for its checks on a forge, and what was last seen of them. */
+export interface WatchRow {
+  task_id: string;
+  /** `host/owner/name`: one look serves all of a repository. */
+  repo: string;
+  sha: string;
+  pull_request: number | null;
+  /** When it was pushed, ms since the epoch. */
+  since: number;
+  /** JSON of a ForgeSnapshot; null before the first look. */
+  snapshot: string | null;
+  /** When it was last looked at, ms; null before the first look. */
+  seen_at: number | null;
+  /** Why the last look failed; null when it did not. */
+  error: string | null;
+  /** 1: cancelled or stale checks have had their one re-run. */
+  rerun: number;
+}
+
+/** Who looks at a repository, and when next: one process for all that wait. */
+export interface WatcherRow {
+  repo: string;
+  owner: string;
+  lease_expires_at: number;
+  next_at: number;
+  /** JSON of the Allowance. */
+  allowance: string;
+}
+
+/** How long the checks of a workflow usually take. */
+export interface DurationRow {
+  repo: string;
+  workflow: string;
+  ms: number;
+}
+
 export interface Schema extends ScheduleSchema {
   tasks: TaskRow;
   attempts: Attempt;
@@ -88,17 +121,75 @@ export interface Schema extends ScheduleSchema {
   hosts: HostRow;
   processes: ProcessRow;
   prompts: PromptRow;
+  watches: WatchRow;
+  watchers: WatcherRow;
+  durations: DurationRow;
 }
 
-/** A row as the domain sees it. */
-export function decodeTask(row: Record<string, unknown>): Task {
-  const task: Record<string, unknown> = {};
-  for (const key in row) {
-    if (key === 'note') continue;
-    const decode = DECODERS.get(key);
-    task[key] = decode ? decode(row[key]) : row[key];
-  }
-  return task as unknown as Task;
+/** What becomes of a stored value; without one it is taken as it is. */
+type Decode = ((value: unknown) => unknown) | undefined;
+
+/**
+ * Most tasks of a workspace have the same agent, limits and checks, and a task has the same ones
+ * each time it is read: a column's last text is not parsed again. What is shared so is frozen.
+ */
+function rememberJson(): Decode {
+  let text: unknown;
+  let parsed: unknown;
+  return (value) => {
+    if (value === text) return parsed;
+    parsed = deepFreeze(JSON.parse(String(value)));
+    text = value;
+    return parsed;
+  };
+}
+
+function deepFreeze(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const inner of Object.values(value)) deepFreeze(inner);
+  return Object.freeze(value);
+}
+
+/** Reads rows as the domain sees them. */
+export interface TaskDecoder {
+  row(row: Readonly<Record<string, unknown>>): Task;
+  /** The same for the rows of a compiled query. */
+  table(table: Table): Task[];
+}
+
+export function createTaskDecoder(): TaskDecoder {
+  const decoders = new Map<string, Decode>();
+  for (const name of JSON_COLUMNS) decoders.set(name, rememberJson());
+  for (const name of BOOLEAN_COLUMNS) decoders.set(name, (value) => value === 1);
+  const plans = new Map<readonly string[], Decode[]>();
+  return {
+    row(row) {
+      const task: Record<string, unknown> = {};
+      for (const name in row) {
+        if (name === 'note') continue;
+        const decode = decoders.get(name);
+        task[name] = decode ? decode(row[name]) : row[name];
+      }
+      task['prompt'] ??= task['request'];
+      return task as unknown as Task;
+    },
+    table({ columns, rows }) {
+      let plan = plans.get(columns);
+      if (!plan) plans.set(columns, (plan = columns.map((name) => decoders.get(name))));
+      const decodes = plan;
+      return rows.map((values) => {
+        const task: Record<string, unknown> = {};
+        for (let i = 0; i < columns.length; i++) {
+          const name = columns[i]!;
+          if (name === 'note') continue;
+          const decode = decodes[i];
+          task[name] = decode ? decode(values[i]) : values[i];
+        }
+        task['prompt'] ??= task['request'];
+        return task as unknown as Task;
+      });
+    },
+  };
 }
 
 /** A task or a patch as the database stores it. */
@@ -106,12 +197,11 @@ export function encodeTask(task: Partial<Task>): Record<string, string | number 
   const row: Record<string, string | number | null> = {};
   for (const [key, value] of Object.entries(task)) {
     if (value === undefined) continue;
-    row[key] =
-      DECODERS.get(key) === json
-        ? JSON.stringify(value)
-        : typeof value === 'boolean'
-          ? Number(value)
-          : (value as string | number | null);
+    row[key] = JSON_COLUMNS.has(key)
+      ? JSON.stringify(value)
+      : typeof value === 'boolean'
+        ? Number(value)
+        : (value as string | number | null);
   }
   return row;
 }

@@ -3,8 +3,8 @@ import { AmpaError, notFound } from '../../errors.ts';
 import type { Continued, OpenPrompt, TaskBoard } from '../../tasks/board.ts';
 import { isActive, type Task, type TaskEvent } from '../../tasks/task.ts';
 import { transition, type TransitionEvent } from '../../tasks/transition.ts';
-import { decodeTask, encodeTask, type Schema, type TaskRow } from './schema.ts';
-import { ACTIVE, RESUME_PHASE, WAITING } from './literals.ts';
+import { createTaskDecoder, encodeTask, type Schema, type TaskRow } from './schema.ts';
+import { ACTIVE, isoClock, RESUME_PHASE, touched, WAITING } from './literals.ts';
 
 /** The agent has not yet seen the failure that used up the attempts: it comes along with the person's words. */
 function nextPrompt(task: Task, text: string | null): string {
@@ -15,23 +15,24 @@ function nextPrompt(task: Task, text: string | null): string {
 
 /** The people's side of the store. `now` is ms since the epoch. */
 export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoard {
-  const iso = (): string => new Date(now()).toISOString();
+  const iso = isoClock(now);
+  const decoder = createTaskDecoder();
 
   /** Reads, decides by `transition`, writes: one immediate transaction, so nobody decides in between. */
   const decide = (id: string, event: TransitionEvent, note: string): Promise<Task> =>
     db.transaction().execute(async (tx) => {
       const row = await tx.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
       if (!row) throw notFound('task', id, '`ampa ls --all` lists them.');
-      const task = decodeTask(row);
+      const task = decoder.row(row);
       const verdict = transition(task, event);
       if (!verdict.ok) throw verdict.error;
       const updated = await tx
         .updateTable('tasks')
-        .set({ ...verdict.to, note, updated_at: iso() })
+        .set({ ...verdict.to, ...touched(iso()), note })
         .where('id', '=', id)
         .returningAll()
         .executeTakeFirstOrThrow();
-      return decodeTask(updated);
+      return decoder.row(updated);
     });
 
   const decodePrompt = (row: {
@@ -73,25 +74,28 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
   return {
     async insert(task) {
       const { rev: _assigned, ...row } = encodeTask(task);
+      if (task.prompt === task.request) row['prompt'] = null;
       const inserted = await db
         .insertInto('tasks')
         .values(row as unknown as Insertable<TaskRow>)
         .returning('id')
         .executeTakeFirstOrThrow();
-      return decodeTask(
+      return decoder.row(
         await db.selectFrom('tasks').selectAll().where('id', '=', inserted.id).executeTakeFirstOrThrow(),
       );
     },
     async list({ statuses, createdBy, limit }) {
       let matching = db.selectFrom('tasks');
       if (statuses) matching = matching.where('status', 'in', statuses);
-      if (statuses?.every(isActive)) matching = matching.where(ACTIVE);
+      const active = statuses?.every(isActive) ?? false;
+      if (active) matching = matching.where(ACTIVE);
       if (createdBy !== undefined) matching = matching.where('created_by', '=', createdBy);
-      let rows = matching.selectAll().orderBy('id', 'desc');
+      // The plus keeps SQLite from walking all tasks in the order of their ids to find the few active ones.
+      let rows = matching.selectAll().orderBy(active ? sql`+id` : 'id', 'desc');
       if (limit !== undefined) rows = rows.limit(limit);
       const tasks = await rows.execute();
       const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow();
-      return { tasks: tasks.map(decodeTask), total };
+      return { tasks: tasks.map(decoder.row), total };
     },
     async revision() {
       const row = await db
@@ -107,7 +111,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
         .where('id', 'in', (eb) => eb.selectFrom('events').select('task_id').where('id', '>', rev))
         .orderBy('rev')
         .execute();
-      return { tasks: rows.map(decodeTask), rev: rows.at(-1)?.rev ?? rev };
+      return { tasks: rows.map(decoder.row), rev: rows.at(-1)?.rev ?? rev };
     },
     async find(text) {
       const id = text.toUpperCase();
@@ -132,13 +136,13 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
         );
       }
       if (!rows[0]) throw notFound('task', text, '`ampa ls --all` lists them.');
-      return decodeTask(rows[0]);
+      return decoder.row(rows[0]);
     },
     async detail(id) {
       const task = await db.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
       if (!task) throw notFound('task', id, '`ampa ls --all` lists them.');
       return {
-        task: decodeTask(task),
+        task: decoder.row(task),
         attempts: await db.selectFrom('attempts').selectAll().where('task_id', '=', id).orderBy('number').execute(),
         checks: await db
           .selectFrom('checks')
@@ -156,12 +160,12 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
       db.transaction().execute(async (tx) => {
         const row = await tx.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
         if (!row) throw notFound('task', id, '`ampa ls --all` lists them.');
-        const task = decodeTask(row);
+        const task = decoder.row(row);
         const update = async (set: Record<string, unknown>): Promise<Task> =>
-          decodeTask(
+          decoder.row(
             await tx
               .updateTable('tasks')
-              .set({ ...set, updated_at: iso() })
+              .set({ ...touched(iso()), ...set })
               .where('id', '=', id)
               .returningAll()
               .executeTakeFirstOrThrow(),
@@ -208,15 +212,15 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
       db.transaction().execute(async (tx) => {
         const row = await tx.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
         if (!row) throw notFound('task', id, '`ampa ls --all` lists them.');
-        const verdict = transition(decodeTask(row), { type: 'abort' });
+        const verdict = transition(decoder.row(row), { type: 'abort' });
         if (!verdict.ok) throw verdict.error;
         const updated = await tx
           .updateTable('tasks')
-          .set({ abort_requested_at: iso(), updated_at: iso() })
+          .set({ abort_requested_at: iso(), ...touched(iso()) })
           .where('id', '=', id)
           .returningAll()
           .executeTakeFirstOrThrow();
-        return decodeTask(updated);
+        return decoder.row(updated);
       }),
     async abortUnowned(id, token) {
       const row = await db
@@ -226,8 +230,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
           phase: null,
           reason: 'user',
           reason_detail: null,
-          note: null,
-          updated_at: iso(),
+          ...touched(iso()),
           abort_requested_at: null,
           resume_phase: RESUME_PHASE,
           owner: null,
@@ -246,7 +249,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
     async forgetWorktree(id) {
       await db
         .updateTable('tasks')
-        .set({ worktree: null, worktree_ready: 0, updated_at: iso() })
+        .set({ worktree: null, worktree_ready: 0, ...touched(iso()) })
         .where('id', '=', id)
         .execute();
     },

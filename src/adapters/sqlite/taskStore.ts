@@ -1,21 +1,22 @@
-import { sql, type Kysely, type Transaction } from 'kysely';
+import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely';
 import { AmpaError } from '../../errors.ts';
 import type { AttemptEnd, Claim, TaskPatch, TaskStore, WorkQueue } from '../../tasks/ports.ts';
 import { resumesPhase } from '../../tasks/reasons.ts';
 import { STATUSES, type Status, type Task } from '../../tasks/task.ts';
 import { transition, type Lifecycle, type TransitionEvent } from '../../tasks/transition.ts';
-import { ACTIVE, NEXT_REV, QUEUED, RESUME_PHASE, RUNNING, SLOTS_TAKEN, WAITING } from './literals.ts';
-import { prepareQuery } from './prepared.ts';
-import { decodeTask, encodeTask, type Schema } from './schema.ts';
+import { ACTIVE, isoClock, QUEUED, RESUME_PHASE, RUNNING, SLOTS_TAKEN, touched, WAITING } from './literals.ts';
+import { prepareQuery, type Queries, type Table } from './prepared.ts';
+import { createTaskDecoder, encodeTask, type Schema } from './schema.ts';
 
-export const LEASE_MS = 15_000;
+const LEASE_MS = 15_000;
 
-type Queries = Kysely<Schema> | Transaction<Schema>;
+type Writer = Kysely<Schema> | Transaction<Schema>;
 
 const lostClaim = (id: string): AmpaError =>
   new AmpaError('lost_claim', `task ${id} is now carried by another process`, 'This one stops; nothing is lost.');
 
 interface Effect {
+  key: string;
   from: Status[];
   to: Lifecycle;
 }
@@ -25,11 +26,11 @@ const effects = new Map<string, Effect>();
 function effectOf(event: TransitionEvent): Effect {
   const key = `${event.type} ${'phase' in event ? event.phase : ''} ${'reason' in event ? event.reason : ''}`;
   let effect = effects.get(key);
-  if (!effect) effects.set(key, (effect = readEffect(event)));
+  if (!effect) effects.set(key, (effect = readEffect(key, event)));
   return effect;
 }
 
-function readEffect(event: TransitionEvent): Effect {
+function readEffect(key: string, event: TransitionEvent): Effect {
   const from: Status[] = [];
   let to: Lifecycle | undefined;
   for (const status of STATUSES) {
@@ -39,54 +40,53 @@ function readEffect(event: TransitionEvent): Effect {
     to = result.to;
   }
   if (!to) throw new Error(`no status allows ${event.type}`);
-  return { from, to };
+  return { key, from, to };
 }
 
+/** What an ended task gives back. */
+const RELEASED = {
+  owner: sql.lit(null),
+  lease_expires_at: sql.lit(null),
+  slot: sql.lit(0),
+  abort_requested_at: sql.lit(null),
+};
 const ended = (to: Lifecycle): boolean => to.status !== 'queued' && to.status !== 'running' && to.status !== 'retrying';
 
 /** Ends that an undelivered message turns into another turn: not those where no turn is possible. */
 const messagesPrevent = (to: Lifecycle): boolean => to.status === 'success' || to.status === 'needs_review';
 
 /** The carriers' side of the store, and the queue of the worker loops. `now` is ms since the epoch. */
-export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: () => string): TaskStore & WorkQueue {
-  const iso = (): string => new Date(now()).toISOString();
+export function createTaskStore(database: Queries, now: () => number, newId: () => string): TaskStore & WorkQueue {
+  const { db } = database;
+  const decoder = createTaskDecoder();
+  const iso = isoClock(now);
 
-  const claimQuery = (which: 'next' | 'one') =>
-    prepareQuery<Record<string, unknown>>(db, (v) =>
+  /** `which` picks the row: SQLite's own number of it spares the way over the primary key. */
+  const claimQuery = (which: (v: <T>(name: string) => T) => RawBuilder<boolean>) =>
+    prepareQuery(database, (v) =>
       db
         .updateTable('tasks')
         .set({
-          status: 'running',
-          phase: 'preparing',
+          status: sql.lit('running'),
+          phase: sql.lit('preparing'),
           owner: v<string>('owner'),
           token: sql<number>`token + 1`,
           lease_expires_at: v<number>('lease'),
-          slot: 1,
-          note: null,
-          rev: NEXT_REV,
-          updated_at: v<string>('at'),
+          slot: sql.lit(1),
+          ...touched(v<string>('at')),
         })
-        .where('id', '=', (eb) =>
-          which === 'one'
-            ? eb.val(v<string>('id'))
-            : eb
-                .selectFrom('tasks')
-                .select('id')
-                .where('slot', '=', sql.lit(0))
-                .where(QUEUED)
-                .orderBy('id')
-                .limit(sql.lit(1)),
-        )
-        .where(QUEUED)
+        .where(which(v))
         .where(SLOTS_TAKEN, '<', v<number>('slots'))
         .returning(['id', 'owner', 'token']),
     );
-  const claimNext = claimQuery('next');
-  const claimOne = claimQuery('one');
-  const asClaim = (row: Record<string, unknown> | undefined): Claim | undefined =>
-    row && { taskId: String(row['id']), owner: String(row['owner']), token: Number(row['token']) };
+  const claimNext = claimQuery(
+    () => sql`rowid = (select rowid from tasks where slot = 0 and ${QUEUED} order by id limit 1)`,
+  );
+  const claimOne = claimQuery((v) => sql`id = ${v('id')} and ${QUEUED}`);
+  const claimOf = ({ rows: [row] }: Table): Claim | undefined =>
+    row && { taskId: String(row[0]), owner: String(row[1]), token: Number(row[2]) };
 
-  const renewQuery = prepareQuery<Record<string, unknown>>(db, (v) =>
+  const renewQuery = prepareQuery(database, (v) =>
     db
       .updateTable('tasks')
       .set({ lease_expires_at: v<number>('lease'), held_ms: sql<number>`held_ms + ${v<number>('held')}` })
@@ -96,50 +96,54 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
       .returningAll(),
   );
 
-  /** One compiled statement for each kind of event and set of patched columns. */
-  const applyQueries = new Map<string, ReturnType<typeof prepareQuery<Record<string, unknown>>>>();
-  function applyQuery(event: TransitionEvent, columns: string[], from: Status[], guardMessages: boolean) {
-    const resumes = event.type === 'stop' && resumesPhase(event.reason);
-    const key = `${event.type} ${guardMessages} ${resumes} ${columns.join()}`;
-    let query = applyQueries.get(key);
-    if (!query) {
-      query = prepareQuery<Record<string, unknown>>(db, (v) => {
-        let update = db
-          .updateTable('tasks')
-          .set({
-            ...Object.fromEntries(columns.map((column) => [column, v(column)])),
-            ...(resumes ? { resume_phase: RESUME_PHASE } : {}),
-            rev: NEXT_REV,
-          })
-          .where('id', '=', v<string>('id'))
-          .where('token', '=', v<number>('claimToken'))
-          .where('owner', '=', v<string>('claimOwner'))
-          .where(
-            'status',
-            'in',
-            from.map((status) => sql.lit(status)),
-          );
-        if (guardMessages) {
-          update = update.where(({ not, exists, selectFrom }) =>
-            not(
-              exists(
-                selectFrom('messages')
-                  .select('messages.id')
-                  .whereRef('task_id', '=', 'tasks.id')
-                  .where('delivered_in', 'is', null),
-              ),
+  /** One compiled statement for each event and set of patched columns; what the event decides are literals in it. */
+  const applyQueries = new Map<string, ReturnType<typeof prepareQuery>>();
+  function applyQuery(event: TransitionEvent, { key, from, to }: Effect, columns: readonly string[]) {
+    const name = `${key} ${columns.join()}`;
+    let query = applyQueries.get(name);
+    if (query) return query;
+    query = prepareQuery(database, (v) => {
+      let update = db
+        .updateTable('tasks')
+        .set({
+          status: sql.lit(to.status),
+          phase: sql.lit(to.phase),
+          reason: sql.lit(to.reason),
+          reason_detail: v<string | null>('detail'),
+          ...touched(v<string>('at')),
+          note: v<string | null>('note'),
+          ...Object.fromEntries(columns.map((column) => [column, v(column)])),
+          ...(event.type === 'stop' && resumesPhase(event.reason) ? { resume_phase: RESUME_PHASE } : {}),
+          ...(ended(to) ? RELEASED : {}),
+        })
+        .where('id', '=', v<string>('id'))
+        .where('token', '=', v<number>('claimToken'))
+        .where('owner', '=', v<string>('claimOwner'))
+        .where(
+          'status',
+          'in',
+          from.map((status) => sql.lit(status)),
+        );
+      if (messagesPrevent(to)) {
+        update = update.where(({ not, exists, selectFrom }) =>
+          not(
+            exists(
+              selectFrom('messages')
+                .select('messages.id')
+                .whereRef('task_id', '=', 'tasks.id')
+                .where('delivered_in', 'is', null),
             ),
-          );
-        }
-        return update.returningAll();
-      });
-      applyQueries.set(key, query);
-    }
+          ),
+        );
+      }
+      return update.returningAll();
+    });
+    applyQueries.set(name, query);
     return query;
   }
 
   /** Runs a conditional update of the claimed row; rejects with `lost_claim` where it matches none. */
-  async function updateClaimed(queries: Queries, claim: Claim, set: Record<string, unknown>): Promise<Task> {
+  async function updateClaimed(queries: Writer, claim: Claim, set: Record<string, unknown>): Promise<Task> {
     const row = await queries
       .updateTable('tasks')
       .set(set)
@@ -149,7 +153,7 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
       .returningAll()
       .executeTakeFirst();
     if (!row) throw lostClaim(claim.taskId);
-    return decodeTask(row);
+    return decoder.row(row);
   }
 
   /** Runs `work` in one transaction whose every write is void unless the claim holds. */
@@ -168,7 +172,7 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
 
   async function get(id: string): Promise<Task | undefined> {
     const row = await db.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
-    return row && decodeTask(row);
+    return row && decoder.row(row);
   }
 
   async function apply(
@@ -177,27 +181,30 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
     patch: TaskPatch = {},
     note: string | null = null,
   ): Promise<Task> {
-    const { from, to } = effectOf(event);
-    const set: Record<string, unknown> = {
-      status: to.status,
-      phase: to.phase,
-      reason: to.reason,
-      reason_detail: event.type === 'stop' ? (event.detail ?? null) : null,
+    const effect = effectOf(event);
+    const set = encodeTask(patch);
+    const rows = await applyQuery(
+      event,
+      effect,
+      Object.keys(set),
+    )({
+      ...set,
+      detail: event.type === 'stop' ? (event.detail ?? null) : null,
       note,
-      updated_at: iso(),
-      ...encodeTask(patch),
-    };
-    if (ended(to)) Object.assign(set, { owner: null, lease_expires_at: null, slot: 0, abort_requested_at: null });
-    const guard = messagesPrevent(to);
-    const query = applyQuery(event, Object.keys(set), from, guard);
-    const { rows } = await query({ ...set, id: claim.taskId, claimToken: claim.token, claimOwner: claim.owner });
-    if (rows[0]) return decodeTask(rows[0]);
+      at: iso(),
+      id: claim.taskId,
+      claimToken: claim.token,
+      claimOwner: claim.owner,
+    });
+    const [updated] = decoder.table(rows);
+    if (updated) return updated;
 
     const task = await get(claim.taskId);
     if (!task || task.token !== claim.token || task.owner !== claim.owner) throw lostClaim(claim.taskId);
     const verdict = transition(task, event);
     if (!verdict.ok) throw verdict.error;
-    if (!guard) throw new Error(`task ${claim.taskId}: ${event.type} matched no row although it is legal`);
+    if (!messagesPrevent(effect.to))
+      throw new Error(`task ${claim.taskId}: ${event.type} matched no row although it is legal`);
     return apply(
       claim,
       { type: 'retry' },
@@ -215,10 +222,10 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
     get,
     apply,
     async claimNext(owner, slots) {
-      return asClaim((await claimNext({ owner, slots, lease: now() + LEASE_MS, at: iso() })).rows[0]);
+      return claimOf(await claimNext({ owner, slots, lease: now() + LEASE_MS, at: iso() }));
     },
     async claimQueued(id, owner, slots) {
-      return asClaim((await claimOne({ id, owner, slots, lease: now() + LEASE_MS, at: iso() })).rows[0]);
+      return claimOf(await claimOne({ id, owner, slots, lease: now() + LEASE_MS, at: iso() }));
     },
     async takeOver(id, token, owner) {
       const row = await db
@@ -227,37 +234,37 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
           owner,
           token: sql<number>`token + 1`,
           lease_expires_at: now() + LEASE_MS,
-          updated_at: iso(),
+          ...touched(iso()),
           note: 'The process that carried this task had died; taken over.',
           turn_interruptions: sql<number>`turn_interruptions + (case when phase = 'agent' and sent_at is not null then 1 else 0 end)`,
         })
         .where('id', '=', id)
         .where('token', '=', token)
         .where(RUNNING)
-        .returning(['id', 'owner', 'token'])
+        .returning(['id', 'token'])
         .executeTakeFirst();
-      return asClaim(row);
+      return row && { taskId: row.id, owner, token: row.token };
     },
     async running() {
       const rows = await db.selectFrom('tasks').selectAll().where(ACTIVE).where(RUNNING).execute();
-      return rows.map(decodeTask);
+      return rows.map(decoder.row);
     },
     async hasQueued() {
       return (await db.selectFrom('tasks').select('id').where(QUEUED).limit(1).executeTakeFirst()) !== undefined;
     },
-    patch: (claim, patch) => updateClaimed(db, claim, { ...encodeTask(patch), updated_at: iso() }),
+    patch: (claim, patch) => updateClaimed(db, claim, { ...encodeTask(patch), ...touched(iso()) }),
     async note(claim, text) {
-      await updateClaimed(db, claim, { note: text, updated_at: iso() });
+      await updateClaimed(db, claim, { ...touched(iso()), note: text });
     },
     async renew(claim, heldMs) {
-      const { rows } = await renewQuery({
+      const rows = await renewQuery({
         id: claim.taskId,
         token: claim.token,
         owner: claim.owner,
         lease: now() + LEASE_MS,
         held: heldMs,
       });
-      return rows[0] && decodeTask(rows[0]);
+      return decoder.table(rows)[0];
     },
     async takeSlot(claim, limit) {
       const row = await db
@@ -309,7 +316,7 @@ export function createTaskStore(db: Kysely<Schema>, now: () => number, newId: ()
             turn_interruptions: 0,
             denied: false,
           }),
-          updated_at: iso(),
+          ...touched(iso()),
         });
       }),
     endAttempt: (claim, number, end: AttemptEnd) =>

@@ -2,6 +2,9 @@ import type { Carry } from '../carry.ts';
 import { foldChecks } from '../fold.ts';
 import type { LocalCheckResult } from '../ports.ts';
 import type { Check, Task } from '../task.ts';
+import { finishGreen } from './green.ts';
+import { forgeChecksPhase } from './forgeChecks.ts';
+import { withForge } from './forgeFailure.ts';
 import { askAgain } from './red.ts';
 
 /** All checks of the head commit, folded to one verdict. */
@@ -11,7 +14,7 @@ export async function checksPhase(carry: Carry, task: Task): Promise<Task> {
   if (task.checks.provider === 'none') {
     return store.apply(claim, { type: 'stop', reason: 'checks_missing' });
   }
-  if (task.checks.provider === 'github') throw new Error('a task of a provider that this version does not have');
+  if (task.checks.provider === 'github') return withForge(carry, 'checks_unknown', () => forgeChecksPhase(carry, task));
 
   const sha = task.head_sha ?? (await deps.git.head(task));
   const { command } = task.checks;
@@ -22,7 +25,7 @@ export async function checksPhase(carry: Carry, task: Task): Promise<Task> {
 
   switch (foldChecks([result.state], rerun)) {
     case 'green':
-      return store.apply(claim, { type: 'succeed' }, { checked_sha: sha });
+      return finishGreen(carry, task, sha);
     case 'red':
       return askAgain(
         carry,

@@ -1,4 +1,5 @@
 import type { Carry } from '../carry.ts';
+import { conflictText } from '../prompts.ts';
 import type { Task } from '../task.ts';
 
 /** Agent there, base known, branch and worktree made and usable. */
@@ -65,5 +66,20 @@ export async function preparingPhase(carry: Carry, task: Task): Promise<Task> {
     }
     task = await store.patch(claim, { worktree_ready: true });
   }
-  return store.apply(claim, { type: 'advance', phase: task.resume_phase ?? 'agent' }, { resume_phase: null });
+  const phase = task.resume_phase ?? 'agent';
+  if (phase === 'agent' && task.attempts > 0) task = await mergeMovedBase(carry, task);
+  return store.apply(claim, { type: 'advance', phase }, { resume_phase: null });
+}
+
+/** A task that is continued starts from the base as it is now; a conflict is part of what the agent is asked. */
+async function mergeMovedBase(carry: Carry, task: Task): Promise<Task> {
+  const base = await carry.deps.git.mergeBase(task, carry.signal);
+  carry.signal.throwIfAborted();
+  if (base.kind === 'conflict') {
+    await carry.deps.store.note(carry.claim, `The base ${task.base} had moved; its conflicts go to the agent.`);
+    return carry.deps.store.patch(carry.claim, { prompt: `${task.prompt}\n\n${conflictText(base.files)}` });
+  }
+  if (base.kind === 'merged')
+    await carry.deps.store.note(carry.claim, `The base ${task.base} had moved and was merged in.`);
+  return task;
 }

@@ -23,5 +23,9 @@ export async function pushingPhase(carry: Carry, task: Task): Promise<Task> {
     return store.apply(claim, { type: 'stop', reason: REASON[outcome.kind], detail: carry.mask(outcome.detail) });
   }
   if (outcome.kind === 'pushed') for (const note of outcome.notes) await store.note(claim, note);
-  return store.apply(claim, { type: 'advance', phase: 'checks' }, { head_sha: outcome.sha, pushed_sha: outcome.sha });
+  return store.apply(
+    claim,
+    { type: 'advance', phase: task.forge?.pullRequest === 'first' ? 'opening_pr' : 'checks' },
+    { head_sha: outcome.sha, pushed_sha: outcome.sha },
+  );
 }

@@ -98,6 +98,13 @@ describe('The extension', () => {
     }
   });
 
+  it('keeps watchers, the search and the git view off its state and worktrees', () => {
+    const settings = vscode.workspace.getConfiguration(undefined, vscode.Uri.file(root()));
+    assert.equal(settings.get<Record<string, boolean>>('files.watcherExclude')?.['**/.worklog/ampa/**'], true);
+    assert.equal(settings.get<Record<string, boolean>>('search.exclude')?.['**/.worklog/ampa'], true);
+    assert.equal(settings.get('git.detectWorktrees'), false);
+  });
+
   it('activates within 25 ms', async function () {
     const { activationMs } = await activate();
     this.test!.title += `: ${activationMs.toFixed(1)}`;

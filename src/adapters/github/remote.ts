@@ -1,0 +1,66 @@
+/** Which repository of which GitHub a remote names, and where that GitHub answers. Pure. */
+import type { ForgeRepo } from '../../tasks/forge.ts';
+
+const NAME = /^[A-Za-z0-9._-]+$/;
+
+/** Hosts by which github.com is reached besides its own name. */
+const ALIASES: Readonly<Record<string, string>> = { 'www.github.com': 'github.com', 'ssh.github.com': 'github.com' };
+
+/**
+ * The repository that a remote's address names, or null where it is not on a GitHub that we know:
+ * github.com, a tenant of ghe.com, or one of `enterpriseHosts` (names without port, any case).
+ * Understood are `git@host:owner/name.git`, `ssh://`, `git+ssh://`, `git://` and `http(s)://` with
+ * user info, ports, names with dots and trailing slashes. A port is kept only for http(s), where the
+ * API answers on it too.
+ */
+export function parseRemote(url: string, enterpriseHosts: readonly string[] = []): ForgeRepo | null {
+  const at = split(url.trim());
+  if (at === null) return null;
+  const [owner, file, ...rest] = at.path.replace(/^\/+|\/+$/g, '').split('/');
+  const name = file?.replace(/\.git$/, '');
+  if (!owner || !name || rest.length > 0) return null;
+  if (![owner, name].every((part) => NAME.test(part) && part !== '.' && part !== '..')) return null;
+  const host = ALIASES[at.host] ?? at.host;
+  const known =
+    host === 'github.com' || host.endsWith('.ghe.com') || enterpriseHosts.some((it) => it.toLowerCase() === host);
+  if (!known) return null;
+  return { kind: 'github', host: at.port === '' ? host : `${host}:${at.port}`, owner, name };
+}
+
+function split(url: string): { host: string; port: string; path: string } | null {
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[1]?.toLowerCase();
+  if (scheme === undefined) {
+    // scp-like: a colon before the first slash. One letter before it is a drive of Windows.
+    const scp = /^(?:[^@/:]+@)?(\[[^\]]+\]|[^@/:]{2,}):(.+)$/.exec(url);
+    return scp ? { host: scp[1]!.toLowerCase(), port: '', path: scp[2]! } : null;
+  }
+  if (!['http', 'https', 'ssh', 'git', 'git+ssh', 'ssh+git'].includes(scheme)) return null;
+  const parsed = URL.parse(url.replace(/^[^:]+:/, scheme.startsWith('http') ? `${scheme}:` : 'https:'));
+  if (parsed === null) return null;
+  let path: string;
+  try {
+    path = decodeURIComponent(parsed.pathname);
+  } catch {
+    // An address with broken escapes names no repository.
+    return null;
+  }
+  return { host: parsed.hostname.toLowerCase(), port: scheme.startsWith('http') ? parsed.port : '', path };
+}
+
+/** The host, without port, whose remotes belong to an API address: `api.github.com` serves `github.com`. */
+export function hostOfApi(apiUrl: string): string | null {
+  const host = URL.parse(apiUrl)?.hostname.toLowerCase();
+  if (host === undefined) return null;
+  return host === 'api.github.com' || /^api\..+\.ghe\.com$/.test(host) ? host.slice(4) : host;
+}
+
+/** Where the REST API of a repository's host answers, without a trailing slash. An override always wins. */
+export function apiUrlOf(repo: Pick<ForgeRepo, 'host'>, override?: string): string {
+  if (override) return override.replace(/\/+$/, '');
+  if (repo.host === 'github.com') return 'https://api.github.com';
+  return repo.host.endsWith('.ghe.com') ? `https://api.${repo.host}` : `https://${repo.host}/api/v3`;
+}
+
+/** Where GraphQL answers beside a REST address. */
+export const graphqlUrlOf = (apiUrl: string): string =>
+  apiUrl.endsWith('/api/v3') ? apiUrl.replace(/v3$/, 'graphql') : `${apiUrl}/graphql`;

@@ -1,0 +1,70 @@
+import type { Repository } from '../adapters/git/repository.ts';
+import { AmpaError } from '../errors.ts';
+import type { TaskBoard } from '../tasks/board.ts';
+import type { Task } from '../tasks/task.ts';
+import { transition } from '../tasks/transition.ts';
+import type { Forges } from './forges.ts';
+
+export interface MergeDeps {
+  board: TaskBoard;
+  repository: Repository;
+  forges: Forges;
+  now(): number;
+  say(notice: string): void;
+}
+
+export interface MergeRequest {
+  /** Null: the repository's own, or a merge commit. */
+  method: 'merge' | 'squash' | 'rebase' | null;
+  deleteBranch: boolean;
+}
+
+/** Lands a task: its pull request, or without one its branch; then its worktree goes, unless it holds more. */
+export async function mergeTask(deps: MergeDeps, id: string, how: MergeRequest): Promise<Task> {
+  const { board, repository } = deps;
+  const { task } = await board.detail(id);
+  const at = new Date(deps.now()).toISOString();
+  const verdict = transition(task, { type: 'merge', at });
+  if (!verdict.ok) throw verdict.error;
+
+  const sha =
+    task.forge && task.pr_number !== null
+      ? await mergePullRequest(deps, task, how)
+      : (await repository.mergeToBase(task, { ...how, method: how.method ?? 'merge' })).sha;
+  const landed = await board.recordMerge(id, at, `Merged into ${task.base} as ${sha.slice(0, 10)}.`);
+  const removal = await repository.removeWorktree(task, { force: false });
+  if (removal.removed) await board.forgetWorktree(id);
+  else deps.say(`Merged; the worktree is kept, since ${removal.why}.`);
+  return landed;
+}
+
+async function mergePullRequest({ forges }: MergeDeps, task: Task, how: MergeRequest): Promise<string> {
+  const forge = await forges.of(task);
+  const outcome = await forge.merge(
+    task.forge!,
+    task.pr_number!,
+    {
+      method: how.method,
+      sha: task.pushed_sha!,
+      title: task.title,
+      deleteBranch: how.deleteBranch ? task.branch : null,
+    },
+    AbortSignal.timeout(120_000),
+  );
+  switch (outcome.kind) {
+    case 'merged':
+      return outcome.sha;
+    case 'conflict':
+      throw new AmpaError(
+        'merge',
+        `${task.pr_url} conflicts with ${task.base}: ${outcome.detail}`,
+        'Continue the task: the agent is handed the conflict.',
+      );
+    case 'refused':
+      throw new AmpaError(
+        'merge',
+        `GitHub does not merge ${task.pr_url}: ${outcome.detail}`,
+        'See to what it wants, then merge again.',
+      );
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * What the loop needs of a forge: a place with pull requests that runs checks on commits. Declared
+ * here, implemented by adapters/github/.
+ */
+import type { CheckState } from './task.ts';
+import type { RedCheck } from './prompts.ts';
+
+/** A repository on a forge, as its remote names it. */
+export interface ForgeRepo {
+  kind: 'github';
+  /** `github.com`, or the host of an Enterprise Server. */
+  host: string;
+  owner: string;
+  name: string;
+}
+
+/** Whose credentials are used. Resolved at creation and stored with the task, never chosen anew midway. */
+export type IdentityKind = 'app' | 'editor' | 'environment' | 'gh';
+
+/** One check of a commit: a check run of any app, or a commit status. */
+export interface ForgeCheck {
+  /** The forge's own id: stable over polls, new for a re-run. */
+  id: string;
+  /** As people know it: `build (ubuntu-latest)`; the workflow's name in front where there are several. */
+  name: string;
+  state: CheckState;
+  url: string | null;
+  startedAt: string | null;
+  endedAt: string | null;
+  /** The base's rules want it. */
+  required: boolean;
+  /** Workflow run and job of GitHub Actions; null for other apps and statuses. */
+  runId: string | null;
+  jobId: string | null;
+  /** Name of the workflow: what durations are learned by. */
+  workflow: string | null;
+}
+
+export interface ForgeSnapshot {
+  sha: string;
+  checks: ForgeCheck[];
+  /** Of the pull request; `unknown` while the forge has not decided, or where there is none. */
+  mergeable: 'clean' | 'conflict' | 'unknown';
+  /** Sources of checks that this identity may not see (403), for people. */
+  hidden: string[];
+}
+
+export interface ForgeBudget {
+  remaining: number;
+  limit: number;
+  /** ms since the epoch. */
+  resetsAt: number;
+}
+
+export interface WaitingCommit {
+  sha: string;
+  pullRequest: number | null;
+}
+
+export interface PullRequestText {
+  title: string;
+  body: string;
+}
+
+export type PullRequestOutcome =
+  | { kind: 'open'; number: number; url: string; draft: boolean }
+  /** Pull requests are switched off here. */
+  | { kind: 'unsupported' }
+  | { kind: 'failed'; detail: string };
+
+export type ForgeMergeOutcome =
+  /** `remark` for people: the branch that was to be deleted is still there, and why. */
+  | { kind: 'merged'; sha: string; remark: string | null }
+  | { kind: 'conflict'; detail: string }
+  /** Required checks or reviews are missing, the method is not allowed, … */
+  | { kind: 'refused'; detail: string };
+
+/**
+ * One forge with one identity. Every call may reject with `AmpaError` (`external`) when the forge
+ * cannot be asked: that is unknown, never none.
+ */
+export interface Forge {
+  /** Who this identity is: a login, or the app's bot name. */
+  login(repo: ForgeRepo): Promise<string>;
+  /** Looked up by head branch first; a 422 for an existing one is success. Draft where that is possible. */
+  openPullRequest(
+    repo: ForgeRepo,
+    pr: PullRequestText & { head: string; base: string; draft: boolean },
+    signal: AbortSignal,
+  ): Promise<PullRequestOutcome>;
+  updatePullRequest(repo: ForgeRepo, number: number, text: PullRequestText, signal: AbortSignal): Promise<void>;
+  /** No more a draft. */
+  markReady(repo: ForgeRepo, number: number, signal: AbortSignal): Promise<void>;
+  /** All waiting commits of a repository in one request where the forge can. */
+  snapshots(
+    repo: ForgeRepo,
+    commits: readonly WaitingCommit[],
+    signal: AbortSignal,
+  ): Promise<{ snapshots: ForgeSnapshot[]; budget: ForgeBudget | null }>;
+  /** Runs cancelled or stale checks once more. */
+  rerun(repo: ForgeRepo, checks: readonly ForgeCheck[], signal: AbortSignal): Promise<void>;
+  /** The failing step of a red check with its excerpt; its log, only that step's part, is streamed to `logFile`. */
+  failure(repo: ForgeRepo, check: ForgeCheck, logFile: string, signal: AbortSignal): Promise<RedCheck>;
+  /** Whether anything checks here at all: workflow files, or checks on the base. */
+  hasChecks(repo: ForgeRepo, base: string | null, signal: AbortSignal): Promise<boolean>;
+  /** The repository's pull request template, or null. */
+  pullRequestTemplate(repo: ForgeRepo, signal: AbortSignal): Promise<string | null>;
+  merge(
+    repo: ForgeRepo,
+    number: number,
+    how: { method: 'merge' | 'squash' | 'rebase' | null; sha: string; title: string; deleteBranch: string | null },
+    signal: AbortSignal,
+  ): Promise<ForgeMergeOutcome>;
+  issue(repo: ForgeRepo, number: number, signal: AbortSignal): Promise<{ title: string; body: string; url: string }>;
+  /** A token for git over https to this repository, renewed before it expires. */
+  gitToken(repo: ForgeRepo, signal: AbortSignal): Promise<{ username: string; password: string }>;
+  /** Probes each endpoint a task needs; what is missing, for people. */
+  probe(repo: ForgeRepo): Promise<{ ok: boolean; login: string; missing: string[] }>;
+}

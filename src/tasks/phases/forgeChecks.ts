@@ -1,0 +1,202 @@
+import type { Carry } from '../carry.ts';
+import { AmpaError, describeError } from '../../errors.ts';
+import { foldChecks } from '../fold.ts';
+import type { Forge, ForgeCheck } from '../forge.ts';
+import type { RedCheck } from '../prompts.ts';
+import type { Reason } from '../reasons.ts';
+import type { Check, Task } from '../task.ts';
+import { watchChecks, watchKey, type Watch } from '../watch.ts';
+import { finishGreen } from './green.ts';
+import { askAgain } from './red.ts';
+
+/** No check so long after the push and the pull request: there is none, ms. */
+const MISSING_AFTER_MS = 3 * 60_000;
+/** What an agent is shown at a time; the first failures explain the rest. */
+const MAX_RED = 3;
+
+type Verdict = { kind: 'green' | 'red' } | { kind: 'stop'; reason: Exclude<Reason, 'user'>; detail: string };
+
+/** Waits for all checks of the pushed commit on the forge, and acts on what they add up to. */
+export async function forgeChecksPhase(carry: Carry, task: Task): Promise<Task> {
+  const { deps, claim, signal } = carry;
+  const { store } = deps;
+  const forge = await deps.forge(task);
+  const sha = task.pushed_sha ?? task.head_sha!;
+  const log = await carry.log(task.attempts);
+  log.note(`waiting for the checks of ${sha.slice(0, 10)}`);
+  let shown = '';
+  let checks: readonly ForgeCheck[] = [];
+
+  const verdict = await watchChecks<Verdict>(carry, forge, task, sha, async (watch) => {
+    checks = watch.snapshot?.checks ?? [];
+    const state = JSON.stringify(checks);
+    if (state !== shown) {
+      for (const check of checks) await store.saveCheck(claim, rowOf(task, sha, check));
+      shown = state;
+    }
+    return judge(carry, forge, task, watch);
+  });
+  signal.throwIfAborted();
+  await learn(carry, task, checks);
+
+  switch (verdict.kind) {
+    case 'stop':
+      log.note(`${verdict.reason}: ${verdict.detail}`);
+      return store.apply(claim, { type: 'stop', reason: verdict.reason, detail: verdict.detail });
+    case 'green':
+      log.note('all checks are green');
+      return finishGreen(carry, task, sha);
+    case 'red':
+      return askAgain(carry, task, await failures(carry, forge, task, sha, checks), sha);
+  }
+}
+
+/** What is seen now as a decision; undefined: not yet. */
+async function judge(carry: Carry, forge: Forge, task: Task, watch: Watch): Promise<Verdict | undefined> {
+  const { clock, watches } = carry.deps;
+  const waited = clock.now() - watch.since;
+  const { snapshot } = watch;
+  const late = waited > task.limits.checksMs;
+  if (!snapshot) {
+    return late
+      ? { kind: 'stop', reason: 'checks_unknown', detail: watch.error ?? 'GitHub did not answer.' }
+      : undefined;
+  }
+  const states = snapshot.checks.map((check) => check.state);
+  switch (foldChecks(states, watch.rerun)) {
+    case 'green':
+      // Checks of several workflows do not appear at once: what is green a moment after the push may not be all.
+      return waited < 10_000 && watch.seenAt !== null && watch.seenAt - watch.since < 10_000
+        ? undefined
+        : { kind: 'green' };
+    case 'red':
+      return { kind: 'red' };
+    case 'rerun': {
+      const stale = snapshot.checks.filter((check) => check.state === 'cancelled' || check.state === 'stale');
+      try {
+        await forge.rerun(task.forge!, stale, carry.signal);
+      } catch (error) {
+        if (carry.signal.aborted || !(error instanceof AmpaError)) throw error;
+        const names = stale.map((check) => check.name).join(', ');
+        return {
+          kind: 'stop',
+          reason: 'checks_blocked',
+          detail: `${names}: cancelled, and ${carry.mask(describeError(error))}`,
+        };
+      }
+      await watches.markRerun(carry.claim);
+      await carry.deps.store.note(carry.claim, `Run again once: ${stale.map((check) => check.name).join(', ')}`);
+      return undefined;
+    }
+    case 'blocked': {
+      const blocked = snapshot.checks.filter((check) =>
+        ['action_required', 'startup_failure', 'cancelled', 'stale'].includes(check.state),
+      );
+      return {
+        kind: 'stop',
+        reason: 'checks_blocked',
+        detail: blocked.map((check) => `${check.name}: ${check.state.replace('_', ' ')}`).join('\n'),
+      };
+    }
+    case 'missing':
+      if (snapshot.mergeable === 'conflict') {
+        return {
+          kind: 'stop',
+          reason: 'merge_conflict',
+          detail: `${task.branch} conflicts with ${task.base}, so no check runs.`,
+        };
+      }
+      if (snapshot.hidden.length > 0 && waited > MISSING_AFTER_MS) {
+        return {
+          kind: 'stop',
+          reason: 'checks_blocked',
+          detail: `Not visible to this identity: ${snapshot.hidden.join(', ')}`,
+        };
+      }
+      return waited > MISSING_AFTER_MS
+        ? {
+            kind: 'stop',
+            reason: 'checks_missing',
+            detail: `No check 3 minutes after the push of ${watch.sha.slice(0, 10)}.`,
+          }
+        : undefined;
+    case 'pending':
+      return late ? { kind: 'stop', reason: 'checks_timeout', detail: pendingOf(snapshot.checks) } : undefined;
+  }
+}
+
+const pendingOf = (checks: readonly ForgeCheck[]): string =>
+  checks
+    .filter((check) => check.state === 'queued' || check.state === 'running')
+    .map((check) => `${check.name}: ${check.state}`)
+    .join('\n');
+
+async function failures(
+  carry: Carry,
+  forge: Forge,
+  task: Task,
+  sha: string,
+  checks: readonly ForgeCheck[],
+): Promise<RedCheck[]> {
+  const failed = checks.filter((check) => check.state === 'failure' || check.state === 'timed_out');
+  const red: RedCheck[] = [];
+  for (const check of failed.slice(0, MAX_RED)) {
+    const logFile = await carry.deps.checkLogFile(task, check.name);
+    const failure = await failureOf(carry, forge, task, check, logFile);
+    await carry.deps.store.saveCheck(carry.claim, {
+      ...rowOf(task, sha, check),
+      excerpt: failure.excerpt,
+      log_path: logFile,
+    });
+    red.push(failure);
+  }
+  if (failed.length > MAX_RED) {
+    const rest = failed.slice(MAX_RED).map((check) => check.name);
+    red[MAX_RED - 1] = { ...red[MAX_RED - 1]!, remark: `these failed too: ${rest.join(', ')}` };
+  }
+  return red;
+}
+
+/** A log that cannot be had is said to the agent; the name and the address of the check still help. */
+async function failureOf(
+  carry: Carry,
+  forge: Forge,
+  task: Task,
+  check: ForgeCheck,
+  logFile: string,
+): Promise<RedCheck> {
+  try {
+    return await forge.failure(task.forge!, check, logFile, carry.signal);
+  } catch (error) {
+    if (carry.signal.aborted || !(error instanceof AmpaError)) throw error;
+    const excerpt = `Its log could not be read: ${carry.mask(describeError(error))}`;
+    return { name: check.name, step: null, url: check.url, excerpt, remark: null };
+  }
+}
+
+const rowOf = (task: Task, sha: string, check: ForgeCheck): Check => ({
+  task_id: task.id,
+  attempt: task.attempts,
+  sha,
+  name: check.name,
+  provider: 'github',
+  state: check.state,
+  started_at: check.startedAt,
+  ended_at: check.endedAt,
+  url: check.url,
+  excerpt: null,
+  log_path: null,
+});
+
+/** How long each workflow took, so that the next wait knows when to look closely. */
+async function learn(carry: Carry, task: Task, checks: readonly ForgeCheck[]): Promise<void> {
+  const spans = new Map<string, { from: number; to: number }>();
+  for (const { workflow, startedAt, endedAt } of checks) {
+    if (!workflow || !startedAt || !endedAt) continue;
+    const [from, to] = [Date.parse(startedAt), Date.parse(endedAt)];
+    const span = spans.get(workflow);
+    spans.set(workflow, span ? { from: Math.min(span.from, from), to: Math.max(span.to, to) } : { from, to });
+  }
+  for (const [workflow, { from, to }] of spans)
+    await carry.deps.watches.learn(watchKey(task.forge!), workflow, to - from);
+}

@@ -1,0 +1,67 @@
+import type { ForgeBudget } from './forge.ts';
+
+/** A commit that waits for its checks. Times in ms. */
+export interface Waiting {
+  /** When it was pushed. */
+  since: number;
+  /** How long its checks usually take; null while nothing is known. */
+  usualMs: number | null;
+}
+
+/** Between two looks at a repository, ms. */
+export const MIN_DELAY_MS = 5_000;
+const MAX_DELAY_MS = 30_000;
+
+/** Of the 300 requests that a repository may cost in an hour, looks may use these; the rest is for logs and pull requests. */
+const BURST = 50;
+const REFILL_MS = 3_600_000 / 190;
+
+/** Requests that looks may still make now; refills with time. Plain data: it is stored with the lease. */
+export interface Allowance {
+  left: number;
+  at: number;
+}
+
+export const fullAllowance = (now: number): Allowance => ({ left: BURST, at: now });
+
+/** The allowance after one more look at `now`. */
+export function spend(allowance: Allowance, now: number): Allowance {
+  return { left: Math.max(0, refilled(allowance, now) - 1), at: now };
+}
+
+const refilled = (allowance: Allowance, now: number): number =>
+  Math.min(BURST, allowance.left + Math.max(0, now - allowance.at) / REFILL_MS);
+
+/** How soon this commit is worth a look: quick just after the push, sparse in the middle, quick again near its usual end. */
+function wanted({ since, usualMs }: Waiting, now: number): number {
+  const age = now - since;
+  if (age < 60_000) return MIN_DELAY_MS;
+  if (usualMs === null) return age < 5 * 60_000 ? 10_000 : 20_000;
+  const left = since + usualMs - now;
+  const near = Math.max(30_000, usualMs * 0.15);
+  if (Math.abs(left) <= near) return MIN_DELAY_MS;
+  if (left > 0) return Math.min(MAX_DELAY_MS, Math.max(MIN_DELAY_MS, left - near));
+  return 15_000;
+}
+
+/**
+ * Milliseconds until the next look at a repository (github: "Watching CI"): 5 s at least, 30 s at
+ * most but for an empty allowance or budget. Pure.
+ */
+export function pollDelay(
+  waiting: readonly Waiting[],
+  allowance: Allowance,
+  budget: ForgeBudget | null,
+  now: number,
+): number {
+  let delay = Math.min(MAX_DELAY_MS, ...waiting.map((commit) => wanted(commit, now)));
+  const left = refilled(allowance, now);
+  // The last quarter is spent no faster than it refills.
+  if (left < BURST / 4) delay = Math.max(delay, REFILL_MS);
+  if (left < 1) delay = Math.max(delay, (1 - left) * REFILL_MS);
+  if (budget && budget.remaining < budget.limit * 0.2) {
+    const share = Math.max(1, budget.remaining * 0.5);
+    delay = Math.max(delay, Math.min((budget.resetsAt - now) / share, Math.max(budget.resetsAt - now, 0)));
+  }
+  return Math.max(MIN_DELAY_MS, Math.round(delay));
+}

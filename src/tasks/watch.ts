@@ -1,0 +1,120 @@
+import type { Carry } from './carry.ts';
+import type { Forge, ForgeSnapshot, WaitingCommit } from './forge.ts';
+import { pollDelay, spend, type Allowance, type Waiting } from './pollPolicy.ts';
+import type { Claim } from './ports.ts';
+import type { Task, TaskForge } from './task.ts';
+
+/** One commit that waits, as the store keeps it. */
+export interface Watch {
+  taskId: string;
+  sha: string;
+  pullRequest: number | null;
+  /** ms since the epoch. */
+  since: number;
+  snapshot: ForgeSnapshot | null;
+  seenAt: number | null;
+  error: string | null;
+  rerun: boolean;
+}
+
+/** What the watchers of all processes share. */
+export interface WatchStore {
+  /** Registers the task's commit; one that is registered already keeps its time and what was seen. */
+  watch(claim: Claim, watch: { repo: string; sha: string; pullRequest: number | null; since: number }): Promise<void>;
+  watchOf(taskId: string): Promise<Watch | undefined>;
+  endWatch(claim: Claim): Promise<void>;
+  markRerun(claim: Claim): Promise<void>;
+  /** Becomes, or stays, the one who looks at the repository; undefined: another does. */
+  leadWatch(repo: string, owner: string): Promise<{ nextAt: number; allowance: Allowance } | undefined>;
+  waiting(repo: string): Promise<Watch[]>;
+  /** What one look has shown, in one transaction; false: the lead was lost. */
+  saveLook(
+    repo: string,
+    owner: string,
+    look: {
+      snapshots: readonly ForgeSnapshot[];
+      error: string | null;
+      nextAt: number;
+      allowance: Allowance;
+      at: number;
+    },
+  ): Promise<boolean>;
+  /** A webhook says that something happened: the next look is due. */
+  lookNow(repo: string): Promise<void>;
+  usualMs(repo: string, workflows: readonly string[]): Promise<number | null>;
+  learn(repo: string, workflow: string, ms: number): Promise<void>;
+}
+
+export const watchKey = (forge: TaskForge): string => `${forge.host}/${forge.owner}/${forge.name}`;
+
+/**
+ * Resolves with the newest snapshot of the task's commit each time one is seen, until `decide`
+ * returns something. Of all processes that wait in a repository one does the looking, for all.
+ */
+export async function watchChecks<R>(
+  carry: Carry,
+  forge: Forge,
+  task: Task,
+  sha: string,
+  decide: (watch: Watch) => Promise<R | undefined>,
+): Promise<R> {
+  const { watches: store, clock, onChange } = carry.deps;
+  const target = task.forge!;
+  const repo = watchKey(target);
+  await store.watch(carry.claim, { repo, sha, pullRequest: task.pr_number, since: clock.now() });
+  for (;;) {
+    carry.signal.throwIfAborted();
+    const watch = await store.watchOf(task.id);
+    if (watch) {
+      const result = await decide(watch);
+      if (result !== undefined) {
+        await store.endWatch(carry.claim);
+        return result;
+      }
+    }
+    const lead = await store.leadWatch(repo, carry.claim.owner);
+    const now = clock.now();
+    if (lead && lead.nextAt <= now) {
+      await look(carry, forge, target, lead.allowance);
+      continue;
+    }
+    const wake = new AbortController();
+    const off = onChange(() => wake.abort());
+    // The lease of another may run out without anything being written.
+    const wait = lead ? Math.min(lead.nextAt - now, 5_000) : 5_000;
+    await clock.sleep(Math.max(wait, 50), AbortSignal.any([wake.signal, carry.signal]));
+    off();
+  }
+}
+
+/** One request for every commit that waits here, and when the next is due. */
+async function look(carry: Carry, forge: Forge, target: TaskForge, allowance: Allowance): Promise<void> {
+  const { watches: store, clock } = carry.deps;
+  const repo = watchKey(target);
+  const waiting = await store.waiting(repo);
+  const commits: WaitingCommit[] = waiting.map((watch) => ({ sha: watch.sha, pullRequest: watch.pullRequest }));
+  let snapshots: ForgeSnapshot[] = [];
+  let budget = null;
+  let error: string | null = null;
+  try {
+    ({ snapshots, budget } = await forge.snapshots(target, commits, carry.signal));
+  } catch (cause) {
+    carry.signal.throwIfAborted();
+    error = carry.mask(cause instanceof Error ? cause.message : String(cause));
+  }
+  const at = clock.now();
+  const spent = spend(allowance, at);
+  const times: Waiting[] = [];
+  for (const watch of waiting) {
+    const seen = snapshots.find((snapshot) => snapshot.sha === watch.sha);
+    const workflows = [...new Set((seen?.checks ?? []).flatMap((check) => check.workflow ?? []))];
+    times.push({ since: watch.since, usualMs: await store.usualMs(repo, workflows) });
+  }
+  await store.saveLook(repo, carry.claim.owner, {
+    snapshots,
+    error,
+    allowance: spent,
+    at,
+    nextAt: at + pollDelay(times, spent, budget, at),
+  });
+}

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { fullAllowance, MIN_DELAY_MS, pollDelay, spend, type Waiting } from '../../src/tasks/pollPolicy.ts';
+
+const HOUR = 3_600_000;
+const T0 = Date.parse('2026-01-01T00:00:00Z');
+
+/** Looks in one hour, of a repository whose waiting commits are those of each moment. */
+function looksInAnHour(waitingAt: (now: number) => Waiting[]): number {
+  let allowance = fullAllowance(T0);
+  let looks = 0;
+  for (let now = T0; now < T0 + HOUR; ) {
+    allowance = spend(allowance, now);
+    looks++;
+    now += pollDelay(waitingAt(now), allowance, null, now);
+  }
+  return looks;
+}
+
+describe('the rhythm of looks at a repository', () => {
+  it('never costs more than 240 looks an hour, however often ten tasks push', () => {
+    assert.ok(looksInAnHour((now) => Array.from({ length: 10 }, () => ({ since: now, usualMs: null }))) <= 240);
+    assert.ok(looksInAnHour((now) => Array.from({ length: 10 }, (_, i) => ({ since: now - i * 60_000, usualMs: 5 * 60_000 }))) <= 240);
+  });
+
+  it('is quick after the push, sparse in the middle, and quick again near the usual end', () => {
+    const usualMs = 10 * 60_000;
+    const at = (age: number) => pollDelay([{ since: T0, usualMs }], fullAllowance(T0 + age), null, T0 + age);
+    assert.equal(at(0), 5_000);
+    assert.equal(at(4 * 60_000), 30_000);
+    assert.equal(at(9.5 * 60_000), 5_000);
+    assert.equal(at(20 * 60_000), 15_000);
+  });
+
+  it('wakes for the beginning of the quick time, not somewhere in it', () => {
+    const usualMs = 10 * 60_000;
+    const near = usualMs - 90_000;
+    const delay = pollDelay([{ since: T0, usualMs }], fullAllowance(T0), null, T0 + near - 12_000);
+    assert.equal(delay, 12_000);
+  });
+
+  it('slows down as the budget of the hour shrinks, and waits for its renewal when it is gone', () => {
+    const waiting = [{ since: T0, usualMs: null }];
+    const budget = (remaining: number) => ({ remaining, limit: 5000, resetsAt: T0 + HOUR });
+    assert.equal(pollDelay(waiting, fullAllowance(T0), budget(4000), T0), 5_000);
+    assert.ok(pollDelay(waiting, fullAllowance(T0), budget(100), T0) > 60_000);
+    assert.equal(pollDelay(waiting, fullAllowance(T0), budget(0), T0), HOUR);
+  });
+
+  it('is never under five seconds', () => {
+    const waiting = fc.record({ since: fc.integer({ min: T0 - HOUR, max: T0 + HOUR }), usualMs: fc.option(fc.integer({ min: 0, max: HOUR })) });
+    fc.assert(
+      fc.property(fc.array(waiting), fc.integer({ min: 0, max: 60 }), (commits, spent) => {
+        let allowance = fullAllowance(T0);
+        for (let i = 0; i < spent; i++) allowance = spend(allowance, T0);
+        assert.ok(pollDelay(commits, allowance, null, T0) >= MIN_DELAY_MS);
+      }),
+    );
+  });
+});
