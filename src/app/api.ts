@@ -3,6 +3,7 @@ import type { Resolved } from '../config/resolve.ts';
 import type { Continued, OpenPrompt, TaskDetail, TaskFilter } from '../tasks/board.ts';
 import type { ChangedFile, ConversationEntry } from '../tasks/ports.ts';
 import type { PermissionMode, Task } from '../tasks/task.ts';
+import type { Schedule } from './scheduleApi.ts';
 
 export type HostKind = 'vscode' | 'cli' | 'daemon' | 'carrier';
 
@@ -143,8 +144,16 @@ export interface App {
   notices(): string[];
   onNotice(listener: (notice: string) => void): () => void;
 
-  /** Runs the worker loop and this host's beat until the app is closed. Makes the store. */
-  startEngine(): Promise<void>;
+  /** The scheduled commands of the workspace. */
+  readonly schedule: Schedule;
+  /** Runs `wl github import` or `push` in this process; resolves to its exit code. */
+  syncWorklog(
+    which: 'import' | 'push',
+    options: { signal: AbortSignal; onOutput(chunk: Uint8Array, stream: 'stdout' | 'stderr'): void },
+  ): Promise<number>;
+
+  /** Runs the worker loop, this host's beat and the schedule (unless told not to) until the app is closed. Makes the store. */
+  startEngine(options?: { schedule: boolean }): Promise<void>;
   /** Resolves when no task is active. */
   untilIdle(signal: AbortSignal): Promise<void>;
   /** Carries one task in this process until it is no longer active; watches where another host owns it. */

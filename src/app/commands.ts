@@ -4,25 +4,9 @@
  */
 import { z } from 'zod';
 import { STATUSES, type Status } from '../tasks/task.ts';
+import { count, flag, option, text, type OptionMeta } from './commandOptions.ts';
+import { SCHEDULE_COMMANDS } from './scheduleCommands.ts';
 
-/** What the command line shows beside an option. */
-interface OptionMeta {
-  /** Placeholder of the value in usage lines; booleans have none. */
-  value?: string;
-  short?: string;
-  /** Taken by position instead of `--name`. */
-  positional?: true;
-  /** Not for people. */
-  hidden?: true;
-}
-
-const option = <T extends z.ZodType>(type: T, help: string, meta: OptionMeta = {}): T =>
-  type.describe(help).meta({ ...meta, description: help });
-const flag = (help: string, short?: string) => option(z.boolean().optional(), help, short ? { short } : {});
-const text = (help: string, value: string, short?: string) =>
-  option(z.string().optional(), help, short ? { value, short } : { value });
-const count = (help: string, value = 'N') =>
-  option(z.string().regex(/^\d+$/, 'is not a whole number').transform(Number).optional(), help, { value });
 const taskId = option(z.string(), 'Id of the task, or an unambiguous part of its beginning or end.', {
   value: 'ID',
   positional: true,
@@ -48,7 +32,7 @@ export interface Command {
   id: string;
   /** As the palette shows it, after "AMPA: "; null where only the command line has it. */
   palette: string | null;
-  /** Name on the command line and its other spellings; null where only the editor has it. */
+  /** Name on the command line, of one or two words, and its other spellings; null where only the editor has it. */
   cli: readonly [string, ...string[]] | null;
   /** One sentence. */
   summary: string;
@@ -218,6 +202,7 @@ export const COMMANDS = {
     }),
     example: 'ampa daemon --until-idle',
   },
+  ...SCHEDULE_COMMANDS,
   work: {
     id: 'work',
     palette: null,

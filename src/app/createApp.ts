@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { monotonicFactory } from 'ulid';
 import { createAgents } from '../adapters/agents/agents.ts';
 import { listAgents, resolveAgent } from '../adapters/agents/resolve.ts';
@@ -20,9 +21,11 @@ import { createForges } from './forges.ts';
 import type { EngineStore } from './engineStore.ts';
 import { GONE_MS } from './hosts.ts';
 import { mergeTask } from './merge.ts';
+import { createSchedule } from './schedule.ts';
 import { identityOf, newTask, planStart, type StartDeps } from './start.ts';
 import { resolveWorkspace, secretValues, statePaths } from './state.ts';
 import { createTrust } from './trust.ts';
+import { syncWorklog } from './worklogSync.ts';
 
 export interface AppOptions {
   /** Any folder of the workspace. */
@@ -92,6 +95,36 @@ export async function createApp(options: AppOptions): Promise<App> {
     config: () => resolved.values,
     carrier: options.carrier,
     githubToken: async () => (await options.editorToken?.('github.com')) ?? null,
+    newId,
+    say,
+    runSchedule: (it, host, stop) => schedule.runSchedule(it, host, stop),
+  });
+
+  const schedule = createSchedule({
+    kind: options.kind,
+    workspace: workspace.root,
+    stateDir: workspace.stateDir,
+    remoteUrl,
+    find,
+    trackedDatabase: () => (repo?.tracks(paths.database) ? paths.database : null),
+    logs: paths.logs,
+    env,
+    childEnv: hostEnv,
+    secrets,
+    config: () => resolved.values,
+    storeFile: () => resolved.values.schedulerStore,
+    isTracked: async (file) =>
+      (await git.repository.locate(path.dirname(file), [path.basename(file)]))?.tracks(file) ?? false,
+    existing: engine.existing,
+    writable: engine.writable,
+    // Under the id of its run: the same run records one task, however often it is taken up.
+    startTask: async (runId, request) => {
+      const it = await engine.writable();
+      const task = await it.board.insert(await newTask({ ...startDeps, newId: () => runId }, request));
+      it.watcher.poke();
+      return task;
+    },
+    now,
     newId,
     say,
   });
@@ -211,8 +244,8 @@ export async function createApp(options: AppOptions): Promise<App> {
         live: now() - host.beat_at < GONE_MS,
       }));
     },
-    doctor: async () =>
-      runDoctor({
+    doctor: async () => [
+      ...(await runDoctor({
         workspace,
         paths,
         git: git.repository,
@@ -222,7 +255,14 @@ export async function createApp(options: AppOptions): Promise<App> {
         onGitHub: remoteUrl !== null && /github/i.test(remoteUrl),
         github: async () => (remoteUrl === null ? null : forges.describe(remoteUrl)),
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,
-      }),
+      })),
+      ...(await schedule.facade.warnings()).map((detail) => ({
+        name: 'schedule',
+        ok: false,
+        detail,
+        fix: 'Run some of them less often, or lower the interval.',
+      })),
+    ],
     async trust(revoke) {
       if (revoke) trust.revoke(workspace.root);
       else trust.trust(workspace.root, remoteUrl);
@@ -250,7 +290,10 @@ export async function createApp(options: AppOptions): Promise<App> {
       return () => noticeListeners.delete(listener);
     },
 
-    startEngine: () => engine.start(options.kind, options.asks),
+    schedule: schedule.facade,
+    syncWorklog: (which, how) =>
+      syncWorklog({ workspace: workspace.root, childEnv: hostEnv, remoteUrl, find, newId }, which, how),
+    startEngine: (how) => engine.start(options.kind, options.asks, how?.schedule ?? true),
     untilIdle: engine.untilIdle,
     carryHere: engine.carryHere,
     work: engine.work,

@@ -46,6 +46,8 @@ export interface EngineDeps {
   newId(): string;
   /** Something a person should know. */
   say(notice: string): void;
+  /** Runs the scheduled commands as a host of that id, until `stop`. */
+  runSchedule(it: EngineStore, host: string, stop: AbortSignal): Promise<void>;
 }
 
 const ACTIVE = ['queued', 'running', 'retrying'] as const;
@@ -214,12 +216,13 @@ export function createEngine(deps: EngineDeps) {
       return off;
     },
 
-    /** Runs the worker loop, this host's beat and the backups until `close`. */
-    async start(kind: HostKind, asks: boolean): Promise<void> {
+    /** Runs the worker loop, this host's beat, the backups and, if wanted, the schedule until `close`. */
+    async start(kind: HostKind, asks: boolean, schedule: boolean): Promise<void> {
       if (presence) return;
       const it = await writable();
       presence = await announceHost(it.hosts, { id: newId(), kind, asks }, now);
       loops.push(runWorker(workerDeps(it), stop.signal), keepBackups(it));
+      if (schedule) loops.push(deps.runSchedule(it, presence.id, stop.signal));
       await this.watch(it, () => undefined);
     },
 

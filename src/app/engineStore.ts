@@ -1,9 +1,12 @@
 import fs from 'node:fs';
 import { createHostStore, type HostStore } from '../adapters/sqlite/hostStore.ts';
 import { openDatabase, type OpenDatabase } from '../adapters/sqlite/open.ts';
+import { createScheduleImport, type ScheduleImport } from '../adapters/sqlite/scheduleImport.ts';
+import { createScheduleStore } from '../adapters/sqlite/scheduleStore.ts';
 import { createTaskBoard } from '../adapters/sqlite/taskBoard.ts';
 import { createWatchStore } from '../adapters/sqlite/watchStore.ts';
 import { createTaskStore } from '../adapters/sqlite/taskStore.ts';
+import type { ScheduleStore } from '../scheduler/ports.ts';
 import type { TaskBoard } from '../tasks/board.ts';
 import type { WatchStore } from '../tasks/watch.ts';
 import type { TaskStore, WorkQueue } from '../tasks/ports.ts';
@@ -17,6 +20,7 @@ export interface EngineStore {
   tasks: TaskStore & WorkQueue;
   board: TaskBoard;
   hosts: HostStore;
+  schedule: ScheduleStore & ScheduleImport;
   watches: WatchStore;
   watcher: StoreWatcher;
   /** Name of another machine that works on this store: then this process only reads. */
@@ -53,6 +57,7 @@ export async function openEngineStore(
     hosts,
     watches: createWatchStore(database.db, now),
     watcher,
+    schedule: { ...createScheduleStore(database.db), ...createScheduleImport(database.db) },
     tasks: createTaskStore(database, now, newId),
     board: createTaskBoard(database.db, now),
     foreign: await otherMachine(hosts, now),

@@ -7,6 +7,7 @@ import { AmpaError, usageError } from '../errors.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import type { Session } from './io.ts';
+import { SCHEDULE_HANDLERS } from './schedule.ts';
 import { cleanText, configJson, configText, doctorText, stateOf, taskTable, taskText } from './render.ts';
 
 /** Runs a command and resolves to its exit status. */
@@ -234,7 +235,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
         'Give --start-scheduler (until a signal) or --until-idle.',
       );
     app.onNotice((notice) => io.err(notice));
-    await app.startEngine();
+    await app.startEngine({ schedule: args.startScheduler === true });
     io.err(
       `Working on ${app.workspace.root}${args.untilIdle ? ' until no task is active' : ''}. Ctrl-C ends this process; running tasks go on.`,
     );
@@ -249,6 +250,8 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     off();
     return 0;
   },
+
+  ...SCHEDULE_HANDLERS,
 
   async work({ app, io }, { id, owner, token }) {
     const claim = owner !== undefined && token !== undefined ? { owner, token } : null;

@@ -12,8 +12,8 @@ const table = (rows: [string, string][]): string => {
   return rows.map(([left, right]) => `  ${left.padEnd(width)}${right}`).join('\n');
 };
 
-/** Help of one command, or the list of all. */
-export function helpText(command: Command | null): string {
+/** Help of one command, the list of those under a first word, or of all. */
+export function helpText(command: Command | null, under?: string): string {
   if (command) {
     const rows = optionsOf(command)
       .filter((it) => !it.hidden)
@@ -24,7 +24,9 @@ export function helpText(command: Command | null): string {
     return `${command.summary}\n\nUsage: ${usageOf(command)}\n\n${table([...rows, ...COMMON])}\n\nExample:\n  ${command.example}\n`;
   }
   const rows = Object.values<Command>(COMMANDS)
-    .filter((it) => it.cli && !it.hidden)
+    .filter((it) => it.cli && !it.hidden && (under === undefined || it.cli[0].startsWith(`${under} `)))
     .map((it): [string, string] => [it.cli!.join(', '), it.summary]);
+  if (under !== undefined)
+    return `Usage: ampa ${under} COMMAND [options]\n\n${table(rows)}\n\n\`ampa ${under} COMMAND --help\` has the options and an example.\n`;
   return `AMPA runs coding agents in the background until the checks are green.\n\nUsage: ampa COMMAND [options]\n\n${table(rows)}\n\nFor every command:\n${table([...COMMON, ['--version', 'The version.']])}\n\n\`ampa COMMAND --help\` has the options and an example.\n`;
 }

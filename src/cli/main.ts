@@ -41,7 +41,7 @@ async function run(argv: readonly string[], entry: string): Promise<number> {
     return 0;
   }
   if (line.kind === 'help') {
-    process.stdout.write(helpText(line.command));
+    process.stdout.write(helpText(line.command, line.under));
     return 0;
   }
   if (line.command.refusedInTask && process.env['AMPA_TASK_ID']) {

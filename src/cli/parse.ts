@@ -11,7 +11,8 @@ export interface Common {
 
 export type ParsedLine =
   | { kind: 'run'; name: CommandName; command: Command; args: Record<string, unknown>; common: Common }
-  | { kind: 'help'; command: Command | null }
+  /** Of one command, of those that begin with a word, or of all. */
+  | { kind: 'help'; command: Command | null; under?: string }
   | { kind: 'version' };
 
 const COMMON: ParseArgsOptionsConfig = {
@@ -35,9 +36,17 @@ export function parseLine(argv: readonly string[]): ParsedLine {
   }
   if (word === 'help') {
     const wanted = argv[at + 1];
-    return { kind: 'help', command: wanted === undefined ? null : COMMANDS[nameOf(wanted)] };
+    if (wanted === undefined) return { kind: 'help', command: null };
+    const of = nameOf(wanted, argv[at + 2]);
+    return of ? { kind: 'help', command: COMMANDS[of.name] } : { kind: 'help', command: null, under: wanted };
   }
-  const name = nameOf(word);
+  const found = nameOf(word, argv[at + 1]);
+  if (!found) {
+    if (argv.slice(at + 1).every((it) => ['-h', '--help'].includes(it)))
+      return { kind: 'help', command: null, under: word };
+    throw usageError(`there is no command "${word} ${argv[at + 1] ?? ''}"`, `\`ampa help ${word}\` lists them.`);
+  }
+  const { name, words } = found;
   const command: Command = COMMANDS[name];
   const infos = optionsOf(command);
   const options: ParseArgsOptionsConfig = { ...COMMON };
@@ -49,7 +58,12 @@ export function parseLine(argv: readonly string[]): ParsedLine {
     };
   }
   const { values, positionals } = parse(
-    { args: [...argv.slice(0, at), ...argv.slice(at + 1)], options, allowPositionals: true, strict: true },
+    {
+      args: joinNegative([...argv.slice(0, at), ...argv.slice(at + words)], options),
+      options,
+      allowPositionals: true,
+      strict: true,
+    },
     command,
   );
   if (values['version']) return { kind: 'version' };
@@ -90,10 +104,26 @@ export function parseLine(argv: readonly string[]): ParsedLine {
   };
 }
 
-function nameOf(word: string): CommandName {
-  for (const [name, command] of Object.entries<Command>(COMMANDS))
-    if (command.cli?.includes(word)) return name as CommandName;
+/** The command of a word, or of two; undefined: a first word that needs a second. */
+function nameOf(word: string, next: string | undefined): { name: CommandName; words: number } | undefined {
+  const entries = Object.entries<Command>(COMMANDS);
+  for (const [words, spelling] of [`${word} ${next}`, word].entries())
+    for (const [name, command] of entries)
+      if (command.cli?.includes(spelling)) return { name: name as CommandName, words: 2 - words };
+  if (entries.some(([, command]) => command.cli?.[0].startsWith(`${word} `))) return undefined;
   throw usageError(`there is no command ${JSON.stringify(word)}`);
+}
+
+/** `--priority -5` as `--priority=-5`: a number is no option. */
+function joinNegative(args: readonly string[], options: ParseArgsOptionsConfig): string[] {
+  const joined: string[] = [];
+  for (const word of args) {
+    const last = joined.at(-1);
+    if (/^-\d/.test(word) && last?.startsWith('--') && options[last.slice(2)]?.type === 'string')
+      joined[joined.length - 1] = `${last}=${word}`;
+    else joined.push(word);
+  }
+  return joined;
 }
 
 function parse(config: Parameters<typeof parseArgs>[0], command: Command | null) {

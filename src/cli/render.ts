@@ -28,7 +28,7 @@ const STATUS_STYLE: Record<Status, Style> = {
 };
 
 /** `5m`, `3h`, `2d`: how long ago, in the largest unit that fits. */
-function ago(iso: string, now: number): string {
+export function ago(iso: string, now: number): string {
   const seconds = Math.max(0, Math.round((now - Date.parse(iso)) / 1000));
   if (seconds < 60) return `${seconds}s ago`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m ago`;
@@ -37,7 +37,7 @@ function ago(iso: string, now: number): string {
 }
 
 /** Aligned columns without boxes; `plain` widths are taken before colour. */
-function columns(rows: { text: string; style?: Style }[][], paint: Paint): string {
+export function columns(rows: { text: string; style?: Style }[][], paint: Paint): string {
   const widths: number[] = [];
   for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.text.length)));
   return rows

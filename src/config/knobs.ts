@@ -233,6 +233,66 @@ export const KNOBS = {
     safe: true,
     description: 'Tell in the editor when a task has ended or needs a person.',
   },
+  schedulerStore: {
+    env: 'AMPA_SCHEDULER_STORE',
+    type: 'string',
+    default: '',
+    description:
+      'Store of the original scheduler, imported once. Empty: .worklog/ampa/scheduler_store.json, or the one in the configuration folder of the user.',
+  },
+  schedulerMinIntervalSeconds: {
+    env: 'AMPA_SCHEDULER_GLOBAL_MIN_INTERVAL_SECONDS',
+    type: 'number',
+    default: 60,
+    min: 0,
+    max: 86400,
+    safe: true,
+    description: 'Seconds between two starts of scheduled commands, whichever they are; 0 for none.',
+  },
+  schedulerPriorityWeight: {
+    env: 'AMPA_SCHEDULER_PRIORITY_WEIGHT',
+    type: 'number',
+    default: 0.1,
+    min: -100,
+    max: 100,
+    safe: true,
+    description: "What one point of a scheduled command's priority adds to its lateness; 0.1 is a tenth.",
+  },
+  schedulerPollSeconds: {
+    env: 'AMPA_SCHEDULER_POLL_INTERVAL_SECONDS',
+    type: 'number',
+    default: 5,
+    min: 1,
+    max: 3600,
+    safe: true,
+    description: 'Seconds until a language model that is down is asked again for a scheduled command that needs it.',
+  },
+  schedulerMaxRunHistory: {
+    env: 'AMPA_SCHEDULER_MAX_RUN_HISTORY',
+    type: 'number',
+    default: 50,
+    min: 1,
+    max: 10000,
+    integer: true,
+    safe: true,
+    description: 'Runs of each scheduled command that are remembered.',
+  },
+  commandTimeoutSeconds: {
+    env: 'AMPA_CMD_TIMEOUT_SECONDS',
+    type: 'number',
+    default: 3600,
+    min: 1,
+    max: 604800,
+    safe: true,
+    description: 'Seconds that a run of a scheduled command may take, unless the command says otherwise.',
+  },
+  llmHealthcheckUrl: {
+    env: 'AMPA_LLM_HEALTHCHECK_URL',
+    type: 'string',
+    default: '',
+    description:
+      'Address that tells whether the language model is up, for scheduled commands that need it: any answer below 500. Empty: it counts as up.',
+  },
 } as const satisfies Record<string, Knob>;
 
 export type KnobName = keyof typeof KNOBS;

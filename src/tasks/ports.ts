@@ -20,7 +20,7 @@ export interface Clock {
 // ---------------------------------------------------------------- processes
 
 /** Why a process is running: recorded with its pid so that a takeover can end it. */
-export type ProcessKind = 'agent' | 'setup' | 'check' | 'git';
+export type ProcessKind = 'agent' | 'setup' | 'check' | 'git' | 'command';
 
 export interface ProcessSpec {
   kind: ProcessKind;

@@ -31,6 +31,12 @@ export const TOKENS = [
   'hasLog',
   'hasPullRequest',
   'signIn',
+  // Of the Schedule tree.
+  'scheduled',
+  'scheduledRun',
+  'switchedOn',
+  'switchedOff',
+  'canRun',
 ] as const;
 export type Token = (typeof TOKENS)[number];
 

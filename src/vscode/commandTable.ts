@@ -45,6 +45,10 @@ export const SHARED_ICONS: Partial<Record<SharedId, string>> = {
   showLog: 'output',
   showDiff: 'diff-multiple',
   doctor: 'checklist',
+  scheduleRun: 'play',
+  scheduleEnable: 'circle-large',
+  scheduleDisable: 'circle-slash',
+  scheduleHistory: 'history',
 };
 
 /** Context keys that the extension sets; `when` clauses may use them. */
@@ -55,6 +59,8 @@ export const CONTEXT_KEYS = {
   pages: 'ampa.pages',
   /** A task needs a person. */
   needsPerson: 'ampa.needsPerson',
+  /** A folder of the window has scheduled commands. */
+  scheduled: 'ampa.scheduled',
 } as const;
 
 export type Welcome = 'loading' | 'noGit' | 'noAgent' | 'noTask' | 'failed' | '';

@@ -20,6 +20,8 @@ import { doctorPage } from './doctorPage.ts';
 import type { Logs } from './logs.ts';
 import { answer } from './notifications.ts';
 import type { Overview } from './overview.ts';
+import { createScheduleHandlers } from './scheduleHandlers.ts';
+import type { ScheduleTree } from './scheduleTree.ts';
 import type { Start, StartArguments } from './startTask.ts';
 import { stateSentence, stateWords, wishOf } from './taskRows.ts';
 import { nextNeeding, parseElement } from './tasksModel.ts';
@@ -39,6 +41,7 @@ export interface CommandDeps {
   written(): WrittenTasks;
   logs(): Logs;
   diffs(): Diffs;
+  scheduleTree(): ScheduleTree;
 }
 
 export type Handler = (...args: unknown[]) => Promise<unknown>;
@@ -81,6 +84,7 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
   };
 
   return {
+    ...createScheduleHandlers(deps),
     'ampa.startTask': (given) => start(isStart(given) ? given : {}),
     'ampa.startFromIssue': async () => {
       const issue = await askIssue();

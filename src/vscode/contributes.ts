@@ -53,6 +53,22 @@ const ROW_MENU: MenuItem[] = [
   row('ampa.copyTaskId', ['task'], '9_copy@2'),
 ];
 
+const inSchedule = (command: CommandId, tokens: Token[], group: string): MenuItem => ({
+  command,
+  when: `view == ampa.schedule && ${tokens.map(has).join(' && ')}`,
+  group,
+});
+const SCHEDULE_MENU: MenuItem[] = [
+  inSchedule('ampa.scheduleRun', ['scheduled', 'canRun'], 'inline@1'),
+  inSchedule('ampa.scheduleEnable', ['scheduled', 'switchedOff'], 'inline@2'),
+  inSchedule('ampa.scheduleDisable', ['scheduled', 'switchedOn'], 'inline@2'),
+  inSchedule('ampa.scheduleRun', ['scheduled', 'canRun'], '1_act@1'),
+  inSchedule('ampa.scheduleEnable', ['scheduled', 'switchedOff'], '1_act@2'),
+  inSchedule('ampa.scheduleDisable', ['scheduled', 'switchedOn'], '1_act@2'),
+  inSchedule('ampa.scheduleHistory', ['scheduled'], '2_show@1'),
+  inSchedule('ampa.scheduleHistory', ['scheduledRun'], 'inline@1'),
+];
+
 const MENUS = {
   'view/title': [
     { command: 'ampa.startTask', when: 'view == ampa.tasks', group: 'navigation@1' },
@@ -63,7 +79,7 @@ const MENUS = {
     { command: 'ampa.doctor', when: 'view == ampa.tasks', group: '2_setup@1' },
     { command: 'ampa.openSettings', when: 'view == ampa.tasks', group: '2_setup@2' },
   ],
-  'view/item/context': ROW_MENU,
+  'view/item/context': [...ROW_MENU, ...SCHEDULE_MENU],
   'editor/title': [{ command: 'ampa.startWritten', when: `resource in ${CONTEXT_KEYS.pages}`, group: 'navigation' }],
 } satisfies Record<string, MenuItem[]>;
 
@@ -207,6 +223,7 @@ function commandList(nls: Nls): Json[] {
 export function contributions(): { manifest: Json; nls: Nls } {
   const nls: Nls = {
     'view.tasks': 'Tasks',
+    'view.schedule': 'Schedule',
     'walkthrough.title': 'Get started with AMPA',
     'walkthrough.description': 'From a sentence to green checks.',
   };
@@ -218,7 +235,19 @@ export function contributions(): { manifest: Json; nls: Nls } {
   const internal = Object.entries<EditorCommand>(EDITOR_COMMANDS).filter(([, command]) => command.internal);
   const contributes: Json = {
     viewsContainers: { activitybar: [{ id: 'ampa', title: 'AMPA', icon: 'media/activity.svg' }] },
-    views: { ampa: [{ id: 'ampa.tasks', name: '%view.tasks%', icon: 'media/activity.svg', contextualTitle: 'AMPA' }] },
+    views: {
+      ampa: [
+        { id: 'ampa.tasks', name: '%view.tasks%', icon: 'media/activity.svg', contextualTitle: 'AMPA' },
+        // A folder without scheduled commands has no such view.
+        {
+          id: 'ampa.schedule',
+          name: '%view.schedule%',
+          icon: 'media/activity.svg',
+          contextualTitle: 'AMPA',
+          when: CONTEXT_KEYS.scheduled,
+        },
+      ],
+    },
     viewsWelcome: WELCOME.map(({ key, when, text: contents }) => ({
       view: 'ampa.tasks',
       contents: text(`welcome.${key}`, contents),

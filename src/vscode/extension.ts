@@ -14,6 +14,7 @@ import { createLogs } from './logs.ts';
 import { createNotifications } from './notifications.ts';
 import { createOverview, type Overview } from './overview.ts';
 import { createProblems } from './problems.ts';
+import { createScheduleTree, type ScheduleTree } from './scheduleTree.ts';
 import { createStart } from './startTask.ts';
 import { createStatusBar } from './statusBar.ts';
 import { registerTaskPage } from './taskPage.ts';
@@ -28,6 +29,7 @@ export interface Internals {
   overview: Overview;
   unread: Unread;
   tree: TasksTree | undefined;
+  schedule: ScheduleTree | undefined;
   openLink(uri: vscode.Uri): Promise<void>;
   /** How long `activate` took, ms. */
   activationMs: number;
@@ -67,6 +69,9 @@ export function activate(context: vscode.ExtensionContext): Internals {
   const tree = contribute('The Tasks view', () =>
     createTasksTree(folders, overview, unread, (error) => problems.show('Reading a task', error)),
   );
+  const scheduleTree = contribute('The Schedule view', () =>
+    createScheduleTree(folders, (error) => problems.show('Reading the schedule', error)),
+  );
   contribute('The status bar item', () => createStatusBar(folders, overview, () => notices, log('status bar')));
   if (tree) contribute('The welcome view', () => createWelcome(folders, overview, tree.view, log('welcome view')));
   contribute('Notifications', () => createNotifications(overview, log('notification')));
@@ -96,6 +101,7 @@ export function activate(context: vscode.ExtensionContext): Internals {
     written: () => present(written, 'The page for longer tasks'),
     logs: () => present(logs, 'The log view'),
     diffs: () => present(diffs, 'The diff'),
+    scheduleTree: () => present(scheduleTree, 'The Schedule view'),
   });
   for (const [id, handler] of Object.entries(handlers)) {
     const name = id.replace('ampa.', '');
@@ -108,7 +114,15 @@ export function activate(context: vscode.ExtensionContext): Internals {
 
   void folders.wake();
   links.resume().catch(log('opening a link'));
-  return { folders, overview, unread, tree, openLink: links.open, activationMs: performance.now() - begun };
+  return {
+    folders,
+    overview,
+    unread,
+    tree,
+    schedule: scheduleTree,
+    openLink: links.open,
+    activationMs: performance.now() - begun,
+  };
 }
 
 /** A part of the extension, which may have failed to come up. */

@@ -16,8 +16,8 @@ import { snapshot } from './snapshot.ts';
 export interface Repository {
   /** `git --version`, without the words; rejects with code `repository` if git is not there. */
   version(): Promise<string>;
-  /** Root and remote of the folder's repository, or null; `tracks` knows what is under `.worklog`, and `.env`. */
-  locate(dir: string): Promise<Located | null>;
+  /** Root and remote of the folder's repository, or null; `tracks` knows what is under `.worklog`, and `.env`, or under `under`. */
+  locate(dir: string, under?: readonly string[]): Promise<Located | null>;
   inspect(dir: string): Promise<RepositoryFacts>;
   resolveBase(root: string, name: string): Promise<ResolvedBase | null>;
   /** A commit of HEAD and everything uncommitted; touches neither index nor files. */
@@ -49,7 +49,7 @@ export function createRepository({ path, ...base }: RepositoryDependencies): Rep
   const dependencies = { ...base, retryMs: Math.min(base.retryMs, PATIENCE_MS) };
   return {
     version: async () => (await git.text(process.cwd(), ['--version'])).replace(/^git version /, ''),
-    locate: (dir) => locate(git, dir, ['.worklog', '.env']),
+    locate: (dir, under = ['.worklog', '.env']) => locate(git, dir, under),
     inspect: (dir) => inspect(git, dir),
     resolveBase: (root, name) => resolveBase(dependencies, root, name),
     snapshot: (worktree) => snapshot(git, path, worktree),

@@ -101,4 +101,53 @@ export const MIGRATIONS: readonly string[] = [
   );
   create table durations (repo text not null, workflow text not null, ms integer not null, primary key (repo, workflow));
   `,
+  // Scheduled commands. `schedule_globals.rev` numbers their changes; a removed command leaves its row, without a
+  // spec. A host's beat that comes long after the last one of any host leaves a gap: due times in it were nobody's.
+  `
+  create table schedule_commands (
+    id text primary key, rev integer not null default 0, spec text, created_at integer not null, removed_at integer, note text,
+    running text, last_start integer, last_run integer, served integer, last_duration real, last_exit_code integer,
+    last_status text, last_task text, extra text not null
+  );
+  create index schedule_commands_rev on schedule_commands (rev);
+  create table schedule_runs (
+    id text primary key, command_id text not null references schedule_commands (id), spec text not null, status text not null,
+    owner text not null, lease_expires_at integer not null, stop_requested integer not null, manual integer not null,
+    machine text not null, due_at integer, started_at integer not null, ended_at integer, exit_code integer
+  );
+  create index schedule_runs_command on schedule_runs (command_id, started_at, id);
+  create index schedule_runs_running on schedule_runs (id) where status = 'running';
+  create table schedule_processes (
+    run_id text not null references schedule_runs (id), pid integer not null, start_time text not null, boot_id text not null,
+    pid_namespace text not null, primary key (run_id, pid)
+  );
+  create table schedule_globals (
+    id integer primary key, rev integer not null, last_start integer, alive_at integer not null, dispatches text not null, extra text not null
+  );
+  insert into schedule_globals (id, rev, last_start, alive_at, dispatches, extra) values (1, 0, null, 0, '[]', '{}');
+  create table schedule_gaps (begins integer not null, ends integer not null);
+  create table schedule_imports (hash text primary key, file text not null, at integer not null);
+
+  create trigger schedule_commands_insert after insert on schedule_commands begin
+    update schedule_globals set rev = rev + 1;
+    update schedule_commands set rev = (select rev from schedule_globals) where id = new.id;
+  end;
+  create trigger schedule_commands_update after update on schedule_commands when new.rev = old.rev begin
+    update schedule_globals set rev = rev + 1;
+    update schedule_commands set rev = (select rev from schedule_globals) where id = new.id;
+  end;
+  create trigger schedule_gaps_insert after insert on schedule_gaps begin
+    update schedule_globals set rev = rev + 1;
+  end;
+  create trigger hosts_alive after update of beat_at on hosts when new.kind in ('vscode', 'daemon') begin
+    insert into schedule_gaps select alive_at, new.beat_at from schedule_globals
+      where new.beat_at - alive_at > 45000 and exists (select 1 from schedule_commands);
+    update schedule_globals set alive_at = new.beat_at;
+  end;
+  create trigger hosts_alive_first after insert on hosts when new.kind in ('vscode', 'daemon') begin
+    insert into schedule_gaps select alive_at, new.beat_at from schedule_globals
+      where new.beat_at - alive_at > 45000 and exists (select 1 from schedule_commands);
+    update schedule_globals set alive_at = new.beat_at;
+  end;
+  `,
 ];

@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely';
+import type { ScheduleSchema } from './scheduleSchema.ts';
 import type { Table } from './prepared.ts';
 import type { Attempt, Check, Message, Task, TaskEvent } from '../../tasks/task.ts';
 
@@ -111,7 +112,7 @@ export interface DurationRow {
   ms: number;
 }
 
-export interface Schema {
+export interface Schema extends ScheduleSchema {
   tasks: TaskRow;
   attempts: Attempt;
   checks: Check;

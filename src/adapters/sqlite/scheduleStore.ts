@@ -1,0 +1,286 @@
+import { sql, type Kysely, type Transaction } from 'kysely';
+import { AmpaError, notFound } from '../../errors.ts';
+import { isHeldBack, latenessOf, scheduleOf } from '../../scheduler/choose.ts';
+import { alreadyRunning, isRetimed, patchCommand, type CommandSpec } from '../../scheduler/command.ts';
+import { RUN_LEASE_MS } from '../../scheduler/carryRun.ts';
+import { afterGap, settledClock } from '../../scheduler/gaps.ts';
+import type { Claimed, Run, ScheduleStore } from '../../scheduler/ports.ts';
+import { decodeCommand, decodeRun, type CommandRow } from './scheduleSchema.ts';
+import type { Schema } from './schema.ts';
+
+type Tx = Transaction<Schema>;
+
+const unknown = (id: string): AmpaError => notFound('command', id, '`ampa schedule list` lists them.');
+/** The partial index `schedule_runs_running`. */
+const RUNNING = sql<boolean>`status = 'running'`;
+const JUST_NEW = {
+  removed_at: null,
+  note: null,
+  running: null,
+  last_start: null,
+  last_run: null,
+  served: null,
+  last_duration: null,
+  last_exit_code: null,
+  last_status: null,
+  last_task: null,
+  extra: '{}',
+} satisfies Partial<CommandRow>;
+
+/** The scheduled commands of a workspace, their runs, and the claims on them. */
+export function createScheduleStore(db: Kysely<Schema>): ScheduleStore {
+  const rowOf = (queries: Kysely<Schema> | Tx, id: string) =>
+    queries.selectFrom('schedule_commands').selectAll().where('id', '=', id).executeTakeFirst();
+  const globals = (queries: Kysely<Schema> | Tx) =>
+    queries.selectFrom('schedule_globals').selectAll().executeTakeFirstOrThrow();
+  const set = (tx: Tx, id: string, values: Partial<Omit<CommandRow, 'id' | 'rev'>>) =>
+    tx.updateTable('schedule_commands').set(values).where('id', '=', id).execute();
+
+  return {
+    async revision() {
+      return (await globals(db)).rev;
+    },
+    async changedSince(rev) {
+      // The number first: what changes meanwhile is read again the next time.
+      const now = await globals(db);
+      const rows = await db.selectFrom('schedule_commands').selectAll().where('rev', '>', rev).execute();
+      const gap = await db.selectFrom('schedule_gaps').select('begins').limit(1).executeTakeFirst();
+      return {
+        rev: now.rev,
+        commands: rows.filter((row) => row.spec !== null).map(decodeCommand),
+        removed: rows.filter((row) => row.spec === null).map((row) => row.id),
+        lastStart: now.last_start,
+        hasGap: gap !== undefined,
+      };
+    },
+    async list() {
+      const rows = await db
+        .selectFrom('schedule_commands')
+        .selectAll()
+        .where('spec', 'is not', null)
+        .orderBy('id')
+        .execute();
+      return rows.map(decodeCommand);
+    },
+    async get(id) {
+      const row = await rowOf(db, id);
+      return row && row.spec !== null ? decodeCommand(row) : undefined;
+    },
+
+    add: (spec, now) =>
+      db.transaction().execute(async (tx) => {
+        const before = await rowOf(tx, spec.id);
+        if (before && before.spec !== null)
+          throw new AmpaError('refused', `there is a command ${spec.id} already`, '`ampa schedule update` changes it.');
+        if (before?.running) throw alreadyRunning(spec.id);
+        const values = {
+          ...JUST_NEW,
+          spec: JSON.stringify(spec),
+          created_at: now,
+          served: spec.cron === null ? null : now,
+        };
+        if (before) await set(tx, spec.id, values);
+        else
+          await tx
+            .insertInto('schedule_commands')
+            .values({ id: spec.id, ...values })
+            .execute();
+      }),
+    async addDefaults(specs, now) {
+      const ids = specs.map((spec) => spec.id);
+      const known = await db.selectFrom('schedule_commands').select('id').where('id', 'in', ids).execute();
+      if (known.length === ids.length) return;
+      await db
+        .insertInto('schedule_commands')
+        .values(
+          specs.map((spec) => ({
+            ...JUST_NEW,
+            id: spec.id,
+            spec: JSON.stringify(spec),
+            created_at: now,
+            served: spec.cron === null ? null : now,
+          })),
+        )
+        .onConflict((oc) => oc.column('id').doNothing())
+        .execute();
+    },
+    update: (id, patch, now) =>
+      db.transaction().execute(async (tx) => {
+        const row = await rowOf(tx, id);
+        if (!row || row.spec === null) throw unknown(id);
+        const before = JSON.parse(row.spec) as CommandSpec;
+        const spec = patchCommand(before, patch);
+        const retimed = isRetimed(before, spec);
+        const served = !retimed && !(spec.enabled && !before.enabled) ? row.served : spec.cron === null ? null : now;
+        const values = { spec: JSON.stringify(spec), served, note: null };
+        await set(tx, id, values);
+        return decodeCommand({ ...row, ...values });
+      }),
+    remove: (id, now) =>
+      db.transaction().execute(async (tx) => {
+        const row = await rowOf(tx, id);
+        if (!row || row.spec === null) throw unknown(id);
+        await set(tx, id, { ...JUST_NEW, spec: null, removed_at: now, running: row.running });
+        await tx.deleteFrom('schedule_runs').where('command_id', '=', id).where('status', '<>', 'running').execute();
+        await tx.updateTable('schedule_runs').set({ stop_requested: 1 }).where('command_id', '=', id).execute();
+      }),
+
+    claim: ({ commandId, runId, owner, machine, now, rules, manual }) =>
+      db.transaction().execute(async (tx): Promise<Claimed | undefined> => {
+        const row = await rowOf(tx, commandId);
+        if (!row || row.spec === null) {
+          if (manual) throw unknown(commandId);
+          return undefined;
+        }
+        if (row.running) {
+          if (manual) throw alreadyRunning(commandId);
+          return undefined;
+        }
+        const stored = decodeCommand(row);
+        const schedule = scheduleOf(stored);
+        const { last_start: lastStart } = await globals(tx);
+        const late = latenessOf(schedule, now, rules);
+        if (!manual && (!schedule.active || !late || isHeldBack(schedule, now, lastStart, rules))) return undefined;
+        const run: Run = {
+          id: runId,
+          command_id: commandId,
+          spec: stored.spec,
+          status: 'running',
+          owner,
+          lease_expires_at: now + RUN_LEASE_MS,
+          stop_requested: false,
+          manual,
+          machine,
+          due_at: manual ? null : (late?.due ?? null),
+          started_at: now,
+          ended_at: null,
+          exit_code: null,
+        };
+        await tx
+          .insertInto('schedule_runs')
+          .values({ ...run, spec: row.spec, stop_requested: 0, manual: manual ? 1 : 0 })
+          .execute();
+        await set(tx, commandId, {
+          running: runId,
+          last_start: now,
+          last_run: now,
+          served: schedule.cron ? (late?.due ?? row.served) : null,
+          note: null,
+        });
+        if (!schedule.exempt) await tx.updateTable('schedule_globals').set({ last_start: now }).execute();
+        return { run, previousTask: row.last_task };
+      }),
+    async renew(runId, owner, until) {
+      const row = await db
+        .updateTable('schedule_runs')
+        .set({ lease_expires_at: until })
+        .where('id', '=', runId)
+        .where('owner', '=', owner)
+        .where(RUNNING)
+        .returning('stop_requested')
+        .executeTakeFirst();
+      return row ? { stop: row.stop_requested === 1 } : null;
+    },
+    finish: (runId, { status, exit_code, at, owner }, keep) =>
+      db.transaction().execute(async (tx) => {
+        const run = await tx
+          .updateTable('schedule_runs')
+          .set({ status, exit_code, ended_at: at })
+          .where('id', '=', runId)
+          .where('owner', '=', owner)
+          .where(RUNNING)
+          .returning(['command_id', 'started_at'])
+          .executeTakeFirst();
+        if (!run) return false;
+        await tx.deleteFrom('schedule_processes').where('run_id', '=', runId).execute();
+        const row = await rowOf(tx, run.command_id);
+        const removed = row?.spec === null;
+        if (row?.running === runId) {
+          await set(
+            tx,
+            run.command_id,
+            removed
+              ? { running: null }
+              : {
+                  running: null,
+                  last_run: Math.max(at, run.started_at),
+                  last_duration: Math.max(0, at - run.started_at) / 1000,
+                  last_exit_code: exit_code,
+                  last_status: status,
+                },
+          );
+        }
+        await tx
+          .deleteFrom('schedule_runs')
+          .where('command_id', '=', run.command_id)
+          .where('status', '<>', 'running')
+          .where('id', 'not in', (eb) =>
+            eb
+              .selectFrom('schedule_runs')
+              .select('id')
+              .where('command_id', '=', run.command_id)
+              .orderBy('started_at', 'desc')
+              .orderBy('id', 'desc')
+              .limit(removed ? 0 : keep),
+          )
+          .execute();
+        return true;
+      }),
+    async noteTask(commandId, taskId) {
+      await db.updateTable('schedule_commands').set({ last_task: taskId }).where('id', '=', commandId).execute();
+    },
+    async running() {
+      return (await db.selectFrom('schedule_runs').selectAll().where(RUNNING).execute()).map(decodeRun);
+    },
+    async runsOf(commandId, limit) {
+      const rows = await db
+        .selectFrom('schedule_runs')
+        .selectAll()
+        .where('command_id', '=', commandId)
+        .orderBy('started_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(limit)
+        .execute();
+      return rows.map(decodeRun);
+    },
+    async run(id) {
+      const row = await db.selectFrom('schedule_runs').selectAll().where('id', '=', id).executeTakeFirst();
+      return row && decodeRun(row);
+    },
+
+    settle: (now) =>
+      db.transaction().execute(async (tx) => {
+        const gaps = await tx.selectFrom('schedule_gaps').selectAll().orderBy('begins').execute();
+        const rows = await tx.selectFrom('schedule_commands').selectAll().where('spec', 'is not', null).execute();
+        for (const row of rows) {
+          const before = decodeCommand(row);
+          let { state } = before;
+          state = settledClock(state, now);
+          for (const { begins, ends } of gaps) state = afterGap({ ...before, state }, begins, ends);
+          const { last_start, last_run, served } = state;
+          if (last_start !== row.last_start || last_run !== row.last_run || served !== row.served)
+            await set(tx, row.id, { last_start, last_run, served });
+        }
+        await tx.deleteFrom('schedule_gaps').execute();
+        await tx.updateTable('schedule_globals').set({ last_start: now }).where('last_start', '>', now).execute();
+      }),
+
+    async recordProcess(runId, process) {
+      await db
+        .insertInto('schedule_processes')
+        .values({ run_id: runId, ...process })
+        .onConflict((oc) => oc.columns(['run_id', 'pid']).doUpdateSet(process))
+        .execute();
+    },
+    async forgetProcess(runId, pid) {
+      await db.deleteFrom('schedule_processes').where('run_id', '=', runId).where('pid', '=', pid).execute();
+    },
+    async processesOf(runId) {
+      return db
+        .selectFrom('schedule_processes')
+        .select(['pid', 'start_time', 'boot_id', 'pid_namespace'])
+        .where('run_id', '=', runId)
+        .execute();
+    },
+  };
+}

@@ -1,0 +1,21 @@
+/** How the entries of the command table say what a command can be given. */
+import { z } from 'zod';
+
+/** What the command line shows beside an option. */
+export interface OptionMeta {
+  /** Placeholder of the value in usage lines; booleans have none. */
+  value?: string;
+  short?: string;
+  /** Taken by position instead of `--name`. */
+  positional?: true;
+  /** Not for people. */
+  hidden?: true;
+}
+
+export const option = <T extends z.ZodType>(type: T, help: string, meta: OptionMeta = {}): T =>
+  type.describe(help).meta({ ...meta, description: help });
+export const flag = (help: string, short?: string) => option(z.boolean().optional(), help, short ? { short } : {});
+export const text = (help: string, value: string, short?: string) =>
+  option(z.string().optional(), help, short ? { value, short } : { value });
+export const count = (help: string, value = 'N') =>
+  option(z.string().regex(/^\d+$/, 'is not a whole number').transform(Number).optional(), help, { value });

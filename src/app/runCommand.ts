@@ -1,0 +1,115 @@
+import os from 'node:os';
+import { reap } from '../adapters/process/end.ts';
+import { createTaskProcesses } from '../adapters/process/taskProcesses.ts';
+import type { RunOutputs } from '../scheduler/ports.ts';
+import type { Claimed, Run, RunContext, RunEnd, ScheduleStore } from '../scheduler/ports.ts';
+import { typeOf } from '../scheduler/types.ts';
+import { describeError } from '../errors.ts';
+import type { ProcessSpec } from '../tasks/ports.ts';
+
+export interface RunCommandDeps {
+  store: ScheduleStore;
+  outputs: RunOutputs;
+  workspace: string;
+  childEnv: Readonly<Record<string, string>>;
+  /** Seconds that a run may take where its command does not say. */
+  timeoutSeconds(): number;
+  /** Records a task under the id of the run. */
+  startTask(
+    runId: string,
+    request: { prompt: string; agent?: string; base?: string },
+  ): Promise<{ id: string; branch: string }>;
+  isTaskActive(id: string): Promise<boolean>;
+  githubRepo(): Promise<string>;
+  /** The output as it comes, for whoever watches. */
+  onOutput?: (text: string) => void;
+}
+
+export const machine = os.hostname();
+
+/** Marks the processes of a run, however far they detach. */
+const markerOf = (runId: string): string => `run-${runId}`;
+
+/** Does what the type of a claimed command does; resolves when no process of the run is left. */
+export async function runCommand(deps: RunCommandDeps, claimed: Claimed, signal: AbortSignal): Promise<RunEnd> {
+  const { run, previousTask } = claimed;
+  const { spec } = run;
+  const output = await deps.outputs.open(spec.id, run.id);
+  const say = (text: string): void => {
+    output.write(text);
+    deps.onOutput?.(text);
+  };
+  const processes = createTaskProcesses({
+    owner: markerOf(run.id),
+    baseEnv: { ...deps.childEnv, AMPA_COMMAND_ID: spec.id, AMPA_RUN_ID: run.id, AMPA_WORKSPACE: deps.workspace },
+    ledger: {
+      record: (entry) =>
+        deps.store.recordProcess(run.id, {
+          pid: entry.pid,
+          start_time: entry.startTime,
+          boot_id: entry.bootId,
+          pid_namespace: entry.pidNamespace,
+        }),
+      forget: (pid) => deps.store.forgetProcess(run.id, pid),
+    },
+  });
+  const longestMs = Math.min((spec.max_runtime_minutes ?? deps.timeoutSeconds() / 60) * 60_000, 2 ** 31 - 1);
+  const start = (command: ProcessSpec['command'], timeoutMs: number) => {
+    const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+    return processes.run({
+      kind: 'command',
+      command,
+      cwd: deps.workspace,
+      signal,
+      timeoutMs,
+      onOutput: (chunk, stream) => say(decoders[stream].decode(chunk, { stream: true })),
+    });
+  };
+  const context: RunContext = {
+    runId: run.id,
+    spec,
+    signal,
+    previousTask,
+    say,
+    shell: (text) => start({ shell: text }, longestMs),
+    program: (argv, timeoutMs) => start({ argv }, Math.min(timeoutMs, longestMs)),
+    githubRepo: deps.githubRepo,
+    async startTask(request) {
+      const task = await deps.startTask(run.id, request);
+      await deps.store.noteTask(spec.id, task.id);
+      return task;
+    },
+    isTaskActive: deps.isTaskActive,
+  };
+  try {
+    const type = typeOf(spec.type);
+    if (!type) {
+      say(`Commands of the type ${spec.type} cannot run here.\n`);
+      return { status: 'failed', exit_code: 2 };
+    }
+    return await type.run(context);
+  } catch (error) {
+    say(`[ampa] ${describeError(error)}\n`);
+    return { status: 'failed', exit_code: 1 };
+  } finally {
+    try {
+      await processes.endAll();
+    } finally {
+      await output.close();
+    }
+  }
+}
+
+/** Ends the processes that a run of a dead host has left on this machine. */
+export async function reapRun(store: ScheduleStore, run: Run): Promise<void> {
+  const recorded = await store.processesOf(run.id);
+  await reap(
+    recorded.map((row) => ({
+      pid: row.pid,
+      startTime: row.start_time,
+      bootId: row.boot_id,
+      pidNamespace: row.pid_namespace,
+    })),
+    markerOf(run.id),
+  );
+}

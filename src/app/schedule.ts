@@ -1,0 +1,314 @@
+import { createRunOutputs } from '../adapters/files/runOutputs.ts';
+import type { HostKind } from './api.ts';
+import { AmpaError, describeError, notFound } from '../errors.ts';
+import { carryRun, type CarryRunDeps } from '../scheduler/carryRun.ts';
+import { capacityWarning, choose, scheduleOf, type Rules } from '../scheduler/choose.ts';
+import { newCommand, type StoredCommand } from '../scheduler/command.ts';
+import { rememberCron } from '../scheduler/cron.ts';
+import { exportStore, unsupported } from '../scheduler/layout.ts';
+import { createScheduler } from '../scheduler/loop.ts';
+import { simulate } from '../scheduler/simulate.ts';
+import type { ConfigValues } from '../config/knobs.ts';
+import { isActive } from '../tasks/task.ts';
+import { wallClock } from './engine.ts';
+import type { EngineStore } from './engineStore.ts';
+import { announceHost, isOwnerDead } from './hosts.ts';
+import { machine, reapRun, runCommand } from './runCommand.ts';
+import type { Schedule } from './scheduleApi.ts';
+import { importFile, importOnce, type ImportDeps } from './scheduleImport.ts';
+import { viewCommand, viewRun } from './scheduleView.ts';
+import { githubRepo, worklogDefaults, type WorklogDeps } from './worklogSync.ts';
+
+export interface ScheduleDeps extends Omit<ImportDeps, 'outputs' | 'keepRuns'>, WorklogDeps {
+  kind: HostKind;
+  secrets: readonly string[];
+  childEnv: Readonly<Record<string, string>>;
+  logs: string;
+  config(): ConfigValues;
+  existing(): Promise<EngineStore> | undefined;
+  writable(): Promise<EngineStore>;
+  /** The database file, where git tracks it: then its commands are somebody else's. */
+  trackedDatabase(): string | null;
+  startTask(
+    runId: string,
+    request: { prompt: string; agent?: string; base?: string },
+  ): Promise<{ id: string; branch: string }>;
+}
+
+/** The scheduled commands: what hosts do with them, and the loop that runs them. */
+export function createSchedule(deps: ScheduleDeps): {
+  facade: Schedule;
+  /** Runs what is due until `stop`, as the host of that id. A folder without commands costs nothing but the watch. */
+  runSchedule(it: EngineStore, host: string, stop: AbortSignal): Promise<void>;
+} {
+  const { config, newId, say } = deps;
+  const { now } = wallClock;
+  const outputs = createRunOutputs(`${deps.logs}/schedule`, deps.secrets);
+  const keepRuns = (): number => config().schedulerMaxRunHistory;
+  const importDeps: ImportDeps = { ...deps, outputs, keepRuns };
+  const rules = (): Rules => ({
+    minIntervalMs: config().schedulerMinIntervalSeconds * 1000,
+    priorityWeight: config().schedulerPriorityWeight,
+  });
+
+  let tookOver = false;
+  const compile = rememberCron();
+  const asSchedule = (stored: StoredCommand) => scheduleOf(stored, compile);
+  const view = (stored: StoredCommand) => viewCommand(stored, asSchedule(stored), now(), rules());
+
+  /** The database came with the repository: then nothing in it runs. */
+  function refuseTracked(): void {
+    const file = deps.trackedDatabase();
+    if (file === null) return;
+    throw new AmpaError(
+      'trust',
+      `git tracks ${file}: its scheduled commands are somebody else's and are not run`,
+      `git rm --cached -- '${file}'`,
+    );
+  }
+
+  /** An old store that cannot be read is said, and stands in nobody's way. */
+  async function takeOver(it: EngineStore | null): Promise<boolean> {
+    // Once for each process: the file may be large, and lists are read often.
+    if (it && tookOver) return false;
+    tookOver = it !== null;
+    let found = false;
+    try {
+      found = await importOnce(importDeps, it, deps.kind !== 'vscode');
+    } catch (error) {
+      if (!(error instanceof AmpaError)) throw error;
+      say(describeError(error));
+    }
+    // After the import: what the original had by that name goes before ours.
+    const defaults = it && !it.foreign ? await worklogDefaults(deps) : [];
+    if (it && defaults.length > 0) await it.schedule.addDefaults(defaults, now());
+    return found;
+  }
+
+  async function open(): Promise<EngineStore> {
+    const it = await deps.writable();
+    await takeOver(it);
+    return it;
+  }
+  /** For reading: makes a store only where there is an old one to take over. */
+  async function look(): Promise<EngineStore | undefined> {
+    const it = await deps.existing();
+    if (it?.foreign) return it;
+    if (!it && !(await takeOver(null))) return undefined;
+    return open();
+  }
+  async function one(it: EngineStore | undefined, id: string): Promise<StoredCommand> {
+    const stored = await it?.schedule.get(id);
+    if (!stored) throw notFound('command', id, '`ampa schedule list` lists them.');
+    return stored;
+  }
+
+  async function llmUp(): Promise<boolean> {
+    const url = config().llmHealthcheckUrl;
+    if (url === '') return true;
+    try {
+      const answer = await fetch(url, { signal: AbortSignal.timeout(2000), redirect: 'manual' });
+      await answer.body?.cancel();
+      return answer.status < 500;
+    } catch {
+      // No answer is an answer: it is down.
+      return false;
+    }
+  }
+
+  const carryDeps = (it: EngineStore, onOutput?: (text: string) => void): CarryRunDeps => ({
+    store: it.schedule,
+    clock: wallClock,
+    onChange: it.watcher.onChange,
+    keepRuns,
+    onError: (error) => say(`The scheduler goes on after an error: ${describeError(error)}`),
+    async afterRun(run) {
+      it.watcher.poke();
+      const kept = await it.schedule.runsOf(run.command_id, keepRuns() + 1);
+      await outputs.prune(
+        run.command_id,
+        kept.map(({ id }) => id),
+      );
+    },
+    execute: (claimed, signal) =>
+      runCommand(
+        {
+          store: it.schedule,
+          outputs,
+          workspace: deps.workspace,
+          childEnv: deps.childEnv,
+          timeoutSeconds: () => config().commandTimeoutSeconds,
+          startTask: deps.startTask,
+          githubRepo: () => githubRepo(deps),
+          async isTaskActive(id) {
+            const task = await it.tasks.get(id);
+            return task !== undefined && isActive(task.status);
+          },
+          onOutput,
+        },
+        claimed,
+        signal,
+      ),
+  });
+
+  /** The command that the loop would start now, were it not for the global interval. */
+  async function nextChoice(it: EngineStore): Promise<string | null> {
+    const schedules = (await it.schedule.list()).map(asSchedule);
+    const free = { ...rules(), minIntervalMs: 0 };
+    const up = schedules.some((schedule) => schedule.requiresLlm) ? await llmUp() : true;
+    return choose(schedules, now(), null, free, up)?.id ?? null;
+  }
+
+  const facade: Schedule = {
+    async list() {
+      const it = await look();
+      return ((await it?.schedule.list()) ?? []).map(view);
+    },
+    async warnings() {
+      const it = await deps.existing();
+      const warning = capacityWarning(((await it?.schedule.list()) ?? []).map(asSchedule), now(), rules());
+      return warning === null ? [] : [warning];
+    },
+    async add(id, command) {
+      const spec = newCommand(id, command);
+      const it = await open();
+      await it.schedule.add(spec, now());
+      it.watcher.poke();
+      return view(await one(it, id));
+    },
+    async update(id, patch) {
+      await one(await look(), id);
+      const it = await deps.writable();
+      const stored = await it.schedule.update(id, patch, now());
+      it.watcher.poke();
+      return view(stored);
+    },
+    async remove(id) {
+      const { state } = await one(await look(), id);
+      const it = await deps.writable();
+      await it.schedule.remove(id, now());
+      it.watcher.poke();
+      if (state.running === null) await outputs.prune(id, []);
+    },
+    async run(id, { signal, onOutput }) {
+      const there = await look();
+      if (id === null && !there) return null;
+      if (id !== null) await one(there, id);
+      refuseTracked();
+      const it = await deps.writable();
+      const chosen = id ?? (await nextChoice(it));
+      if (chosen === null) return null;
+      const { spec } = await one(it, chosen);
+      const cannot = unsupported(spec);
+      if (cannot !== null)
+        throw new AmpaError('refused', `${chosen} cannot run here: ${cannot}`, 'It is kept as it is.');
+      // Others must be able to tell whether the holder of the run still lives.
+      const host = await announceHost(it.hosts, { id: newId(), kind: 'cli', asks: false }, now);
+      try {
+        const claimed = await it.schedule.claim({
+          commandId: chosen,
+          runId: newId(),
+          owner: host.id,
+          machine,
+          now: now(),
+          rules: rules(),
+          manual: true,
+        });
+        if (!claimed) return null;
+        it.watcher.poke();
+        const end = await carryRun(carryDeps(it, onOutput), claimed, signal);
+        // That of a command removed meanwhile is gone.
+        const run = (await it.schedule.run(claimed.run.id)) ?? { ...claimed.run, ...end, ended_at: now() };
+        return viewRun(run, await outputs.read(chosen, run.id));
+      } finally {
+        await host.stop();
+      }
+    },
+    async history(id, limit) {
+      const it = await look();
+      await one(it, id);
+      const runs = await it!.schedule.runsOf(id, limit);
+      return Promise.all(runs.map(async (run) => viewRun(run, await outputs.read(id, run.id))));
+    },
+    async simulate(options) {
+      const it = await look();
+      const schedules = ((await it?.schedule.list()) ?? []).map(asSchedule);
+      return simulate(schedules, rules(), { from: now(), ...options });
+    },
+    async import(file) {
+      const it = await open();
+      const report = await importFile(importDeps, it, file);
+      it.watcher.poke();
+      return report;
+    },
+    watch(listener) {
+      let off = (): void => {};
+      let ended = false;
+      void (async () => {
+        const it = await deps.existing();
+        if (!it || ended) return;
+        let rev = await it.schedule.revision();
+        const look = async (): Promise<void> => {
+          const current = await it.schedule.revision();
+          if (current === rev || ended) return;
+          rev = current;
+          listener();
+        };
+        const onError = (error: unknown): void => {
+          if (!ended) say(`Changes of the schedule cannot be seen: ${describeError(error)}`);
+        };
+        off = it.watcher.onChange(() => void look().catch(onError));
+      })().catch((error: unknown) => say(`The schedule cannot be watched: ${describeError(error)}`));
+      return () => {
+        ended = true;
+        off();
+      };
+    },
+    async export() {
+      const it = await look();
+      const commands = await Promise.all(
+        ((await it?.schedule.list()) ?? []).map(async ({ spec, state }) => {
+          const runs = (await it!.schedule.runsOf(spec.id, keepRuns())).filter((run) => run.ended_at !== null);
+          const read = async (run: (typeof runs)[number]) => ({
+            started_at: run.started_at,
+            ended_at: run.ended_at,
+            exit_code: run.exit_code,
+            output: await outputs.read(spec.id, run.id),
+          });
+          return { spec, state, runs: await Promise.all(runs.toReversed().map(read)) };
+        }),
+      );
+      const globals = (await it?.schedule.globals()) ?? { last_start: null, dispatches: [], extra: {} };
+      return exportStore(commands, globals);
+    },
+  };
+
+  return {
+    facade,
+    async runSchedule(it, host, stop) {
+      try {
+        refuseTracked();
+        await takeOver(it);
+      } catch (error) {
+        say(describeError(error));
+        return;
+      }
+      const scheduler = createScheduler(
+        {
+          ...carryDeps(it),
+          store: it.schedule,
+          owner: host,
+          machine,
+          newId,
+          rules,
+          llmUp,
+          pollMs: () => config().schedulerPollSeconds * 1000,
+          isDead: (owner, lease) => isOwnerDead(it.hosts, owner, lease, now),
+          reap: (run) => reapRun(it.schedule, run),
+        },
+        stop,
+      );
+      await scheduler.loop();
+    },
+  };
+}

@@ -1,0 +1,85 @@
+/** The scheduled commands as the hosts see them. */
+import type { CommandPatch, RunStatus } from '../scheduler/command.ts';
+import type { Simulation } from '../scheduler/simulate.ts';
+
+/** As `schedule list --json` prints it: snake case, times in ISO 8601 UTC. */
+export interface ScheduledCommand {
+  id: string;
+  command: string;
+  title: string;
+  type: string;
+  frequency_minutes: number | null;
+  cron: string | null;
+  timezone: string | null;
+  priority: number;
+  requires_llm: boolean;
+  max_runtime_minutes: number | null;
+  metadata: Readonly<Record<string, unknown>>;
+  enabled: boolean;
+  catch_up: boolean;
+  /** `every 5 min`, for people. */
+  every: string;
+  running: boolean;
+  last_start: string | null;
+  last_run: string | null;
+  last_status: RunStatus | null;
+  last_exit_code: number | null;
+  last_duration_seconds: number | null;
+  /** Null where it is off, or cannot run here. */
+  next_due: string | null;
+  /** Periods that it is late by now; 0: it is not. */
+  lateness: number;
+  /** `unsupported: TYPE`, or null. */
+  unsupported: string | null;
+  /** Why it arrived disabled, or null. */
+  note: string | null;
+}
+
+export interface RunReport {
+  /** Of the command. */
+  id: string;
+  name: string;
+  status: RunStatus;
+  started_at: string;
+  finished_at: string | null;
+  duration_seconds: number | null;
+  exit_code: number | null;
+  /** stdout and stderr, at most 1 MiB of them. */
+  output: string;
+  /** Computer that it ran on; empty for runs of an imported history. */
+  instance: string;
+}
+
+export interface ScheduleImportReport {
+  added: string[];
+  updated: string[];
+  warnings: string[];
+}
+
+export interface Schedule {
+  list(): Promise<ScheduledCommand[]>;
+  /** What a person should know about the whole: too much for the global interval. */
+  warnings(): Promise<string[]>;
+  /** Makes the store. Rejects with `usage` for what cannot be, `refused` for an id that is taken. */
+  add(id: string, command: CommandPatch): Promise<ScheduledCommand>;
+  update(id: string, patch: CommandPatch): Promise<ScheduledCommand>;
+  /** A run under way is stopped. */
+  remove(id: string): Promise<void>;
+  /**
+   * Runs a command now in this process, or the one that would be chosen; null: nothing is due. Rejects
+   * with `refused` where it is running already or cannot run here.
+   */
+  run(
+    id: string | null,
+    options: { signal: AbortSignal; onOutput?: (text: string) => void },
+  ): Promise<RunReport | null>;
+  /** Newest first. */
+  history(id: string, limit: number): Promise<RunReport[]>;
+  simulate(options: { hours: number; tickSeconds: number }): Promise<Simulation>;
+  /** Merges a store of the originals' layout by id. */
+  import(file: string): Promise<ScheduleImportReport>;
+  /** Calls back when a command or its state has changed, whichever process did it; returns the way to stop. */
+  watch(listener: () => void): () => void;
+  /** The originals' layout. */
+  export(): Promise<Record<string, unknown>>;
+}

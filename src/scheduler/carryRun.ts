@@ -1,0 +1,81 @@
+import { describeError } from '../errors.ts';
+import type { Clock } from '../tasks/ports.ts';
+import type { Claimed, Run, RunEnd, ScheduleStore } from './ports.ts';
+
+export interface CarryRunDeps {
+  store: Pick<ScheduleStore, 'renew' | 'finish'>;
+  clock: Clock;
+  /** Does what the command's type does, and ends its processes. Rejections end the run as failed. */
+  execute(claimed: Claimed, signal: AbortSignal): Promise<RunEnd>;
+  /** Another process has changed the store, perhaps asked the run to stop. */
+  onChange(listener: () => void): () => void;
+  keepRuns(): number;
+  /** After a run's end is recorded: old outputs go. */
+  afterRun(run: Run): Promise<void>;
+  onError(error: unknown): void;
+}
+
+const BEAT_MS = 5_000;
+/** How long a claimed run is its owner's without a word. */
+export const RUN_LEASE_MS = 15_000;
+
+/**
+ * Carries a claimed run to its end. The running mark is cleared whatever happens: a store that is
+ * away is tried again until it is there.
+ */
+export async function carryRun(deps: CarryRunDeps, claimed: Claimed, shutdown: AbortSignal): Promise<RunEnd> {
+  const { store, clock } = deps;
+  const { run } = claimed;
+  const stop = new AbortController();
+  const onShutdown = (): void => stop.abort();
+  shutdown.addEventListener('abort', onShutdown);
+  if (shutdown.aborted) onShutdown();
+  const beat = startBeat(deps, claimed, () => stop.abort());
+  let end: RunEnd;
+  try {
+    end = await deps.execute(claimed, stop.signal);
+  } catch (error) {
+    deps.onError(error);
+    end = { status: 'failed', exit_code: 1 };
+  } finally {
+    beat();
+    shutdown.removeEventListener('abort', onShutdown);
+  }
+  if (stop.signal.aborted && end.status !== 'succeeded') end = { status: 'interrupted', exit_code: null };
+  for (let wait = 200; ; wait = Math.min(wait * 2, 10_000)) {
+    try {
+      await store.finish(run.id, { ...end, at: clock.now(), owner: run.owner }, deps.keepRuns());
+      break;
+    } catch (error) {
+      // A host that ends leaves the mark to whoever finds it dead.
+      if (shutdown.aborted) throw error;
+      deps.onError(new Error(`The end of ${run.command_id} could not be recorded: ${describeError(error)}`));
+      await clock.sleep(wait, shutdown);
+    }
+  }
+  await deps.afterRun(run).catch(deps.onError);
+  return end;
+}
+
+/** Renews the lease; calls `onStop` when the run was asked to stop, or is not ours any more. */
+function startBeat(deps: CarryRunDeps, { run }: Claimed, onStop: () => void): () => void {
+  const { store, clock } = deps;
+  let stopped = false;
+  let cancel = (): void => {};
+  const look = async (): Promise<void> => {
+    const state = await store.renew(run.id, run.owner, clock.now() + RUN_LEASE_MS);
+    if (!stopped && (!state || state.stop)) onStop();
+  };
+  const schedule = (): void => {
+    if (stopped) return;
+    // A beat that fails is tried again at the next: the lease allows three.
+    cancel = clock.after(BEAT_MS, () => void look().then(schedule, schedule));
+  };
+  schedule();
+  const off = deps.onChange(() => void look().catch(() => undefined));
+  return () => {
+    stopped = true;
+    cancel();
+    off();
+  };
+}

@@ -1,0 +1,33 @@
+/** Which GitHub repository a worklog belongs to: its `config.yaml`, else the address of the remote. */
+
+const LINE = /^(githubRepo:[ \t]*)([^\r\n#]*?)([ \t]*(?:#[^\r\n]*)?)$/m;
+
+/** `owner/name` of the configuration; null where there is none, or `(not set)`. */
+export function repoOfConfig(yaml: string): string | null {
+  const value =
+    LINE.exec(yaml)?.[2]
+      ?.replace(/^(["'])(.*)\1$/, '$2')
+      .trim() ?? '';
+  return /^[\w.-]+\/[\w.-]+$/.test(value) ? value : null;
+}
+
+/** The configuration with the repository; everything else is left byte for byte. */
+export function withRepo(yaml: string, repo: string): string {
+  if (LINE.test(yaml))
+    return yaml.replace(
+      LINE,
+      (_, key: string, _value: string, rest: string) => `${key.replace(/:$/, ': ')}${repo}${rest}`,
+    );
+  const end = yaml.includes('\r\n') ? '\r\n' : '\n';
+  return `${yaml}${yaml === '' || yaml.endsWith('\n') ? '' : end}githubRepo: ${repo}${end}`;
+}
+
+/** `owner/name` of a remote's address (ssh, https, `git@host:`); null where it is not on a GitHub. */
+export function repoOfRemote(url: string): string | null {
+  const found =
+    /^[a-z][a-z0-9+.-]*:\/\/(?:[^@/]*@)?([^:/]+)(?::\d+)?\/([^/]+)\/([^/]+?)(?:\.git)?\/?$/i.exec(url.trim()) ??
+    /^(?:[^@/]+@)?([^:/]+):\/?([^/]+)\/([^/]+?)(?:\.git)?\/?$/.exec(url.trim());
+  const [, host = '', owner, name] = found ?? [];
+  if (!owner || !name || !/(?:^|\.)github\./i.test(host)) return null;
+  return `${owner}/${name}`;
+}

@@ -1,0 +1,63 @@
+/** A store of the original scheduler with every field of its layout, and with what people have put into such files. */
+export const ORIGINAL_STORE = {
+  commands: {
+    'wl-status': {
+      id: 'wl-status',
+      command: 'wl status --json',
+      title: 'Worklog status',
+      type: 'shell',
+      frequency_minutes: 5,
+      priority: 2,
+      requires_llm: false,
+      max_runtime_minutes: 10,
+      metadata: { discord_label: 'status' },
+      owner: 'ops',
+      tags: ['a', 'b'],
+    },
+    triage: {
+      id: 'triage',
+      command: 'true',
+      title: 'Triage audit',
+      type: 'triage-audit',
+      frequency_minutes: 15,
+      priority: 0,
+      requires_llm: true,
+      max_runtime_minutes: null,
+      metadata: { truncate_chars: 65536 },
+    },
+    never: { id: 'never', command: 'echo never', title: 'never', type: 'shell', frequency_minutes: 0, metadata: {} },
+    odd: { command: 'echo odd', cron: 'at noon', priority: 'high' },
+    broken: 3,
+  },
+  state: {
+    'wl-status': {
+      running: true,
+      last_start_ts: '2026-02-01T12:00:00+00:00',
+      last_run_ts: '2026-02-01T12:00:03.500000+00:00',
+      last_duration_seconds: 3.5,
+      last_exit_code: 0,
+      last_output: '{"ok": true}\n',
+      dispatch_count: 4,
+      run_history: [
+        {
+          start_ts: '2026-02-01T11:55:00+00:00',
+          end_ts: '2026-02-01T11:55:01+00:00',
+          duration_seconds: 1.0,
+          exit_code: 1,
+          output: 'no worklog\n',
+        },
+        {
+          start_ts: '2026-02-01T13:00:00+01:00',
+          end_ts: '2026-02-01T13:00:03.500000+01:00',
+          duration_seconds: 3.5,
+          exit_code: 0,
+          output: '{"ok": true}\n',
+        },
+      ],
+    },
+    triage: { running: false },
+  },
+  last_global_start_ts: '2026-02-01T12:00:00+01:00',
+  dispatches: [{ work_item_id: 'WL-1', ts: '2026-02-01T10:00:00+00:00', command: 'delegation' }],
+  config: { auto_assign_enabled: true },
+};

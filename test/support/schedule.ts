@@ -1,0 +1,133 @@
+/** Hosts of a scheduler on one real database, with a clock that the test moves. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { monotonicFactory } from 'ulid';
+import { createHostStore } from '../../src/adapters/sqlite/hostStore.ts';
+import { openDatabase } from '../../src/adapters/sqlite/open.ts';
+import { createScheduleImport } from '../../src/adapters/sqlite/scheduleImport.ts';
+import { createScheduleStore } from '../../src/adapters/sqlite/scheduleStore.ts';
+import { newCommand, type CommandPatch } from '../../src/scheduler/command.ts';
+import { createScheduler } from '../../src/scheduler/loop.ts';
+import type { Claimed, RunEnd } from '../../src/scheduler/ports.ts';
+import type { Clock } from '../../src/tasks/ports.ts';
+
+export const START = Date.parse('2026-03-28T00:00:00Z');
+
+/** Timers fire when the test moves the time there. */
+function movedClock(at = START) {
+  let now = at;
+  const timers = new Set<{ at: number; fire: () => void }>();
+  let sleeps = 0;
+  const clock: Clock = {
+    now: () => now,
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        sleeps++;
+        const timer = { at: now + ms, fire: resolve };
+        timers.add(timer);
+        const end = (): void => {
+          timers.delete(timer);
+          resolve();
+        };
+        if (signal?.aborted) end();
+        else signal?.addEventListener('abort', end, { once: true });
+      }),
+    after(ms, fire) {
+      const timer = { at: now + ms, fire };
+      timers.add(timer);
+      return () => timers.delete(timer);
+    },
+  };
+  return {
+    clock,
+    /** How often somebody began to wait. */
+    sleeps: () => sleeps,
+    /** Moves there in one leap. */
+    to(t: number): void {
+      now = t;
+      for (const timer of timers)
+        if (timer.at <= now) {
+          timers.delete(timer);
+          timer.fire();
+        }
+    },
+  };
+}
+
+export function scheduleBench() {
+  const dir = mkdtempSync(path.join(tmpdir(), 'ampa-schedule-'));
+  const time = movedClock();
+  const { clock } = time;
+  const newId = monotonicFactory();
+  const stops: AbortController[] = [];
+  const closing: (() => Promise<void>)[] = [];
+  const errors: unknown[] = [];
+
+  async function open() {
+    const database = await openDatabase({
+      file: path.join(dir, 'ampa.db'),
+      backupDir: path.join(dir, 'b'),
+      now: clock.now,
+    });
+    closing.push(() => database.close());
+    const store = { ...createScheduleStore(database.db), ...createScheduleImport(database.db) };
+    return { database, store, hosts: createHostStore(database.db) };
+  }
+  return {
+    dir,
+    time,
+    clock,
+    newId,
+    errors,
+    open,
+    /** A host with its own connection; `execute` stands for what commands do. */
+    async host(
+      name: string,
+      options: {
+        execute?: (claimed: Claimed, signal: AbortSignal) => Promise<RunEnd>;
+        minIntervalMs?: number;
+        llmUp?: () => Promise<boolean>;
+        dead?: ReadonlySet<string>;
+        keep?: number;
+      } = {},
+    ) {
+      const it = await open();
+      const stop = new AbortController();
+      stops.push(stop);
+      const listeners = new Set<() => void>();
+      const reaped: string[] = [];
+      const scheduler = createScheduler(
+        {
+          store: it.store,
+          clock,
+          owner: name,
+          machine: `${name}'s computer`,
+          newId,
+          rules: () => ({ minIntervalMs: options.minIntervalMs ?? 0, priorityWeight: 0.1 }),
+          llmUp: options.llmUp ?? (async () => true),
+          pollMs: () => 5000,
+          isDead: async (owner) => options.dead?.has(owner) ?? false,
+          reap: async (run) => void reaped.push(run.id),
+          execute: options.execute ?? (async () => ({ status: 'succeeded', exit_code: 0 })),
+          afterRun: async () => undefined,
+          keepRuns: () => options.keep ?? 1_000_000,
+          onChange(listener) {
+            listeners.add(listener);
+            return () => listeners.delete(listener);
+          },
+          onError: (error) => errors.push(error),
+        },
+        stop.signal,
+      );
+      return { ...it, scheduler, stop, reaped, changed: () => listeners.forEach((listener) => listener()) };
+    },
+    add: async (store: Awaited<ReturnType<typeof open>>['store'], id: string, command: CommandPatch) =>
+      store.add(newCommand(id, { command: 'true', ...command }), clock.now()),
+    async remove() {
+      for (const stop of stops) stop.abort();
+      for (const close of closing) await close();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
