@@ -1,5 +1,6 @@
 /** What each command of the palette does. The table of ids and titles is commandTable.ts. */
 import * as vscode from 'vscode';
+import { askIssue } from './askIssue.ts';
 import type { App } from '../app/api.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import { hasDiff, hasLog, hasWorktree, isAbortable, isContinuable, isMergeable } from './abilities.ts';
@@ -45,20 +46,6 @@ export interface CommandDeps {
 }
 
 export type Handler = (...args: unknown[]) => Promise<unknown>;
-
-/** The number of an issue, typed or as part of its address. */
-async function askIssue(): Promise<number | undefined> {
-  const number = (text: string): string | undefined => /(?:^#?|\/issues\/)(\d+)\s*$/.exec(text.trim())?.[1];
-  const typed = await vscode.window.showInputBox({
-    title: 'Start Task from GitHub Issue',
-    prompt: 'Number or address of an issue of this repository. Its words are the task; the pull request closes it.',
-    placeHolder: '#12',
-    ignoreFocusOut: true,
-    validateInput: (text) => (text.trim() === '' || number(text) ? null : 'Not the number or the address of an issue.'),
-  });
-  const found = typed === undefined ? undefined : number(typed);
-  return found === undefined ? undefined : Number(found);
-}
 
 export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
   const { folders, overview, unread, documents, start, openTask, tree, written, logs, diffs } = deps;
