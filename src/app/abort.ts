@@ -1,6 +1,8 @@
 import { endProcesses } from '../adapters/process/end.ts';
+import { isAlive } from '../adapters/process/identity.ts';
 import { AmpaError } from '../errors.ts';
 import { isActive, type Task } from '../tasks/task.ts';
+import { transition } from '../tasks/transition.ts';
 import { reapPredecessors } from './carriers.ts';
 import type { EngineStore } from './engineStore.ts';
 import { isOwnerDead } from './hosts.ts';
@@ -18,6 +20,9 @@ export async function abortTask(store: EngineStore, id: string, now: () => numbe
   const deadline = now() + PATIENCE_MS;
   for (let task: Task | undefined = asked; task; task = await store.tasks.get(id)) {
     if (task.status === 'aborted') return task;
+    const verdict = transition(task, { type: 'abort' });
+    // Merged, say, by somebody else in the meantime.
+    if (!verdict.ok) throw verdict.error;
     const unheld =
       !isActive(task.status) ||
       task.status === 'queued' ||
@@ -50,6 +55,19 @@ async function endCarrier(store: EngineStore, task: Task): Promise<void> {
       'external',
       `the process that carries task ${task.id} does not answer`,
       `End it by hand${host ? ` (pid ${host.pid} on ${host.machine})` : ''} and abort again.`,
+    );
+  }
+  const seen = await isAlive({
+    pid: host.pid,
+    startTime: host.start_time,
+    bootId: host.boot_id,
+    pidNamespace: host.pid_namespace,
+  });
+  if (seen === 'elsewhere') {
+    throw new AmpaError(
+      'external',
+      `the process that carries task ${task.id} runs elsewhere (pid ${host.pid} on ${host.machine}) and does not answer`,
+      'Abort it there.',
     );
   }
   await endProcesses({ refs: [{ pid: host.pid, startTime: host.start_time }], markers: [] }, { graceMs: 500 });

@@ -19,7 +19,7 @@ import { runDoctor } from './doctor.ts';
 import { createEngine, wallClock } from './engine.ts';
 import { createForges } from './forges.ts';
 import type { EngineStore } from './engineStore.ts';
-import { GONE_MS } from './hosts.ts';
+import { GONE_MS, stateOfHost } from './hosts.ts';
 import { mergeTask } from './merge.ts';
 import { createSchedule } from './schedule.ts';
 import { identityOf, newTask, planStart, type StartDeps } from './start.ts';
@@ -234,14 +234,16 @@ export async function createApp(options: AppOptions): Promise<App> {
 
     async hosts() {
       const rows = (await (await engine.existing())?.hosts.hosts()) ?? [];
-      return rows.map((host) => ({
+      // A beat may be fresh although its process is gone: a killed host is seen at once on this machine.
+      const states = await Promise.all(rows.map(stateOfHost));
+      return rows.map((host, i) => ({
         id: host.id,
         kind: host.kind,
         pid: host.pid,
         machine: host.machine,
         startedAt: host.started_at,
         lastBeat: host.beat_at,
-        live: now() - host.beat_at < GONE_MS,
+        live: states[i] !== 'dead' && now() - host.beat_at < GONE_MS,
       }));
     },
     doctor: async () => [

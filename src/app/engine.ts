@@ -10,6 +10,7 @@ import { carryTask, type CarryDeps } from '../tasks/carry.ts';
 import type { Agents, Claim, Clock, TaskGit } from '../tasks/ports.ts';
 import type { Forge } from '../tasks/forge.ts';
 import { slugOf } from '../tasks/naming.ts';
+import { redact } from '../tasks/redact.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import { runWorker, workOnce, type WorkerDeps } from '../tasks/worker.ts';
 import type { Change, HostKind } from './api.ts';
@@ -141,6 +142,10 @@ export function createEngine(deps: EngineDeps) {
         },
         claim,
       ),
+    async failed(claim, error) {
+      const detail = `Its process could not be started: ${redact(describeError(error), secrets)}`;
+      await it.tasks.apply(claim, { type: 'stop', reason: 'internal', detail });
+    },
     isDead: (owner, lease) => isOwnerDead(it.hosts, owner, lease, now),
     onChange: it.watcher.onChange,
     slots,

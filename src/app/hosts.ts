@@ -72,11 +72,10 @@ export async function isOwnerDead(
   const expired = leaseExpiresAt === null || leaseExpiresAt < now();
   const host = await store.host(owner);
   if (!host) return expired;
-  const state = await isAlive({
-    pid: host.pid,
-    startTime: host.start_time,
-    bootId: host.boot_id,
-    pidNamespace: host.pid_namespace,
-  });
+  const state = await stateOfHost(host);
   return state === 'elsewhere' ? expired : state === 'dead';
 }
+
+/** What this machine's process table says of a host: `elsewhere` where it cannot. */
+export const stateOfHost = (host: HostRow): ReturnType<typeof isAlive> =>
+  isAlive({ pid: host.pid, startTime: host.start_time, bootId: host.boot_id, pidNamespace: host.pid_namespace });

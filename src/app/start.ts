@@ -245,6 +245,7 @@ export async function newTask(deps: StartDeps, request: StartRequest): Promise<T
     attempts: request.maxAttempts ?? values.maxAttempts,
     timeMs: values.maxTaskMinutes * 60_000,
     costUsd: values.maxCostUsd,
+    costGrantUsd: values.maxCostUsd,
     silentMs: values.agentSilentMinutes * 60_000,
     silentToolMs: values.toolSilentMinutes * 60_000,
     checksMs: values.checksTimeoutMinutes * 60_000,

@@ -47,7 +47,8 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     }
     const task = await app.start(request);
     if (!io.asJson) io.out(`Task ${task.id} created on branch ${task.branch}`);
-    if (args.wait || args.watch) return waitFor({ app, io }, task.id, args.wait === true);
+    if (args.wait || args.watch)
+      return waitFor({ app, io }, task.id, { carry: args.wait === true, stream: args.watch === true });
     if (io.asJson) io.json(taskJson(task));
     await sayIfNobodyWorks({ app, io });
     return 0;
@@ -93,7 +94,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
       const { checks } = await app.show(task.id);
       const red = checks.findLast((check) => check.excerpt !== null);
       if (!red)
-        throw new AmpaError('not_found', `no check of task ${task.id} has failed`, '`ampa show` lists its checks.');
+        throw new AmpaError('refused', `no check of task ${task.id} has failed`, '`ampa show` lists its checks.');
       if (io.asJson) io.json({ lines: red.excerpt!.split('\n') });
       else io.out(red.excerpt!);
       return 0;
@@ -152,7 +153,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
         }[as],
       );
     }
-    if (args.wait) return waitFor({ app, io }, task.id, true);
+    if (args.wait) return waitFor({ app, io }, task.id, { carry: true, stream: false });
     if (io.asJson) io.json(taskJson(after));
     await sayIfNobodyWorks({ app, io });
     return 0;
@@ -177,7 +178,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   async pr({ app, io }, { id }) {
     const task = await app.find(id);
     if (!task.pr_url)
-      throw new AmpaError('not_found', `task ${task.id} has no pull request`, '`ampa show` says how far it is.');
+      throw new AmpaError('refused', `task ${task.id} has no pull request`, '`ampa show` says how far it is.');
     if (io.asJson) io.json({ url: task.pr_url });
     else io.out(task.pr_url);
     return 0;
@@ -283,18 +284,19 @@ function readTaskFile(file: string): string {
 }
 
 /** Carries the task in this process, or watches; exit status 0 only for success. */
-async function waitFor(session: Session, id: string, carry: boolean): Promise<number> {
+async function waitFor(session: Session, id: string, how: { carry: boolean; stream: boolean }): Promise<number> {
   const { app, io } = session;
   let last = '';
   const onEvent = (task: Task): void => {
     const line = stateOf(task);
     if (line === last) return;
     last = line;
-    announce(session, task);
+    if (io.asJson && how.stream) io.json(taskJson(task), true);
+    else announce(session, task);
   };
   const offWatch = app.watch(({ tasks }) => tasks.filter((task) => task.id === id).forEach(onEvent));
   let task: Task;
-  if (carry) task = await app.carryHere(id, io.signal);
+  if (how.carry) task = await app.carryHere(id, io.signal);
   else {
     await sayIfNobodyWorks(session);
     task = await app.find(id);
@@ -305,8 +307,9 @@ async function waitFor(session: Session, id: string, carry: boolean): Promise<nu
   }
   offWatch();
   onEvent(task);
-  if (io.asJson) io.json(taskJson(task), !carry);
-  else if (isActive(task.status)) io.err('Interrupted: the task stays, and any host takes it up again.');
+  if (io.asJson) {
+    if (!how.stream) io.json(taskJson(task));
+  } else if (isActive(task.status)) io.err('Interrupted: the task stays, and any host takes it up again.');
   else if (task.reason) {
     const { sentence, hint } = reasonText(task.reason);
     io.err([sentence, task.reason_detail ?? '', hint].filter(Boolean).join('\n'));
@@ -326,6 +329,13 @@ async function sayIfNobodyWorks({ app, io }: Session): Promise<void> {
 
 /** Runs `draw` after every change until a signal. */
 async function eachChange({ app, io }: Session, draw: () => Promise<void>): Promise<void> {
+  // A folder without a store has nothing to watch yet.
+  if (!app.hasStore()) {
+    while (!app.hasStore() && !io.signal.aborted)
+      await delay(500, undefined, { signal: io.signal }).catch(() => undefined);
+    if (io.signal.aborted) return;
+    await draw();
+  }
   await new Promise<void>((resolve, reject) => {
     const off = app.watch(() => {
       draw().catch(reject);

@@ -15,6 +15,8 @@ interface KnobBase {
    * argument, environment, path or address, nor anything that loosens a guard.
    */
   safe?: true;
+  /** Never read from a repository's own files, trusted or not: it decides where credentials go. */
+  ownOnly?: true;
   /** One sentence. */
   description: string;
 }
@@ -194,12 +196,14 @@ export const KNOBS = {
   },
   githubAppId: {
     env: 'AMPA_GITHUB_APP_ID',
+    ownOnly: true,
     type: 'string',
     default: '',
     description: 'Id of a GitHub App that acts instead of you; with its key below.',
   },
   githubAppPrivateKey: {
     env: 'AMPA_GITHUB_APP_PRIVATE_KEY',
+    ownOnly: true,
     type: 'string',
     default: '',
     secret: true,
@@ -207,12 +211,14 @@ export const KNOBS = {
   },
   githubAppPrivateKeyPath: {
     env: 'AMPA_GITHUB_APP_PRIVATE_KEY_PATH',
+    ownOnly: true,
     type: 'string',
     default: '',
     description: 'The same as a file.',
   },
   githubApiUrl: {
     env: 'AMPA_GITHUB_API_URL',
+    ownOnly: true,
     type: 'string',
     default: '',
     description: 'Address of the GitHub API where it is not api.github.com or https://HOST/api/v3.',
@@ -320,7 +326,6 @@ export const SECRET_NAMES: readonly string[] = [
   'AMPA_DISCORD_WEBHOOK',
   'AMPA_SLACK_WEBHOOK_URL',
   'AMPA_NTFY_TOKEN',
-  'AMPA_GITHUB_APP_PRIVATE_KEY',
   'AMPA_GITHUB_APP_PRIVATE_KEY_PATH',
   'AMPA_GITHUB_WEBHOOK_SECRET',
 ];

@@ -29,6 +29,12 @@ export function resolveConfig(sources: readonly Source[], trusted: boolean): Res
     for (const source of sources) {
       const raw = source.get(knob);
       if (raw === undefined || raw === null || raw === '') continue;
+      if (source.repository && knob.ownOnly) {
+        warnings.push(
+          `${nameIn(knob, source)} of ${source.name} is not read: it must be your own, in the environment or \`.worklog/ampa/.env\``,
+        );
+        continue;
+      }
       if (source.repository && !trusted && !knob.safe) {
         warnings.push(`${nameIn(knob, source)} of ${source.name} is not read: this folder is not trusted`);
         continue;

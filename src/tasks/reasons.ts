@@ -43,7 +43,7 @@ export const REASONS = {
     status: 'error',
     sentence: 'The setup command failed in the new worktree.',
     next: 'show_log',
-    hint: 'Mend ampa.setup or the project, then continue.',
+    hint: 'Mend what it needs, then continue: it runs again.',
     resumes: true,
   },
   remote_unreachable: {
@@ -97,7 +97,7 @@ export const REASONS = {
     status: 'needs_review',
     sentence: 'The agent was not allowed to do what it wanted and changed nothing.',
     next: 'continue',
-    hint: 'Continue, and allow it or choose a wider permission mode.',
+    hint: 'Continue, and allow it when you are asked; a new task may be started with a wider permission mode.',
   },
   agent_failed: {
     status: 'needs_review',
@@ -142,7 +142,7 @@ export const REASONS = {
     status: 'needs_review',
     sentence: 'There is no check that could say whether the work is good.',
     next: 'show_diff',
-    hint: 'Name one with --checks or ampa.checks, or review the diff yourself.',
+    hint: 'Review the diff yourself; for the next task name a check with --checks or ampa.checksCommand.',
     resumes: true,
   },
   checks_blocked: {
@@ -156,7 +156,7 @@ export const REASONS = {
     status: 'needs_review',
     sentence: 'The checks did not finish in time.',
     next: 'continue',
-    hint: 'Continue waits again; ampa.checksTimeoutMinutes sets the limit.',
+    hint: 'Continue waits as long again.',
     resumes: true,
   },
   checks_unknown: {
@@ -177,7 +177,7 @@ export const REASONS = {
     status: 'needs_review',
     sentence: 'The cost budget is used up.',
     next: 'continue',
-    hint: 'Raise ampa.maxCostUsd, then continue.',
+    hint: 'Continue grants the same amount again.',
   },
   prompt_lost: {
     status: 'needs_review',

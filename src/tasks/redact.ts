@@ -20,3 +20,28 @@ export function redact(text: string, secrets: readonly string[] = []): string {
   for (const secret of secrets) if (secret.length >= 6) out = out.replaceAll(secret, '***');
   return out;
 }
+
+/** An unfinished line is passed on at this length at the latest. */
+const MAX_HELD = 16 * 1024;
+
+/**
+ * Masks a text that arrives in pieces. What is given back ends at a line's end, so that a secret cut
+ * in two by a pipe is still known as one; `rest` gives what is left.
+ */
+export function createRedactor(secrets: readonly string[]): { push(text: string): string; rest(): string } {
+  let held = '';
+  return {
+    push(text) {
+      held += text;
+      const cut = held.length > MAX_HELD ? held.length : held.lastIndexOf('\n') + 1;
+      const whole = held.slice(0, cut);
+      held = held.slice(cut);
+      return whole === '' ? '' : redact(whole, secrets);
+    },
+    rest() {
+      const whole = held;
+      held = '';
+      return redact(whole, secrets);
+    },
+  };
+}

@@ -20,7 +20,6 @@ export interface AgentSpec {
   dialect: 'amp' | 'claude' | 'codex' | null;
 }
 
-/** How commits are checked, resolved once at creation. */
 /** Where pull requests of a task go, resolved once at creation. */
 export interface TaskForge extends ForgeRepo {
   /** When the pull request is opened: CI that runs on pull requests only needs it first. */
@@ -30,6 +29,7 @@ export interface TaskForge extends ForgeRepo {
   issue: number | null;
 }
 
+/** How commits are checked, resolved once at creation. */
 export type ChecksSpec =
   | { provider: 'local'; command: string; source: string }
   | { provider: 'github' }
@@ -40,8 +40,10 @@ export interface TaskLimits {
   attempts: number;
   /** Slot-held time, ms. */
   timeMs: number;
-  /** USD; null is no limit. */
+  /** USD that the session may have cost in all; null is no limit. */
   costUsd: number | null;
+  /** What the start and each `continue` grant, USD. */
+  costGrantUsd: number | null;
   /** Agent silence, ms, before it counts as stalled. */
   silentMs: number;
   /** The same while a tool call is in progress, ms. */

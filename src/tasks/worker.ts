@@ -10,6 +10,8 @@ export interface WorkerDeps {
    * an earlier holder left running.
    */
   startCarrier(claim: Claim): Promise<void>;
+  /** It could not be started: the task says so instead of being tried for ever. */
+  failed(claim: Claim, error: unknown): Promise<void>;
   /** Whether the holder of a claim is gone for good. */
   isDead(owner: string | null, leaseExpiresAt: number | null): Promise<boolean>;
   onChange(listener: () => void): () => void;
@@ -46,12 +48,19 @@ export async function workOnce(deps: WorkerDeps): Promise<void> {
   for (const task of await deps.queue.running()) {
     if (!(await deps.isDead(task.owner, task.lease_expires_at))) continue;
     const claim = await deps.queue.takeOver(task.id, task.token, deps.newOwner());
-    if (!claim) continue;
-    await deps.startCarrier(claim);
+    if (claim) await start(deps, claim);
   }
   for (;;) {
     const claim = await deps.queue.claimNext(deps.newOwner(), deps.slots());
     if (!claim) return;
+    await start(deps, claim);
+  }
+}
+
+async function start(deps: WorkerDeps, claim: Claim): Promise<void> {
+  try {
     await deps.startCarrier(claim);
+  } catch (error) {
+    await deps.failed(claim, error);
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Task } from '../../src/tasks/task.ts';
 import { CHECK, createProject, MENDING_AGENT, processesOf, type Project } from '../support/project.ts';
@@ -244,5 +244,8 @@ describe('the main job', () => {
     const log = (await app.readLog(task.id, { attempt: 1 })).text;
     assert.ok(log.includes('token is ***'), log);
     assert.equal(detail.includes('hunter2-hunter2'), false);
+    const checkLog = (await app.show(task.id)).checks[0]!.log_path!;
+    assert.equal(readFileSync(checkLog, 'utf8'), 'error: ***\n');
+    assert.equal(statSync(checkLog).mode & 0o077, 0, "and it is nobody else's to read");
   });
 });

@@ -117,6 +117,7 @@ export function makeTask(overrides: Partial<Task> & Pick<Task, 'repo'>): Task {
       attempts: 3,
       timeMs: 7_200_000,
       costUsd: null,
+      costGrantUsd: null,
       silentMs: 600_000,
       silentToolMs: 2_700_000,
       checksMs: 3_600_000,

@@ -33,6 +33,7 @@ export function task(over: Partial<Task> = {}): Task {
       attempts: 3,
       timeMs: 7_200_000,
       costUsd: null,
+      costGrantUsd: null,
       silentMs: 600_000,
       silentToolMs: 2_700_000,
       checksMs: 3_600_000,

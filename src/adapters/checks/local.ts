@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { createExcerpter } from '../../tasks/excerpt.ts';
+import { createRedactor } from '../../tasks/redact.ts';
 import type { LocalCheckResult, LocalChecks, ProcessResult } from '../../tasks/ports.ts';
 
 /** Of the output of one check this much is kept: the head, and as much of the tail. */
@@ -17,10 +18,20 @@ export function createLocalChecks(options: {
       const dir = options.logDir(task.id);
       await fs.promises.mkdir(dir, { recursive: true });
       const logPath = path.join(dir, `${task.attempts}-check-${options.now()}.log`);
-      const file = await fs.promises.open(logPath, 'w');
+      const file = await fs.promises.open(logPath, 'w', 0o600);
       const excerpter = createExcerpter();
       const decoder = new TextDecoder();
+      const redactor = createRedactor(options.secrets);
       let size = 0;
+      /** Past the limit the file wraps in its second half; the excerpt has seen every line. */
+      const keep = async (text: string): Promise<void> => {
+        if (text === '') return;
+        const bytes = Buffer.from(text);
+        const half = KEEP_BYTES / 2;
+        const at = size < KEEP_BYTES ? size : half + ((size - half) % half);
+        size += bytes.length;
+        await file.write(bytes, 0, bytes.length, at);
+      };
       let result: ProcessResult;
       try {
         result = await processes.run({
@@ -32,16 +43,13 @@ export function createLocalChecks(options: {
           signal,
           timeoutMs: task.limits.checksMs,
           async onOutput(chunk) {
-            excerpter.push(decoder.decode(chunk, { stream: true }));
-            // Past the limit the file wraps in its second half; the excerpt has seen every line.
-            const half = KEEP_BYTES / 2;
-            const at = size < KEEP_BYTES ? size : half + ((size - half) % half);
-            size += chunk.length;
-            await file.write(chunk, 0, chunk.length, at);
+            const text = decoder.decode(chunk, { stream: true });
+            excerpter.push(text);
+            await keep(redactor.push(text));
           },
         });
       } catch (error) {
-        await file.write(String(error));
+        await keep(String(error));
         return {
           state: 'startup_failure',
           code: null,
@@ -49,6 +57,7 @@ export function createLocalChecks(options: {
           excerpt: error instanceof Error ? error.message : String(error),
         };
       } finally {
+        await keep(redactor.rest());
         await file.close();
       }
       const excerpt = excerpter.finish(options.secrets);

@@ -32,5 +32,5 @@ export function isoClock(now: () => number): () => string {
   };
 }
 
-/** The phase that a `continue` without words goes back to; the agent's own phases begin with the agent. */
-export const RESUME_PHASE = sql<null>`case when phase in ('preparing', 'agent') then null else phase end`;
+/** The phase that a `continue` without words goes back to; the agent's own phases begin with the agent, and what has ended or waits keeps its own. */
+export const RESUME_PHASE = sql<null>`case when phase is null then resume_phase when phase in ('preparing', 'agent') then null else phase end`;

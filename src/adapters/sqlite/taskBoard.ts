@@ -13,6 +13,10 @@ function nextPrompt(task: Task, text: string | null): string {
   return text ?? 'Go on with the task.';
 }
 
+/** A session's cost is cumulative, so what a `continue` grants comes on top of what it has cost. */
+const renewed = ({ limits, cost_usd: cost }: Task): Task['limits'] =>
+  limits.costGrantUsd === null ? limits : { ...limits, costUsd: (cost ?? 0) + limits.costGrantUsd };
+
 /** The people's side of the store. `now` is ms since the epoch. */
 export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoard {
   const iso = isoClock(now);
@@ -201,6 +205,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
               sent_at: null,
               abort_requested_at: null,
               max_attempts: task.attempts + task.limits.attempts,
+              limits: renewed(task),
               prompt: nextPrompt(task, text),
               resume_phase: text === null ? task.resume_phase : null,
             }),

@@ -53,7 +53,9 @@ const RELEASED = {
 const ended = (to: Lifecycle): boolean => to.status !== 'queued' && to.status !== 'running' && to.status !== 'retrying';
 
 /** Ends that an undelivered message turns into another turn: not those where no turn is possible. */
-const messagesPrevent = (to: Lifecycle): boolean => to.status === 'success' || to.status === 'needs_review';
+const messagesPrevent = (to: Lifecycle): boolean =>
+  to.status === 'success' ||
+  (to.status === 'needs_review' && to.reason !== 'budget_time' && to.reason !== 'budget_cost');
 
 /** The carriers' side of the store, and the queue of the worker loops. `now` is ms since the epoch. */
 export function createTaskStore(database: Queries, now: () => number, newId: () => string): TaskStore & WorkQueue {

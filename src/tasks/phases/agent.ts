@@ -79,6 +79,7 @@ async function runTurn(
   const stop = new AbortController();
   const tools = new Set<string>();
   let stalled = false;
+  let asking = 0;
   let usage: TurnEnd['usage'];
   const stall = startStallClock(clock, task.limits, () => {
     stalled = true;
@@ -144,13 +145,21 @@ async function runTurn(
           await store.patch(claim, { sent_at: new Date(clock.now()).toISOString() });
         },
         onPermission: async (request, withdrawn) => {
-          stall.pause(true);
-          carry.pauseClock(true);
+          // Parallel tool calls ask in parallel: clocks stand still, and the slot is free, until all are answered.
+          if (asking++ === 0) {
+            stall.pause(true);
+            carry.pauseClock(true);
+            await store.releaseSlot(claim);
+          }
           try {
             return await askPerson(carry, log, request, AbortSignal.any([carry.signal, stop.signal, withdrawn]));
           } finally {
-            stall.pause(false);
-            carry.pauseClock(false);
+            if (--asking === 0) {
+              // The agent goes on at once, if need be beside a full set of others: a person has waited enough.
+              if (!carry.signal.aborted) await store.takeSlot(claim, Number.MAX_SAFE_INTEGER);
+              stall.pause(false);
+              carry.pauseClock(false);
+            }
           }
         },
       },

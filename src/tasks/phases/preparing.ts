@@ -14,15 +14,15 @@ export async function preparingPhase(carry: Carry, task: Task): Promise<Task> {
     const start = await git.startPoint(task, signal);
     signal.throwIfAborted();
     if (start.kind === 'stopped')
-      return store.apply(claim, { type: 'stop', reason: start.reason, detail: start.detail });
-    for (const note of start.notes) await store.note(claim, note);
+      return store.apply(claim, { type: 'stop', reason: start.reason, detail: carry.mask(start.detail) });
+    for (const note of start.notes) await store.note(claim, carry.mask(note));
 
     const notes: string[] = [];
     const worktree = await git.ensureWorktree(task, start.sha, deps.worktreeParent(task), {
       signal,
       note: (text) => void notes.push(text),
     });
-    for (const note of notes) await store.note(claim, note);
+    for (const note of notes) await store.note(claim, carry.mask(note));
     // The base is where the user's branch stood, also when their uncommitted changes came along on top.
     task = await store.patch(claim, { base_sha: task.snapshot_sha ? task.base_sha : start.sha, worktree });
     const copied = await git.copyIgnored(task, worktree, task.copy_patterns);

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import type { Knob } from '../../src/config/knobs.ts';
+import { resolveConfig, type Source } from '../../src/config/resolve.ts';
+
+const source = (name: string, values: Record<string, unknown>, repository = false): Source => ({
+  name,
+  repository,
+  get: (knob: Knob) => values[knob.env] ?? (knob.setting ? values[knob.setting] : undefined),
+});
+
+describe('configuration', () => {
+  it('takes the first source that has a value, and says where it came from', () => {
+    const { values, sources } = resolveConfig(
+      [source('a', { AMPA_AGENT: 'amp' }), source('b', { AMPA_AGENT: 'codex', AMPA_MAX_ATTEMPTS: '5' })],
+      true,
+    );
+    assert.deepEqual([values.agent, sources.agent], ['amp', 'a']);
+    assert.deepEqual([values.maxAttempts, sources.maxAttempts], [5, 'b']);
+    assert.deepEqual([values.maxConcurrentTasks, sources.maxConcurrentTasks], [2, 'default']);
+  });
+
+  it('falls back to the default with a warning that names knob and source', () => {
+    for (const [value, problem] of [
+      ['many', 'not a number'],
+      ['0', 'not between 1 and 50'],
+      ['1.5', 'not a whole number'],
+    ] as const) {
+      const { values, warnings } = resolveConfig([source('environment', { AMPA_MAX_ATTEMPTS: value })], true);
+      assert.equal(values.maxAttempts, 3);
+      assert.match(
+        warnings.join(),
+        new RegExp(`AMPA_MAX_ATTEMPTS of environment is .*${problem}; the default 3 is used`),
+      );
+    }
+  });
+
+  it('knows values of an enumeration in any case', () => {
+    assert.equal(
+      resolveConfig([source('environment', { AMPA_PULL_REQUEST: 'AFTERCHECKS' })], true).values.pullRequest,
+      'afterChecks',
+    );
+  });
+
+  it('reads from a repository only what is safe, until it is trusted', () => {
+    const files = [source('.env', { AMPA_SETUP: 'curl evil', AMPA_NOTIFICATIONS: '0' }, true)];
+    const before = resolveConfig(files, false);
+    assert.deepEqual([before.values.setup, before.values.notifications], ['', false]);
+    assert.match(before.warnings.join(), /AMPA_SETUP of \.env is not read: this folder is not trusted/);
+    assert.equal(resolveConfig(files, true).values.setup, 'curl evil');
+  });
+
+  it('never reads from a repository where credentials go, trusted or not', () => {
+    const { values, warnings } = resolveConfig(
+      [source('.env', { AMPA_GITHUB_API_URL: 'https://evil.example' }, true)],
+      true,
+    );
+    assert.equal(values.githubApiUrl, '');
+    assert.match(warnings.join(), /AMPA_GITHUB_API_URL of \.env is not read/);
+  });
+
+  it('shows no secret in a warning', () => {
+    const { warnings } = resolveConfig([source('environment', { AMPA_GITHUB_APP_PRIVATE_KEY: 17 })], true);
+    assert.doesNotMatch(warnings.join(), /17/);
+  });
+});
