@@ -151,6 +151,36 @@ describe('the store', () => {
       await assert.rejects(board.requestAbort(merged.id), /cannot abort a merged task/);
     });
 
+    it('end at an empty budget although a message waits: it is delivered when the task goes on', async () => {
+      const { board, tasks } = await open();
+      const { id } = await board.insert(task());
+      const claim = (await tasks.claimNext('a', 1))!;
+      await board.continueTask(id, 'one more thing');
+      const stopped = await tasks.apply(claim, { type: 'stop', reason: 'budget_time' });
+      assert.deepEqual([stopped.status, stopped.slot, stopped.owner], ['needs_review', false, null]);
+      assert.equal((await board.detail(id)).messages[0]!.delivered_in, null);
+    });
+
+    it('grant the cost again on top of what the session has cost', async () => {
+      const { board, tasks } = await open();
+      const limits = { ...task().limits, costUsd: 2, costGrantUsd: 2 };
+      const { id } = await board.insert(task({ limits }));
+      const claim = (await tasks.claimNext('a', 1))!;
+      await tasks.apply(claim, { type: 'stop', reason: 'budget_cost' }, { cost_usd: 2.5 });
+      assert.equal((await board.continueTask(id, null)).task.limits.costUsd, 4.5);
+    });
+
+    it('keep where the work stopped when a task is aborted before it went on', async () => {
+      const { board, tasks } = await open();
+      const { id } = await board.insert(task());
+      const claim = (await tasks.claimNext('a', 1))!;
+      await tasks.apply(claim, { type: 'advance', phase: 'checks' });
+      await tasks.apply(claim, { type: 'stop', reason: 'checks_timeout' });
+      const queued = (await board.continueTask(id, null)).task;
+      assert.equal(await board.abortUnowned(id, queued.token), true);
+      assert.equal((await board.continueTask(id, null)).task.resume_phase, 'checks');
+    });
+
     it('remember where a continue without words takes the work up', async () => {
       const { board, tasks } = await open();
       const { id } = await board.insert(task());
