@@ -8,7 +8,7 @@ import { HANDLERS } from './handlers.ts';
 import { helpText } from './help.ts';
 import { terminalIo, type Session } from './io.ts';
 import { parseLine } from './parse.ts';
-import { errorReport, exitCodeOf, reportText } from './report.ts';
+import { errorReport, exitCodeOf, reportText } from '../app/errorReport.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 
 /** Runs one command line and resolves to its exit status. `entry` is the script that carriers are started with. */

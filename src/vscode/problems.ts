@@ -1,5 +1,9 @@
 /** How an error reaches a person: one sentence with its next step, or a report where it is a bug. */
 import * as vscode from 'vscode';
+import { errorReport } from '../app/errorReport.ts';
+import { secretValues } from '../app/state.ts';
+import { SECRET_NAMES } from '../config/knobs.ts';
+import { fenced } from '../tasks/prompts.ts';
 import { AmpaError, describeError, type ErrorCode } from '../errors.ts';
 import type { CommandId } from './commandTable.ts';
 import type { Documents } from './documents.ts';
@@ -47,17 +51,22 @@ export function createProblems(output: vscode.LogOutputChannel, documents: Docum
 const sentence = (text: string): string =>
   text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? '' : '.');
 
+/** The command line's report, as a page. */
 function report(what: string, error: unknown, version: string): string {
-  const stacks: string[] = [];
-  for (let it: unknown = error; it instanceof Error; it = it.cause) stacks.push(it.stack ?? it.message);
+  const { command, error_type, error_message, timestamp, node_version, platform, traceback } = errorReport(
+    error,
+    [what],
+    1,
+    secretValues(process.env, SECRET_NAMES),
+  );
   const rows = [
-    ['Command', what],
-    ['Error', error instanceof Error ? `${error.name}: ${error.message}` : String(error)],
-    ['Time', new Date().toISOString()],
+    ['Command', command],
+    ['Error', `${error_type}: ${error_message}`],
+    ['Time', timestamp],
     ['AMPA', version],
     ['Editor', `${vscode.env.appName} ${vscode.version}`],
-    ['Node', process.version],
-    ['Platform', `${process.platform}-${process.arch}`],
+    ['Node', node_version],
+    ['Platform', platform],
   ];
-  return `# Error Report\n\n${rows.map(([name, value]) => `- ${name}: \`${value?.replaceAll('`', "'")}\``).join('\n')}\n\n\`\`\`\`text\n${stacks.join('\nCaused by: ')}\n\`\`\`\`\n`;
+  return `# Error Report\n\n${rows.map(([name, value]) => `- ${name}: \`${value?.replaceAll('`', "'")}\``).join('\n')}\n\n${fenced(traceback)}\n`;
 }
