@@ -18,12 +18,12 @@ export async function mergeBase(dependencies: BaseDependencies, task: Task, sign
   const { repo, base, remote, worktree } = task;
   if (base === null || !worktree) return { kind: 'unchanged' };
   const gitDir = await gitDirOf(worktree);
-  if (gitDir && (await operationOf(gitDir)) === 'merge') {
-    // Begun by an earlier carrier: the conflict is as it was, and a merge without one is made anew.
+  if (gitDir && (await operationOf(gitDir)) !== null) {
+    // Never undone, whoever began it: a resolution and what was added to it would go with it. The coming commit
+    // finishes a merge, also one of ours that was cut short; a conflict is still the agent's.
     await clearStaleLocks(gitDir, worktree, task.branch);
     const files = await conflictedFiles(git, worktree);
-    if (files.length > 0) return { kind: 'conflict', files };
-    await git.text(worktree, ['merge', '--abort'], { config: ['core.hooksPath=/dev/null'] });
+    return files.length > 0 ? { kind: 'conflict', files } : { kind: 'unchanged' };
   }
   const local = `refs/heads/${base}`;
   const ref = remote === null ? local : baseRef(remote, base);
