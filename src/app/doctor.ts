@@ -75,7 +75,9 @@ export async function runDoctor(deps: DoctorDeps): Promise<DoctorCheck[]> {
     fs.accessSync(dir, fs.constants.W_OK);
     return dir === workspace.stateDir ? dir : `${workspace.stateDir} (made with the first task)`;
   });
-  await attempt('database', 'Move it away; the newest backup is restored at the next start.', async () => {
+  const files = ['', '-wal', '-shm'].map((suffix) => `${path.basename(paths.database)}${suffix}`).join(', ');
+  const fix = `Move ${files} away, all that are there; the newest backup is restored at the next start.`;
+  await attempt('database', fix, async () => {
     const verdict = await deps.integrity();
     if (verdict !== null && verdict !== 'ok') throw new Error(`${paths.database}: ${verdict}`);
     return verdict === null ? 'none yet' : `${paths.database}: ok`;

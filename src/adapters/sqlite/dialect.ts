@@ -26,12 +26,19 @@ const BUSY_LIMIT_MS = 10_000;
 export function sqliteDialect(current: Current): { dialect: Dialect; run: Queries['run'] } {
   const { driver, run } = createDriver(current);
   const dialect: Dialect = {
-    createAdapter: () => new SqliteAdapter(),
+    createAdapter: () => new QueueingAdapter(),
     createDriver: () => driver,
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   };
   return { dialect, run };
+}
+
+/** The driver queues by itself. Kysely's own queue is never left again once a connection could not be had. */
+class QueueingAdapter extends SqliteAdapter {
+  override get supportsMultipleConnections(): boolean {
+    return true;
+  }
 }
 
 /** The connection to use now; a promise only while it is being replaced. */

@@ -1,6 +1,7 @@
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import BetterSqlite3 from 'better-sqlite3';
 import { Kysely } from 'kysely';
 import { AmpaError } from '../../errors.ts';
@@ -13,6 +14,12 @@ import type { Schema } from './schema.ts';
 const BACKUPS_KEPT = 3;
 /** How often the file is looked at before it is used, ms. */
 const LOOK_MS = 50;
+/** How often an idle holder looks whether its file is still there, ms. */
+const IDLE_LOOK_MS = 250;
+/** How long a holder of a vanished file has to put its copy back before a backup takes the place, ms. */
+const GRACE_MS = 750;
+/** How long a failure to put the file back stands, ms. */
+const RETRY_MS = 1000;
 
 export interface OpenOptions {
   /** The database file; its folder exists. */
@@ -25,6 +32,8 @@ export interface OpenOptions {
   migrations?: readonly string[];
   /** Told when the file had vanished under us and was put back. */
   onRestored?: (notice: string) => void;
+  /** Rejects when the file that now lies there must not be opened; asked before each time it is. */
+  guard?: () => Promise<void>;
 }
 
 export interface OpenDatabase extends Queries {
@@ -51,8 +60,13 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
   const migrations = options.migrations ?? MIGRATIONS;
   const notices: string[] = [];
 
-  if (!fs.existsSync(file)) {
-    const restored = restoreNewest(file, backupDir);
+  await options.guard?.();
+  if (!(await isThere(file, backupDir))) {
+    const restored = await alone(backupDir, () => {
+      if (fs.existsSync(file)) return null;
+      setAside(file, ['-wal', '-shm'], now());
+      return restoreNewest(file, backupDir);
+    });
     if (restored) notices.push(`The task database had vanished; restored the backup of ${restored}.`);
   }
   let connection: BetterSqlite3.Database;
@@ -61,15 +75,15 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
     migrateCheck(connection, migrations.length, file);
   } catch (error) {
     if (!isDamage(error)) throw error;
-    const aside = `${file}.damaged-${now()}`;
-    for (const suffix of ['', '-wal', '-shm']) {
-      if (fs.existsSync(file + suffix)) fs.renameSync(file + suffix, aside + suffix);
-    }
-    const restored = restoreNewest(file, backupDir);
-    notices.push(
-      `The task database was damaged and is set aside as ${aside}; ` +
-        (restored ? `restored the backup of ${restored}.` : 'there was no backup, so the list starts empty.'),
-    );
+    await alone(backupDir, () => {
+      if (!isDamaged(file)) return;
+      const aside = setAside(file, ['', '-wal', '-shm'], now());
+      const restored = restoreNewest(file, backupDir);
+      notices.push(
+        `The task database was damaged and is set aside as ${aside}; ` +
+          (restored ? `restored the backup of ${restored}.` : 'there was no backup, so the list starts empty.'),
+      );
+    });
     connection = connect(file);
     migrateCheck(connection, migrations.length, file);
   }
@@ -80,38 +94,69 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
   let closed = false;
   let versions = versionQueries(connection);
 
+  let generation = 0;
+  let failed: { error: unknown; until: number } | undefined;
+
   /** `git clean -fdx` unlinks the open file: what we hold is copied back before anything more is written. */
   function current(): BetterSqlite3.Database | Promise<BetterSqlite3.Database> {
     if (closed || performance.now() - lookedAt < LOOK_MS) return connection;
+    if (fs.statSync(file, { throwIfNoEntry: false })?.ino !== inode) return replace();
     lookedAt = performance.now();
-    return fs.statSync(file, { throwIfNoEntry: false })?.ino === inode ? connection : replace();
+    return connection;
   }
 
   async function replace(): Promise<BetterSqlite3.Database> {
-    await putBack(connection, file);
-    connection.close();
-    connection = connect(file);
+    if (failed && performance.now() < failed.until) throw failed.error;
+    let other: string | null;
+    try {
+      await options.guard?.();
+      other = await alone(backupDir, () => putBack(connection, file, now()));
+      const next = connect(file);
+      connection.close();
+      connection = next;
+    } catch (error) {
+      // What failed is not tried again at every use: looking may cost a process.
+      failed = { error, until: performance.now() + RETRY_MS };
+      throw error;
+    }
+    generation++;
     versions = versionQueries(connection);
     inode = fs.statSync(file).ino;
-    options.onRestored?.(`The task database had been removed while it was in use; ${file} is back.`);
+    lookedAt = performance.now();
+    options.onRestored?.(
+      `The task database had been removed while it was in use; ${file} is back.` +
+        (other ? ` What another process had begun in its place is set aside as ${other}.` : ''),
+    );
     return connection;
   }
   const { dialect, run } = sqliteDialect(current);
   const db = new Kysely<Schema>({ dialect });
+  // Any use looks; a host that has nothing to do would leave the file away, and a backup would come in its place.
+  let looking: Promise<unknown> | undefined;
+  const idle = setInterval(() => {
+    if (looking || fs.statSync(file, { throwIfNoEntry: false })?.ino === inode) return;
+    looking = run('select 1', [])
+      // The next use meets the same failure, and tells it to whoever asked.
+      .catch(() => undefined)
+      .finally(() => (looking = undefined));
+  }, IDLE_LOOK_MS);
+  idle.unref();
   return {
     db,
     run,
     notices,
-    version: () => `${versions.others()} ${versions.own()}`,
+    version: () => `${generation} ${versions.others()} ${versions.own()}`,
     checkIntegrity: () => String(connection.pragma('quick_check(3)', { simple: true })),
     async backupDaily() {
       const newest = listBackups(backupDir)[0];
       if (newest && now() - newest.at < 24 * 3600_000) return null;
       return backup(connection, backupDir, now());
     },
-    close() {
+    async close() {
+      clearInterval(idle);
+      await looking;
       closed = true;
-      return db.destroy();
+      await db.destroy();
     },
   };
 }
@@ -122,21 +167,126 @@ function versionQueries(connection: BetterSqlite3.Database): { others(): string;
   return { others: () => String(others.get()), own: () => String(own.get()) };
 }
 
-/** Writes the content of an unlinked database to its old path, unless another process has done so already. */
-async function putBack(connection: BetterSqlite3.Database, file: string): Promise<void> {
+/**
+ * Waits a moment for a holder of a vanished file to put it back, since what it holds is newer than any backup.
+ * Without a backup nothing would take its place, and nobody waits.
+ */
+async function isThere(file: string, backupDir: string): Promise<boolean> {
+  if (fs.existsSync(file)) return true;
+  if (listBackups(backupDir).length === 0) return false;
+  for (const until = performance.now() + GRACE_MS; performance.now() < until; ) {
+    await delay(25);
+    if (fs.existsSync(file)) return true;
+  }
+  return false;
+}
+
+/**
+ * One process at a time decides what lies at the place of a vanished file. The lock is SQLite's own, on
+ * a file outside the workspace: it ends with the process that holds it.
+ */
+async function alone<T>(backupDir: string, act: () => T | Promise<T>): Promise<T> {
+  fs.mkdirSync(path.dirname(backupDir), { recursive: true, mode: 0o700 });
+  const gate = new BetterSqlite3(`${backupDir}.lock`, {
+    timeout: 0,
+    nativeBinding: nativeBindingPath(),
+  });
+  try {
+    // Waits asynchronously: the holder may be another connection of this very process.
+    for (const until = performance.now() + 10_000; ; await delay(10)) {
+      try {
+        gate.exec('begin exclusive');
+        break;
+      } catch (error) {
+        if (!String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY')) throw error;
+        if (performance.now() > until)
+          throw new AmpaError('store_busy', 'another process has been putting the task database back for 10 s', '', error);
+      }
+    }
+    return await act();
+  } finally {
+    gate.close();
+  }
+}
+
+/** Renames what is there of a database and its journals; never deletes them. Returns the new name. */
+function setAside(file: string, suffixes: readonly string[], at: number): string {
+  const aside = `${file}.damaged-${at}`;
+  for (const suffix of suffixes) {
+    if (fs.existsSync(file + suffix)) fs.renameSync(file + suffix, aside + suffix);
+  }
+  return aside;
+}
+
+/**
+ * Writes the content of an unlinked database to its old path. Where something lies there by now, the
+ * newer one stays: ours goes into the other in one transaction, under whoever has that open. Returns
+ * where the other was kept, if it held something that ours does not.
+ */
+async function putBack(connection: BetterSqlite3.Database, file: string, at: number): Promise<string | null> {
   fs.mkdirSync(path.dirname(file), { recursive: true });
   const partial = `${file}.${randomUUID()}.partial`;
-  await connection.backup(partial);
-  // The journals of the unlinked file must not be taken for those of the new one.
-  if (!fs.existsSync(file)) for (const suffix of ['-wal', '-shm']) fs.rmSync(file + suffix, { force: true });
   try {
-    fs.linkSync(partial, file);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    await connection.backup(partial);
+    // The journals of the unlinked file must not be taken for those of the new one.
+    if (!fs.existsSync(file)) for (const suffix of ['-wal', '-shm']) fs.rmSync(file + suffix, { force: true });
+    try {
+      fs.linkSync(partial, file);
+      return null;
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    }
+    const ours = tipOf(connection);
+    let theirs: Tip;
+    let known: boolean;
+    const aside = `${file}.replaced-${at}`;
+    try {
+      const other = connect(file);
+      try {
+        theirs = tipOf(other);
+        // Of two with the same changes, a backup or a fresh file knows less than what was in use until now.
+        if (theirs.rev > ours.rev || (theirs.rev === ours.rev && theirs.lineage === ours.lineage)) return null;
+        known = theirs.rev === 0 || isEventOf(connection, theirs);
+        if (!known) await other.backup(aside);
+      } finally {
+        other.close();
+      }
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      const damaged = setAside(file, ['', '-wal', '-shm'], at);
+      fs.linkSync(partial, file);
+      return damaged;
+    }
+    await connection.backup(file);
+    return known ? null : aside;
   } finally {
     fs.rmSync(partial, { force: true });
   }
 }
+
+/** How far a database has come, and which one it is: each file made new or from a backup begins a line of its own. */
+interface Tip {
+  rev: number;
+  task: string;
+  at: string;
+  lineage: number;
+}
+
+function tipOf(connection: BetterSqlite3.Database): Tip {
+  const lineage = connection.pragma('application_id', { simple: true }) as number;
+  const begun = connection.prepare("select 1 from sqlite_master where type = 'table' and name = 'events'").get();
+  const last = begun
+    ? (connection.prepare('select id as rev, task_id as task, at from events order by id desc limit 1').get() as
+        | Omit<Tip, 'lineage'>
+        | undefined)
+    : undefined;
+  return { rev: 0, task: '', at: '', ...last, lineage };
+}
+
+const isEventOf = (connection: BetterSqlite3.Database, { rev, task, at }: Tip): boolean =>
+  connection.prepare('select 1 from events where id = ? and task_id = ? and at = ?').get(rev, task, at) !== undefined;
+
+const newLineage = (): number => randomInt(1, 0x7fffffff);
 
 /** better-sqlite3 13 needs Node-API 10; on an older Node loading it ends the process with a segmentation fault. */
 function requireNodeApi10(): void {
@@ -189,6 +339,7 @@ async function migrate(
   // The version is read again inside the transaction: another host may have migrated meanwhile.
   connection
     .transaction(() => {
+      if (current() === 0) connection.pragma(`application_id = ${newLineage()}`);
       for (let version = current(); version < migrations.length; version++) {
         connection.exec(migrations[version]!);
         connection.pragma(`user_version = ${version + 1}`);
@@ -232,10 +383,25 @@ function restoreNewest(file: string, backupDir: string): string | null {
     // Copy beside, then rename: a crash in between leaves no half database under the real name.
     const partial = `${file}.restoring-${process.pid}`;
     fs.copyFileSync(candidate.file, partial);
+    const copy = new BetterSqlite3(partial, { nativeBinding: nativeBindingPath() });
+    copy.pragma(`application_id = ${newLineage()}`);
+    copy.close();
     fs.renameSync(partial, file);
     return new Date(candidate.at).toISOString();
   }
   return null;
+}
+
+function isDamaged(file: string): boolean {
+  try {
+    const probe = connect(file);
+    probe.prepare('select count(*) from sqlite_master').get();
+    probe.close();
+    return false;
+  } catch (error) {
+    if (isDamage(error)) return true;
+    throw error;
+  }
 }
 
 function isDamage(error: unknown): boolean {

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import BetterSqlite3 from 'better-sqlite3';
+import { monotonicFactory } from 'ulid';
+import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
+import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
+import type { Task } from '../../src/tasks/task.ts';
+import { makeTask } from '../support/repo.ts';
+import { until } from '../support/until.ts';
+
+describe('a task database that vanished', () => {
+  let dir: string;
+  let clock: number;
+  let databases: OpenDatabase[];
+  const newId = monotonicFactory();
+  const now = (): number => clock;
+  const file = (): string => path.join(dir, 'ampa.db');
+  const task = (overrides: Partial<Task> = {}): Task => makeTask({ id: newId(), repo: '/repo', ...overrides });
+
+  beforeEach(() => {
+    dir = mkdtempSync(path.join(tmpdir(), 'ampa-recovery-'));
+    clock = Date.parse('2026-01-01T00:00:00Z');
+    databases = [];
+  });
+  afterEach(async () => {
+    await Promise.all(databases.map((database) => database.close().catch(() => undefined)));
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  async function open(guard?: () => Promise<void>) {
+    const notices: string[] = [];
+    const database = await openDatabase({
+      file: file(),
+      backupDir: path.join(dir, 'backups'),
+      now,
+      guard,
+      onRestored: (notice) => notices.push(notice),
+    });
+    databases.push(database);
+    return { database, board: createTaskBoard(database.db, now), notices };
+  }
+  type Opened = Awaited<ReturnType<typeof open>>;
+  const clean = (): void => {
+    for (const name of readdirSync(dir)) if (name.startsWith('ampa.db')) rmSync(path.join(dir, name));
+  };
+  const ids = async (it: Opened): Promise<string[]> => (await it.board.list({})).tasks.map((one) => one.id).sort();
+  /** A backup with one task, and a host that has since recorded another. */
+  async function hostAheadOfItsBackup() {
+    const host = await open();
+    const old = await host.board.insert(task());
+    await host.database.backupDaily();
+    const fresh = await host.board.insert(task());
+    return { host, all: [old.id, fresh.id].sort() };
+  }
+  /** What a process leaves that opens without seeing any holder: the newest backup, restored. */
+  function restoredByAnother(): void {
+    const [backup] = readdirSync(path.join(dir, 'backups')).filter((name) => name.endsWith('.db'));
+    const other = new BetterSqlite3(path.join(dir, 'backups', backup!));
+    other.exec(`vacuum into '${file()}.copy'`);
+    other.close();
+    renameSync(`${file()}.copy`, file());
+  }
+
+  it('is put back by a host that does nothing, before a backup takes its place', async () => {
+    const { host, all } = await hostAheadOfItsBackup();
+    clean();
+    const second = await open();
+    assert.deepEqual(second.database.notices, []);
+    assert.deepEqual(await ids(second), all);
+    assert.match(host.notices.join(), /is back/);
+  });
+
+  it('is put back over a backup that another process restored first, under whoever has that open', async () => {
+    const { host, all } = await hostAheadOfItsBackup();
+    clean();
+    restoredByAnother();
+    const second = await open();
+    await until('the newer one is there', async () => (await ids(second)).length === 2);
+    assert.deepEqual([await ids(second), await ids(host)], [all, all]);
+    const third = await second.board.insert(task());
+    assert.deepEqual(await ids(host), [...all, third.id].sort(), 'both are on the same file');
+    assert.deepEqual(
+      readdirSync(dir).filter((name) => /replaced|damaged|partial/.test(name)),
+      [],
+    );
+  });
+
+  it('stays what it became when that is further on than what a host holds', async () => {
+    const { host } = await hostAheadOfItsBackup();
+    clean();
+    restoredByAnother();
+    const stranger = new BetterSqlite3(file());
+    stranger.exec("update tasks set rev = rev + 100, title = 'theirs'");
+    stranger.close();
+    await until('the host has seen it', () => host.notices.length > 0);
+    assert.deepEqual(
+      (await host.board.list({})).tasks.map((one) => one.title),
+      ['theirs'],
+    );
+  });
+
+  it('keeps what another process had begun in its place', async () => {
+    const host = await open();
+    for (let i = 0; i < 5; i++) await host.board.insert(task());
+    clean();
+    const other = await open();
+    await other.board.insert(task({ title: 'begun meanwhile' }));
+    await until('ours is back', async () => (await ids(other)).length === 5);
+    const kept = readdirSync(dir).find((name) => name.includes('.replaced-'))!;
+    assert.match(host.notices.join(), new RegExp(kept));
+    const copy = new BetterSqlite3(path.join(dir, kept), { readonly: true });
+    assert.deepEqual(copy.prepare('select title from tasks').pluck().all(), ['begun meanwhile']);
+    copy.close();
+  });
+
+  it('is not replaced by a backup that says nothing of tasks, only because it holds none either', async () => {
+    const host = await open();
+    await host.database.backupDaily();
+    await host.database.db
+      .insertInto('durations')
+      .values({ repo: 'r', workflow: 'w', ms: 1 })
+      .execute();
+    clean();
+    const [backup] = readdirSync(path.join(dir, 'backups')).filter((name) => name.endsWith('.db'));
+    const other = new BetterSqlite3(path.join(dir, 'backups', backup!));
+    other.exec(`vacuum into '${file()}'`);
+    other.close();
+    const restored = new BetterSqlite3(file());
+    restored.pragma('application_id = 77');
+    restored.close();
+    await until('the host has seen it', () => host.notices.length > 0);
+    assert.equal((await host.database.db.selectFrom('durations').selectAll().execute()).length, 1);
+  });
+
+  it('is restored without the journal of the file that vanished', async () => {
+    const { database, board } = await open();
+    const { id } = await board.insert(task());
+    await database.backupDaily();
+    for (let i = 0; i < 200; i++) await board.insert(task());
+    // As after a kill: the journal holds what came after the backup, and stays.
+    for (const suffix of ['-wal', '-shm']) renameSync(file() + suffix, path.join(dir, `kept${suffix}`));
+    await database.close();
+    rmSync(file(), { force: true });
+    for (const suffix of ['-wal', '-shm']) renameSync(path.join(dir, `kept${suffix}`), file() + suffix);
+    assert.notEqual(statSync(`${file()}-wal`).size, 0);
+    const again = await open();
+    assert.deepEqual([again.database.checkIntegrity(), await ids(again)], ['ok', [id]]);
+    assert.ok(readdirSync(dir).some((name) => /damaged-\d+-wal$/.test(name)), 'the journal is kept');
+  });
+
+  it('is not opened again where what lies in its place must not be', async () => {
+    let refused = false;
+    const host = await open(async () => {
+      if (refused) throw new Error('not this one');
+    });
+    await host.board.insert(task());
+    clean();
+    refused = true;
+    writeFileSync(file(), '');
+    await until('it is refused', () =>
+      host.board.list({}).then(
+        () => false,
+        (error: Error) => error.message === 'not this one',
+      ),
+    );
+    await assert.rejects(host.board.insert(task()), /not this one/, 'and stays so');
+    assert.ok(existsSync(file()));
+  });
+});
