@@ -57,6 +57,12 @@ export interface WaitingCommit {
   pullRequest: number | null;
 }
 
+/** A commit that the forge could not tell about while it told about others: unknown, never none. */
+export interface UnknownCommit {
+  sha: string;
+  detail: string;
+}
+
 export interface PullRequestText {
   title: string;
   body: string;
@@ -91,12 +97,12 @@ export interface Forge {
   updatePullRequest(repo: ForgeRepo, number: number, text: PullRequestText, signal: AbortSignal): Promise<void>;
   /** No more a draft. */
   markReady(repo: ForgeRepo, number: number, signal: AbortSignal): Promise<void>;
-  /** All waiting commits of a repository in one request where the forge can. */
+  /** All waiting commits of a repository in one request where the forge can. Rejects where it can tell about none. */
   snapshots(
     repo: ForgeRepo,
     commits: readonly WaitingCommit[],
     signal: AbortSignal,
-  ): Promise<{ snapshots: ForgeSnapshot[]; budget: ForgeBudget | null }>;
+  ): Promise<{ snapshots: ForgeSnapshot[]; unknown: UnknownCommit[]; budget: ForgeBudget | null }>;
   /** Runs cancelled or stale checks once more. */
   rerun(repo: ForgeRepo, checks: readonly ForgeCheck[], signal: AbortSignal): Promise<void>;
   /** The failing step of a red check with its excerpt; its log, only that step's part, is streamed to `logFile`. */

@@ -1,5 +1,5 @@
 import type { Carry } from './carry.ts';
-import type { Forge, ForgeSnapshot, WaitingCommit } from './forge.ts';
+import type { Forge, ForgeSnapshot, UnknownCommit, WaitingCommit } from './forge.ts';
 import { pollDelay, spend, type Allowance, type Waiting } from './pollPolicy.ts';
 import type { Claim } from './ports.ts';
 import type { Task, TaskForge } from './task.ts';
@@ -12,9 +12,19 @@ export interface Watch {
   /** ms since the epoch. */
   since: number;
   snapshot: ForgeSnapshot | null;
+  /** When `snapshot` was seen, ms. */
   seenAt: number | null;
-  error: string | null;
+  /** The newest look failed; null where it succeeded, or there was none. */
+  failure: WatchFailure | null;
   rerun: boolean;
+}
+
+/** Looks that failed one after another, without one that succeeded or a long gap between them. Times in ms. */
+export interface WatchFailure {
+  /** Of the newest. */
+  detail: string;
+  since: number;
+  at: number;
 }
 
 /** What the watchers of all processes share. */
@@ -26,6 +36,7 @@ export interface WatchStore {
   markRerun(claim: Claim): Promise<void>;
   /** Becomes, or stays, the one who looks at the repository; undefined: another does. */
   leadWatch(repo: string, owner: string): Promise<{ nextAt: number; allowance: Allowance } | undefined>;
+  /** What waits in the repository; what was left behind by tasks that wait no more is removed. */
   waiting(repo: string): Promise<Watch[]>;
   /** What one look has shown, in one transaction; false: the lead was lost. */
   saveLook(
@@ -33,14 +44,18 @@ export interface WatchStore {
     owner: string,
     look: {
       snapshots: readonly ForgeSnapshot[];
+      /** Commits that the forge could not tell about. */
+      unknown: readonly UnknownCommit[];
+      /** Why nothing could be told at all. */
       error: string | null;
       nextAt: number;
       allowance: Allowance;
+      /** When it began: what waits only since then, it says nothing about. ms. */
+      from: number;
+      /** When it ended, ms. */
       at: number;
     },
   ): Promise<boolean>;
-  /** A webhook says that something happened: the next look is due. */
-  lookNow(repo: string): Promise<void>;
   usualMs(repo: string, workflows: readonly string[]): Promise<number | null>;
   learn(repo: string, workflow: string, ms: number): Promise<void>;
 }
@@ -61,16 +76,20 @@ export async function watchChecks<R>(
   const { watches: store, clock, onChange } = carry.deps;
   const target = task.forge!;
   const repo = watchKey(target);
-  await store.watch(carry.claim, { repo, sha, pullRequest: task.pr_number, since: clock.now() });
+  const register = (): Promise<void> =>
+    store.watch(carry.claim, { repo, sha, pullRequest: task.pr_number, since: clock.now() });
+  await register();
   for (;;) {
     carry.signal.throwIfAborted();
     const watch = await store.watchOf(task.id);
-    if (watch) {
-      const result = await decide(watch);
-      if (result !== undefined) {
-        await store.endWatch(carry.claim);
-        return result;
-      }
+    if (watch?.sha !== sha) {
+      await register();
+      continue;
+    }
+    const result = await decide(watch);
+    if (result !== undefined) {
+      await store.endWatch(carry.claim);
+      return result;
     }
     const lead = await store.leadWatch(repo, carry.claim.owner);
     const now = clock.now();
@@ -91,13 +110,15 @@ export async function watchChecks<R>(
 async function look(carry: Carry, forge: Forge, target: TaskForge, allowance: Allowance): Promise<void> {
   const { watches: store, clock } = carry.deps;
   const repo = watchKey(target);
+  const from = clock.now();
   const waiting = await store.waiting(repo);
   const commits: WaitingCommit[] = waiting.map((watch) => ({ sha: watch.sha, pullRequest: watch.pullRequest }));
   let snapshots: ForgeSnapshot[] = [];
+  let unknown: UnknownCommit[] = [];
   let budget = null;
   let error: string | null = null;
   try {
-    ({ snapshots, budget } = await forge.snapshots(target, commits, carry.signal));
+    ({ snapshots, unknown, budget } = await forge.snapshots(target, commits, carry.signal));
   } catch (cause) {
     carry.signal.throwIfAborted();
     error = carry.mask(cause instanceof Error ? cause.message : String(cause));
@@ -112,8 +133,10 @@ async function look(carry: Carry, forge: Forge, target: TaskForge, allowance: Al
   }
   await store.saveLook(repo, carry.claim.owner, {
     snapshots,
+    unknown: unknown.map(({ sha, detail }) => ({ sha, detail: carry.mask(detail) })),
     error,
     allowance: spent,
+    from,
     at,
     nextAt: at + pollDelay(times, spent, budget, at),
   });

@@ -1,6 +1,6 @@
 /** The checks of many commits by one GraphQL query. */
 import { AmpaError } from '../../errors.ts';
-import type { ForgeRepo, ForgeSnapshot, WaitingCommit } from '../../tasks/forge.ts';
+import type { ForgeRepo, ForgeSnapshot, UnknownCommit, WaitingCommit } from '../../tasks/forge.ts';
 import { redact } from '../../tasks/redact.ts';
 import { withoutEarlierAttempts } from './attempts.ts';
 import {
@@ -90,6 +90,8 @@ interface Pending {
   suites: string | null | undefined;
   found: FoundCheck[];
   mergeable: ForgeSnapshot['mergeable'];
+  /** What GitHub could not tell about it. */
+  errors: GraphqlError[];
 }
 
 function queryFor(batch: readonly Pending[]): { query: string; variables: Record<string, unknown> } {
@@ -121,8 +123,8 @@ function queryFor(batch: readonly Pending[]): { query: string; variables: Record
 export class GraphqlRefused extends Error {}
 
 /**
- * What is known of each commit, in their order. One request unless a commit has more than a hundred
- * checks. Rejects with `GraphqlRefused` where this identity may not see them this way, and with an
+ * What is known of each commit, in their order; what GitHub cannot tell of one does not hide the others. One
+ * request unless a commit has more than a hundred checks. Rejects with `GraphqlRefused` where this identity may not see them this way, and with an
  * AmpaError or octokit's error where GitHub could not tell.
  */
 export async function graphqlSnapshots(
@@ -130,13 +132,14 @@ export async function graphqlSnapshots(
   repo: ForgeRepo,
   commits: readonly WaitingCommit[],
   signal: AbortSignal,
-): Promise<ForgeSnapshot[]> {
+): Promise<{ snapshots: ForgeSnapshot[]; unknown: UnknownCommit[] }> {
   const all: Pending[] = commits.map((commit) => ({
     commit,
     contexts: null,
     suites: null,
     found: [],
     mergeable: 'unknown',
+    errors: [],
   }));
   for (;;) {
     const batch = all.filter((it) => it.contexts !== undefined || it.suites !== undefined).slice(0, AT_ONCE);
@@ -144,26 +147,48 @@ export async function graphqlSnapshots(
     const { query, variables } = queryFor(batch);
     const named = { ...variables, owner: repo.owner, name: repo.name };
     const { data, errors } = await client.graphql<Answer>(query, named, signal);
-    if (!data?.repository || errors.length > 0) refuse(errors);
+    const ofAll = errors.filter((it) => isForbidden(it) || indexOf(it) === null);
+    if (!data?.repository || ofAll.length > 0) refuse(errors);
     for (const [i, pending] of batch.entries()) {
+      pending.errors = errors.filter((it) => indexOf(it) === i);
+      if (pending.errors.length > 0) {
+        pending.contexts = pending.suites = undefined;
+        continue;
+      }
       take(pending, data.repository[`c${i}`] as CommitNode | null, data.repository[`p${i}`] as PullNode | undefined);
     }
   }
-  return Promise.all(
-    all.map(async ({ commit, found, mergeable }) => ({
+  const told = all.filter((it) => it.errors.length === 0);
+  if (all.length > 0 && told.length === 0) refuse(all.flatMap((it) => it.errors));
+  const snapshots = await Promise.all(
+    told.map(async ({ commit, found, mergeable }) => ({
       sha: commit.sha,
       checks: countingChecks(await withoutEarlierAttempts(client, repo, found, signal)),
       mergeable,
       hidden: [],
     })),
   );
+  const unknown = all
+    .filter((it) => it.errors.length > 0)
+    .map(({ commit, errors }) => ({ sha: commit.sha, detail: `GitHub did not tell the checks: ${wordsOf(errors)}` }));
+  return { snapshots, unknown };
 }
 
-/** Half an answer is none: a check that is not seen could be the red one. */
+const wordsOf = (errors: readonly GraphqlError[]): string =>
+  redact(errors.map((it) => it.message).join('; ')).slice(0, 500);
+const isForbidden = (error: GraphqlError): boolean =>
+  error.type === 'FORBIDDEN' || /not accessible by/i.test(error.message);
+
+/** Which commit of the query an error is about; null: all of it. */
+function indexOf({ path }: GraphqlError): number | null {
+  const alias = path?.[0] === 'repository' ? /^[cp](\d+)$/.exec(String(path[1])) : null;
+  return alias && Number(alias[1]);
+}
+
+/** Half an answer about a commit is none: a check that is not seen could be the red one. */
 function refuse(errors: readonly GraphqlError[]): never {
-  const what = redact(errors.map((it) => it.message).join('; ')).slice(0, 500);
-  const forbidden = errors.some((it) => it.type === 'FORBIDDEN' || /not accessible by/i.test(it.message));
-  if (forbidden) throw new GraphqlRefused(what);
+  const what = wordsOf(errors);
+  if (errors.some(isForbidden)) throw new GraphqlRefused(what);
   const hint = errors.some((it) => it.type === 'NOT_FOUND')
     ? 'The repository does not exist, or the token may not see it; `ampa doctor` tells.'
     : '';

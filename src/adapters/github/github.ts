@@ -3,7 +3,7 @@
  * so the composition root imports it only when a remote is on GitHub.
  */
 import { AmpaError } from '../../errors.ts';
-import type { Forge, ForgeCheck, ForgeRepo, ForgeSnapshot, IdentityKind, WaitingCommit } from '../../tasks/forge.ts';
+import type { Forge, ForgeCheck, ForgeRepo, IdentityKind, WaitingCommit } from '../../tasks/forge.ts';
 import { lacking } from './appTokens.ts';
 import { graphqlSnapshots, GraphqlRefused } from './checks.ts';
 import { createClient, type Client } from './client.ts';
@@ -15,7 +15,7 @@ import { probeRepository } from './probe.ts';
 import { fetchOf, type Fetch } from './proxy.ts';
 import { contents, issueOf, markReady, openPullRequest, pullRequestTemplate, updatePullRequest } from './pulls.ts';
 import { apiUrlOf, hostOfApi, parseRemote } from './remote.ts';
-import { restSnapshot } from './restChecks.ts';
+import { restSnapshots } from './restChecks.ts';
 
 export interface GitHubOptions {
   /** The host's whole environment: tokens, proxies, `gh`. */
@@ -145,14 +145,14 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
   }
 
   async function snapshots(client: Client, repo: ForgeRepo, commits: readonly WaitingCommit[], signal: AbortSignal) {
-    const byRest = async (): Promise<{ snapshots: ForgeSnapshot[]; budget: ReturnType<Client['budget']> }> => ({
-      snapshots: await Promise.all(commits.map((commit) => restSnapshot(client, repo, commit, signal))),
+    const byRest = async () => ({
+      ...(await restSnapshots(client, repo, commits, signal)),
       budget: client.budget('core'),
     });
     const last = refusedAt.get(keyOf(repo));
     if (last !== undefined && now() - last < REFUSED_MS) return byRest();
     try {
-      return { snapshots: await graphqlSnapshots(client, repo, commits, signal), budget: client.budget('graphql') };
+      return { ...(await graphqlSnapshots(client, repo, commits, signal)), budget: client.budget('graphql') };
     } catch (error) {
       const refused = error instanceof GraphqlRefused || isForbidden(error) || statusOf(error) === 404;
       if (!refused) throw error;

@@ -1,5 +1,5 @@
 /** The checks of a commit by REST: for identities and servers that GraphQL does not show them to. */
-import type { ForgeRepo, ForgeSnapshot, WaitingCommit } from '../../tasks/forge.ts';
+import type { ForgeRepo, ForgeSnapshot, UnknownCommit, WaitingCommit } from '../../tasks/forge.ts';
 import { withoutEarlierAttempts } from './attempts.ts';
 import {
   checkRunState,
@@ -10,13 +10,34 @@ import {
   type FoundCheck,
 } from './checkStates.ts';
 import type { Client } from './client.ts';
-import { isForbidden } from './failures.ts';
+import { isForbidden, messageOf, statusOf } from './failures.ts';
+
+/** What is known of each commit. One that GitHub does not find hides no other; rejects where it tells about none. */
+export async function restSnapshots(
+  client: Client,
+  repo: ForgeRepo,
+  commits: readonly WaitingCommit[],
+  signal: AbortSignal,
+): Promise<{ snapshots: ForgeSnapshot[]; unknown: UnknownCommit[] }> {
+  const snapshots: ForgeSnapshot[] = [];
+  const unknown: UnknownCommit[] = [];
+  const looks = await Promise.allSettled(commits.map((commit) => restSnapshot(client, repo, commit, signal)));
+  for (const [i, look] of looks.entries()) {
+    if (look.status === 'fulfilled') snapshots.push(look.value);
+    else if ([404, 422].includes(statusOf(look.reason) ?? 0)) {
+      unknown.push({ sha: commits[i]!.sha, detail: `GitHub did not tell the checks: ${messageOf(look.reason)}` });
+    } else throw look.reason;
+  }
+  const first = looks.find((look) => look.status === 'rejected');
+  if (first && snapshots.length === 0) throw first.reason;
+  return { snapshots, unknown };
+}
 
 /**
  * What is known of one commit. Sources that answer 403 are named in `hidden` and left out; any other
  * failure rejects. Repeated looks at what has not changed cost nothing (304).
  */
-export async function restSnapshot(
+async function restSnapshot(
   client: Client,
   repo: ForgeRepo,
   { sha, pullRequest }: WaitingCommit,

@@ -1,13 +1,20 @@
-import type { Kysely } from 'kysely';
+import { sql, type Kysely, type Transaction } from 'kysely';
 import { AmpaError } from '../../errors.ts';
 import { fullAllowance, type Allowance } from '../../tasks/pollPolicy.ts';
 import type { Claim } from '../../tasks/ports.ts';
 import type { ForgeSnapshot } from '../../tasks/forge.ts';
-import type { Watch, WatchStore } from '../../tasks/watch.ts';
+import type { Watch, WatchFailure, WatchStore } from '../../tasks/watch.ts';
+import { RUNNING } from './literals.ts';
 import type { Schema, WatchRow } from './schema.ts';
 
 /** A leader that has not looked for so long has gone; ms. It renews with every look, and looks every 30 s at least. */
 const LEAD_MS = 45_000;
+
+/** Failed looks further apart than this are not one failure: nobody looked meanwhile, as on a machine that slept; ms. */
+const SAME_FAILURE_MS = 10 * 60_000;
+
+const failureOf = (error: string | null): WatchFailure | null =>
+  error === null ? null : (JSON.parse(error) as WatchFailure);
 
 const decode = (row: WatchRow): Watch => ({
   taskId: row.task_id,
@@ -16,47 +23,47 @@ const decode = (row: WatchRow): Watch => ({
   since: row.since,
   snapshot: row.snapshot === null ? null : (JSON.parse(row.snapshot) as ForgeSnapshot),
   seenAt: row.seen_at,
-  error: row.error,
+  failure: failureOf(row.error),
   rerun: row.rerun === 1,
 });
 
 /** What waits for a forge, and who looks. `now` is ms since the epoch. */
 export function createWatchStore(db: Kysely<Schema>, now: () => number): WatchStore {
-  /** Every write of a carrier is void unless its claim holds. */
-  const guarded = async (claim: Claim): Promise<void> => {
-    const held = await db
-      .selectFrom('tasks')
-      .select('id')
-      .where('id', '=', claim.taskId)
-      .where('token', '=', claim.token)
-      .where('owner', '=', claim.owner)
-      .executeTakeFirst();
-    if (!held)
+  /** Whether the claim holds, as a condition: every write of a carrier is void unless it does. */
+  const held = ({ taskId, token, owner }: Claim) =>
+    sql<boolean>`exists (select 1 from tasks where id = ${taskId} and token = ${token} and owner = ${owner})`;
+  /** Why a write changed nothing: the claim is lost, or there was nothing to change. */
+  const requireClaim = async (claim: Claim): Promise<void> => {
+    const { rows } = await sql<{ held: number }>`select ${held(claim)} as held`.execute(db);
+    if (!rows[0]?.held)
       throw new AmpaError(
         'lost_claim',
         `task ${claim.taskId} is now carried by another process`,
         'This one stops; nothing is lost.',
       );
   };
+  /** Adds one more failed look to what is known of these commits. */
+  async function failed(tx: Transaction<Schema>, repo: string, from: number, at: number, detail: string, sha?: string) {
+    let which = tx.selectFrom('watches').selectAll().where('repo', '=', repo).where('since', '<=', from);
+    if (sha !== undefined) which = which.where('sha', '=', sha);
+    for (const row of await which.execute()) {
+      const before = failureOf(row.error);
+      const since = before && at - before.at <= SAME_FAILURE_MS ? before.since : at;
+      const error = JSON.stringify({ detail, since, at } satisfies WatchFailure);
+      await tx.updateTable('watches').set({ error }).where('task_id', '=', row.task_id).execute();
+    }
+  }
+
   return {
     async watch(claim, { repo, sha, pullRequest, since }) {
-      await guarded(claim);
-      const row: WatchRow = {
-        task_id: claim.taskId,
-        repo,
-        sha,
-        pull_request: pullRequest,
-        since,
-        snapshot: null,
-        seen_at: null,
-        error: null,
-        rerun: 0,
-      };
-      await db
-        .insertInto('watches')
-        .values(row)
-        .onConflict((oc) => oc.column('task_id').doUpdateSet(row).where('watches.sha', '!=', sha))
-        .execute();
+      const { rows } = await sql`
+        insert into watches (task_id, repo, sha, pull_request, since, rerun)
+        select ${claim.taskId}, ${repo}, ${sha}, ${pullRequest}, ${since}, 0 where ${held(claim)}
+        on conflict (task_id) do update set repo = excluded.repo, sha = excluded.sha, pull_request = excluded.pull_request,
+          since = excluded.since, snapshot = null, seen_at = null, error = null, rerun = 0
+        where watches.sha <> excluded.sha returning task_id
+      `.execute(db);
+      if (rows.length === 0) return requireClaim(claim);
       // A fresh push is looked at soon, whatever the rhythm of the others.
       await db
         .updateTable('watchers')
@@ -70,16 +77,23 @@ export function createWatchStore(db: Kysely<Schema>, now: () => number): WatchSt
       return row && decode(row);
     },
     async endWatch(claim) {
-      await guarded(claim);
-      await db.deleteFrom('watches').where('task_id', '=', claim.taskId).execute();
+      const gone = await db
+        .deleteFrom('watches')
+        .where('task_id', '=', claim.taskId)
+        .where(held(claim))
+        .returning('task_id')
+        .executeTakeFirst();
+      if (!gone) await requireClaim(claim);
     },
     async markRerun(claim) {
-      await guarded(claim);
-      await db
+      const marked = await db
         .updateTable('watches')
-        .set({ rerun: 1, snapshot: null, since: now() })
+        .set({ rerun: 1, snapshot: null, seen_at: null, error: null, since: now() })
         .where('task_id', '=', claim.taskId)
-        .execute();
+        .where(held(claim))
+        .returning('task_id')
+        .executeTakeFirst();
+      if (!marked) await requireClaim(claim);
     },
     async leadWatch(repo, owner) {
       const at = now();
@@ -119,7 +133,19 @@ export function createWatchStore(db: Kysely<Schema>, now: () => number): WatchSt
       return row && { nextAt: row.next_at, allowance: JSON.parse(row.allowance) as Allowance };
     },
     async waiting(repo) {
-      const rows = await db.selectFrom('watches').selectAll().where('repo', '=', repo).orderBy('task_id').execute();
+      const waits = sql<boolean>`exists (select 1 from tasks where id = watches.task_id and phase = 'checks' and ${RUNNING})`;
+      await db
+        .deleteFrom('watches')
+        .where('repo', '=', repo)
+        .where(sql<boolean>`not ${waits}`)
+        .execute();
+      const rows = await db
+        .selectFrom('watches')
+        .selectAll()
+        .where('repo', '=', repo)
+        .where(waits)
+        .orderBy('task_id')
+        .execute();
       return rows.map(decode);
     },
     saveLook: (repo, owner, look) =>
@@ -137,22 +163,21 @@ export function createWatchStore(db: Kysely<Schema>, now: () => number): WatchSt
           .executeTakeFirst();
         if (!led) return false;
         if (look.error !== null) {
-          await tx.updateTable('watches').set({ error: look.error }).where('repo', '=', repo).execute();
+          await failed(tx, repo, look.from, look.at, look.error);
           return true;
         }
+        for (const { sha, detail } of look.unknown) await failed(tx, repo, look.from, look.at, detail, sha);
         for (const snapshot of look.snapshots) {
           await tx
             .updateTable('watches')
             .set({ snapshot: JSON.stringify(snapshot), seen_at: look.at, error: null })
             .where('repo', '=', repo)
             .where('sha', '=', snapshot.sha)
+            .where('since', '<=', look.from)
             .execute();
         }
         return true;
       }),
-    async lookNow(repo) {
-      await db.updateTable('watchers').set({ next_at: 0 }).where('repo', '=', repo).execute();
-    },
     async usualMs(repo, workflows) {
       if (workflows.length === 0) return null;
       const rows = await db
@@ -164,18 +189,11 @@ export function createWatchStore(db: Kysely<Schema>, now: () => number): WatchSt
       return rows.length === 0 ? null : Math.max(...rows.map((row) => row.ms));
     },
     async learn(repo, workflow, ms) {
-      const known = await db
-        .selectFrom('durations')
-        .select('ms')
-        .where('repo', '=', repo)
-        .where('workflow', '=', workflow)
-        .executeTakeFirst();
-      const value = Math.round(known ? known.ms * 0.7 + ms * 0.3 : ms);
-      await db
-        .insertInto('durations')
-        .values({ repo, workflow, ms: value })
-        .onConflict((oc) => oc.columns(['repo', 'workflow']).doUpdateSet({ ms: value }))
-        .execute();
+      // Old and new are mixed, so that one odd run changes little.
+      await sql`
+        insert into durations (repo, workflow, ms) values (${repo}, ${workflow}, ${Math.round(ms)})
+        on conflict (repo, workflow) do update set ms = cast(round(ms * 0.7 + excluded.ms * 0.3) as integer)
+      `.execute(db);
     },
   };
 }

@@ -11,6 +11,8 @@ import { askAgain } from './red.ts';
 
 /** No check so long after the push and the pull request: there is none, ms. */
 const MISSING_AFTER_MS = 3 * 60_000;
+/** Green that was seen sooner after the push does not count, ms. */
+const SETTLED_MS = 10_000;
 /** What an agent is shown at a time; the first failures explain the rest. */
 const MAX_RED = 3;
 
@@ -51,24 +53,25 @@ export async function forgeChecksPhase(carry: Carry, task: Task): Promise<Task> 
   }
 }
 
-/** What is seen now as a decision; undefined: not yet. */
+/**
+ * What is seen now as a decision; undefined: not yet. Time is what lay between the push and the look, not the
+ * wall's: a machine that slept has to look again before anything is late, and so has one whose newest look failed.
+ */
 async function judge(carry: Carry, forge: Forge, task: Task, watch: Watch): Promise<Verdict | undefined> {
-  const { clock, watches } = carry.deps;
-  const waited = clock.now() - watch.since;
-  const { snapshot } = watch;
-  const late = waited > task.limits.checksMs;
-  if (!snapshot) {
-    return late
-      ? { kind: 'stop', reason: 'checks_unknown', detail: watch.error ?? 'GitHub did not answer.' }
-      : undefined;
+  const { watches } = carry.deps;
+  const { snapshot, seenAt, failure } = watch;
+  if (failure && failure.at - failure.since > task.limits.checksMs) {
+    return { kind: 'stop', reason: 'checks_unknown', detail: failure.detail };
   }
+  if (!snapshot || seenAt === null) return undefined;
+  const age = seenAt - watch.since;
+  const waited = failure ? 0 : age;
+  const late = waited > task.limits.checksMs;
   const states = snapshot.checks.map((check) => check.state);
   switch (foldChecks(states, watch.rerun)) {
     case 'green':
       // Checks of several workflows do not appear at once: what is green a moment after the push may not be all.
-      return waited < 10_000 && watch.seenAt !== null && watch.seenAt - watch.since < 10_000
-        ? undefined
-        : { kind: 'green' };
+      return age >= SETTLED_MS ? { kind: 'green' } : undefined;
     case 'red':
       return { kind: 'red' };
     case 'rerun': {

@@ -1,0 +1,275 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { monotonicFactory } from 'ulid';
+import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
+import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
+import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
+import { createWatchStore } from '../../src/adapters/sqlite/watchStore.ts';
+import { AmpaError } from '../../src/errors.ts';
+import type { Carry } from '../../src/tasks/carry.ts';
+import type { Forge, ForgeCheck, ForgeSnapshot } from '../../src/tasks/forge.ts';
+import { forgeChecksPhase } from '../../src/tasks/phases/forgeChecks.ts';
+import { fullAllowance } from '../../src/tasks/pollPolicy.ts';
+import type { Claim } from '../../src/tasks/ports.ts';
+import type { CheckState, Task, TaskForge } from '../../src/tasks/task.ts';
+import type { WatchStore } from '../../src/tasks/watch.ts';
+import { makeTask } from '../support/repo.ts';
+
+const FORGE: TaskForge = {
+  kind: 'github',
+  host: 'github.com',
+  owner: 'acme',
+  name: 'widget',
+  pullRequest: 'never',
+  identity: 'environment',
+  issue: null,
+};
+const REPO = 'github.com/acme/widget';
+const SHA = 'c'.repeat(40);
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+
+const check = (state: CheckState, name = 'build'): ForgeCheck => ({
+  id: name,
+  name,
+  state,
+  url: null,
+  startedAt: null,
+  endedAt: null,
+  required: false,
+  runId: null,
+  jobId: null,
+  workflow: null,
+});
+const snapshot = (...checks: ForgeCheck[]): ForgeSnapshot => ({ sha: SHA, checks, mergeable: 'clean', hidden: [] });
+
+describe('waiting for the checks of a forge', () => {
+  let dir: string;
+  let now: number;
+  let database: OpenDatabase;
+  let watches: WatchStore;
+  const newId = monotonicFactory();
+
+  beforeEach(async () => {
+    dir = mkdtempSync(path.join(tmpdir(), 'ampa-watch-'));
+    now = Date.parse('2026-01-01T00:00:00Z');
+    database = await openDatabase({ file: path.join(dir, 'ampa.db'), backupDir: path.join(dir, 'b'), now: () => now });
+    watches = createWatchStore(database.db, () => now);
+  });
+  afterEach(async () => {
+    await database.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  const tasks = () => createTaskStore(database, () => now, newId);
+  async function waitingTask(overrides: Partial<Task> = {}): Promise<{ task: Task; claim: Claim }> {
+    const { id } = await createTaskBoard(database.db, () => now).insert(
+      makeTask({ id: newId(), repo: '/repo', checks: { provider: 'github' }, forge: FORGE, ...overrides }),
+    );
+    const claim = (await tasks().claimNext('host', 9))!;
+    assert.equal(claim.taskId, id);
+    const task = await tasks().apply(claim, { type: 'advance', phase: 'checks' }, { head_sha: SHA, pushed_sha: SHA });
+    return { task, claim };
+  }
+  const takeOver = (id: string) =>
+    database.db.updateTable('tasks').set({ token: 7, owner: 'taker' }).where('id', '=', id).execute();
+  const rows = () => database.db.selectFrom('watches').selectAll().execute();
+
+  /**
+   * Carries the checks phase by a clock that only sleeping moves. `look` answers, by ms since the push;
+   * `asleep` is called with that before each sleep and may let more time pass.
+   */
+  async function wait(
+    look: (age: number) => ForgeSnapshot | Error | Promise<ForgeSnapshot | Error>,
+    asleep: (age: number) => number | void | Promise<void> = () => {},
+  ): Promise<{ task: Task; looks: number[] }> {
+    const { task, claim } = await waitingTask();
+    const begin = now;
+    const looks: number[] = [];
+    const forge = {
+      async snapshots() {
+        looks.push(now - begin);
+        assert.ok(looks.length < 2_000, 'it waits for ever');
+        const seen = await look(now - begin);
+        if (seen instanceof Error) throw seen;
+        return { snapshots: [seen], unknown: [], budget: null };
+      },
+    } as unknown as Forge;
+    const carry = {
+      claim,
+      signal: new AbortController().signal,
+      log: async () => ({ note() {} }),
+      mask: (text: string) => text,
+      deps: {
+        store: tasks(),
+        watches,
+        forge: async () => forge,
+        onChange: () => () => {},
+        clock: {
+          now: () => now,
+          async sleep(ms: number) {
+            const more = await asleep(now - begin);
+            now += ms + (more ?? 0);
+          },
+        },
+      },
+    } as unknown as Carry;
+    const ended = await forgeChecksPhase(carry, { ...task, pr_number: null });
+    return { task: ended, looks };
+  }
+  /** A sleep of the machine, once, as soon as `after` ms have passed. */
+  const suspend = (after: number, ms: number) => {
+    let left = 1;
+    return (age: number): number => (age >= after && left-- > 0 ? ms : 0);
+  };
+
+  it('looks again after the machine slept, before it says that nothing checks', async () => {
+    const { task, looks } = await wait(
+      (age) => (age < MINUTE ? snapshot() : snapshot(check('success'))),
+      suspend(0, 4 * MINUTE),
+    );
+    assert.equal(task.status, 'success', `${task.reason}: ${task.reason_detail}`);
+    assert.equal(looks.length, 2);
+  });
+
+  it('looks again after the machine slept, before it says that the checks are late', async () => {
+    const { task } = await wait(
+      (age) => snapshot(check(age < MINUTE ? 'running' : 'success')),
+      suspend(0, 120 * MINUTE),
+    );
+    assert.equal(task.status, 'success', `${task.reason}: ${task.reason_detail}`);
+  });
+
+  it('says that checks are late, or missing, once a look has shown it', async () => {
+    const late = await wait(() => snapshot(check('running')));
+    assert.equal(late.task.reason, 'checks_timeout');
+    assert.ok(late.looks.at(-1)! > 60 * MINUTE);
+    const missing = await wait(() => snapshot());
+    assert.equal(missing.task.reason, 'checks_missing');
+  });
+
+  it('takes queries that fail for unknown, never for none, whatever was seen before', async () => {
+    const { task, looks } = await wait((age) => (age === 0 ? snapshot() : new Error('Bad Gateway')));
+    assert.equal(task.reason, 'checks_unknown');
+    assert.equal(task.reason_detail, 'Bad Gateway');
+    assert.ok(looks.at(-1)! > 60 * MINUTE, 'it asks as long as it would wait for checks');
+  });
+
+  it('asks once more where the first query after a sleep fails', async () => {
+    const { task } = await wait(
+      (age) =>
+        age < 120 * MINUTE || age > 121 * MINUTE
+          ? snapshot(check(age < MINUTE ? 'running' : 'success'))
+          : new Error('no network'),
+      suspend(5 * SECOND, 120 * MINUTE),
+    );
+    assert.equal(task.status, 'success', `${task.reason}: ${task.reason_detail}`);
+    const twice = await wait(
+      (age) =>
+        age < MINUTE || (age > 120 * MINUTE && age < 121 * MINUTE)
+          ? new Error('no network')
+          : snapshot(check('success')),
+      suspend(5 * SECOND, 120 * MINUTE),
+    );
+    assert.equal(twice.task.status, 'success', `${twice.task.reason}: ${twice.task.reason_detail}`);
+  });
+
+  it('does not take for all what is green in the first ten seconds', async () => {
+    const { task, looks } = await wait((age) =>
+      age < 8 * SECOND ? snapshot(check('success')) : snapshot(check('success'), check('action_required', 'slow')),
+    );
+    assert.equal(task.reason, 'checks_blocked');
+    assert.deepEqual(looks, [0, 5 * SECOND, 10 * SECOND]);
+  });
+
+  it('registers again where its row has gone', async () => {
+    let gone = false;
+    const { task } = await wait(
+      () => snapshot(check('success')),
+      async () => {
+        if (gone) return;
+        gone = true;
+        await database.db.deleteFrom('watches').execute();
+      },
+    );
+    assert.equal(task.status, 'success');
+    assert.deepEqual(await rows(), []);
+  });
+
+  it('is written down only by whoever carries the task', async () => {
+    const { task, claim } = await waitingTask();
+    const watch = { repo: REPO, sha: SHA, pullRequest: null, since: now };
+    await watches.watch(claim, watch);
+    await takeOver(task.id);
+    const lost = (error: unknown): boolean => error instanceof AmpaError && error.code === 'lost_claim';
+    await assert.rejects(watches.endWatch(claim), lost);
+    await assert.rejects(watches.markRerun(claim), lost);
+    await assert.rejects(watches.watch(claim, { ...watch, sha: 'd'.repeat(40) }), lost);
+    await assert.rejects(watches.watch(claim, watch), lost);
+    assert.deepEqual(
+      (await rows()).map((row) => [row.sha, row.rerun]),
+      [[SHA, 0]],
+    );
+  });
+
+  it('keeps the row of whoever takes a task over between the look at the claim and the write', async () => {
+    const { task, claim } = await waitingTask();
+    await watches.watch(claim, { repo: REPO, sha: SHA, pullRequest: null, since: now });
+    // All at once: whatever order SQLite gives them, the taker's row must be there in the end.
+    const ended = watches.endWatch(claim).catch((error: unknown) => error);
+    const taken = (async () => {
+      await takeOver(task.id);
+      await watches.watch(
+        { ...claim, token: 7, owner: 'taker' },
+        { repo: REPO, sha: SHA, pullRequest: null, since: now },
+      );
+    })();
+    await Promise.all([ended, taken]);
+    assert.equal((await rows()).length, 1);
+  });
+
+  it('asks no more for a task that has ended, or works again', async () => {
+    const [aborted, working, waits] = [await waitingTask(), await waitingTask(), await waitingTask()];
+    for (const { claim } of [aborted, working, waits])
+      await watches.watch(claim, { repo: REPO, sha: SHA, pullRequest: 1, since: now });
+    await tasks().apply(aborted.claim, { type: 'abort' });
+    await tasks().apply(working.claim, { type: 'advance', phase: 'agent' });
+    assert.deepEqual(
+      (await watches.waiting(REPO)).map((watch) => watch.taskId),
+      [waits.task.id],
+    );
+    assert.deepEqual(
+      (await rows()).map((row) => row.task_id),
+      [waits.task.id],
+    );
+  });
+
+  it('takes no word from a look that began before the commit waited, and knows a single commit as unknown', async () => {
+    const { task, claim } = await waitingTask();
+    await watches.watch(claim, { repo: REPO, sha: SHA, pullRequest: null, since: now });
+    await watches.leadWatch(REPO, 'host');
+    const look = {
+      snapshots: [],
+      unknown: [],
+      error: null,
+      nextAt: now,
+      allowance: fullAllowance(now),
+      from: now,
+      at: now,
+    };
+    await watches.saveLook(REPO, 'host', { ...look, snapshots: [snapshot()], from: now - 1 });
+    assert.equal((await watches.watchOf(task.id))?.snapshot, null);
+    await watches.saveLook(REPO, 'host', { ...look, unknown: [{ sha: SHA, detail: 'Could not resolve' }] });
+    const later = { ...look, from: now + MINUTE, at: now + MINUTE };
+    await watches.saveLook(REPO, 'host', { ...later, error: 'Bad Gateway' });
+    assert.deepEqual((await watches.watchOf(task.id))?.failure, {
+      detail: 'Bad Gateway',
+      since: now,
+      at: now + MINUTE,
+    });
+    await watches.saveLook(REPO, 'host', { ...later, snapshots: [snapshot()] });
+    assert.equal((await watches.watchOf(task.id))?.failure, null);
+  });
+});
