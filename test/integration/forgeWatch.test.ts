@@ -215,19 +215,30 @@ describe('waiting for the checks of a forge', () => {
   });
 
   it('keeps the row of whoever takes a task over between the look at the claim and the write', async () => {
-    const { task, claim } = await waitingTask();
-    await watches.watch(claim, { repo: REPO, sha: SHA, pullRequest: null, since: now });
-    // All at once: whatever order SQLite gives them, the taker's row must be there in the end.
-    const ended = watches.endWatch(claim).catch((error: unknown) => error);
-    const taken = (async () => {
-      await takeOver(task.id);
-      await watches.watch(
-        { ...claim, token: 7, owner: 'taker' },
-        { repo: REPO, sha: SHA, pullRequest: null, since: now },
+    for (const write of ['endWatch', 'markRerun'] as const) {
+      const { task, claim } = await waitingTask();
+      const watch = { repo: REPO, sha: SHA, pullRequest: null, since: now };
+      await watches.watch(claim, watch);
+      let taken = false;
+      const slow = database.db.withPlugin({
+        transformQuery: ({ node }) => node,
+        async transformResult({ result }) {
+          if (!taken) {
+            taken = true;
+            await takeOver(task.id);
+            await database.db.deleteFrom('watches').execute();
+            await watches.watch({ ...claim, token: 7, owner: 'taker' }, watch);
+          }
+          return result;
+        },
+      });
+      await createWatchStore(slow, () => now)[write](claim);
+      assert.deepEqual(
+        (await rows()).map((row) => [row.task_id, row.rerun]),
+        [[task.id, 0]],
+        write,
       );
-    })();
-    await Promise.all([ended, taken]);
-    assert.equal((await rows()).length, 1);
+    }
   });
 
   it('asks no more for a task that has ended, or works again', async () => {
