@@ -56,7 +56,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const paths = statePaths(workspace, env);
   const hostEnv = childEnv(env, SECRET_NAMES);
   const secrets = secretValues(env, SECRET_NAMES);
-  const forges = createForges({ env, config: () => resolved.values, editorToken: options.editorToken, now });
+  const forges = createForges({ env, config: () => resolved.values, editorToken: options.editorToken, secrets, now });
   const git = createGitAdapter({ env: hostEnv, clock, credentials: forges.credential });
   const find = (program: string): Promise<string | null> => findOnPath(program, hostEnv, { notIn: [workspace.root] });
   const trust = createTrust(env, now);

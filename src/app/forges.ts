@@ -1,7 +1,8 @@
 import type { GitCredential } from '../adapters/git/network.ts';
+import { hostOfApi, parseRemote } from '../adapters/github/remote.ts';
 import type { ConfigValues } from '../config/knobs.ts';
 import { AmpaError } from '../errors.ts';
-import type { Forge } from '../tasks/forge.ts';
+import type { Forge, ForgeRepo, IdentityKind } from '../tasks/forge.ts';
 import type { Task, TaskForge } from '../tasks/task.ts';
 
 export interface ForgesDeps {
@@ -10,8 +11,35 @@ export interface ForgesDeps {
   config(): ConfigValues;
   /** Token of the editor's own GitHub session, if it has one; asked silently. */
   editorToken?: (host: string) => Promise<string | null>;
+  /** Values that no log may show. */
+  secrets: readonly string[];
   now(): number;
 }
+
+const NAMES: Readonly<Record<IdentityKind, string>> = {
+  app: 'a GitHub App',
+  editor: 'the GitHub account of the editor',
+  environment: 'the token in GITHUB_TOKEN or GH_TOKEN',
+  gh: 'the account of `gh`',
+};
+
+const HINTS: Readonly<Record<IdentityKind, string>> = {
+  app: 'Set AMPA_GITHUB_APP_ID and its private key.',
+  editor: 'Continue the task in the editor, signed in to GitHub there.',
+  environment: 'Set GITHUB_TOKEN.',
+  gh: 'Sign in with `gh auth login`.',
+};
+
+/**
+ * The token reaches git by the environment of one call. Whatever address that call was led to, only
+ * https and the host that the token is for get an answer.
+ */
+const HELPER = [
+  '!f() { test "$1" = get || return 0; p=; h=;',
+  'while IFS= read -r l && test -n "$l"; do case "$l" in protocol=*) p="${l#*=}";; host=*) h="${l#*=}";; esac; done;',
+  'test "$p" = https && test "$h" = "$AMPA_GIT_HOST" || return 0;',
+  'printf \'username=%s\\npassword=%s\\n\' "$AMPA_GIT_USERNAME" "$AMPA_GIT_PASSWORD"; }; f',
+].join(' ');
 
 type At = Pick<TaskForge, 'kind' | 'host' | 'owner' | 'name' | 'identity'>;
 
@@ -22,15 +50,16 @@ export interface Forges {
   of(task: Task): Promise<Forge>;
   /** Who we are at a remote, and what is missing there, for people; null: it is not on GitHub, or nobody is signed in. */
   describe(remoteUrl: string): Promise<{ label: string; missing: string[] } | null>;
-  /** What git needs to push to a remote over https in our name; null: the user's own ways are used. */
-  credential(remoteUrl: string, signal?: AbortSignal): Promise<GitCredential | null>;
+  /** What git needs to push to a remote over https in our name, with one kind of identity if it is given; null: the user's own ways are used. */
+  credential(remoteUrl: string, signal?: AbortSignal, identity?: IdentityKind): Promise<GitCredential | null>;
 }
 
 /** The GitHub adapter is megabytes of client: it is loaded with the first remote that is on GitHub. */
 export function createForges(deps: ForgesDeps): Forges {
   const load = () => import('../adapters/github/github.ts');
-  let made: { key: string; github: Promise<Awaited<ReturnType<typeof make>>> } | undefined;
-  const make = async () =>
+  const kept = new Map<IdentityKind | 'first', ReturnType<typeof make>>();
+  let keptFor = '';
+  const make = async (only?: IdentityKind) =>
     (await load()).createGitHub({
       env: deps.env,
       appId: deps.config().githubAppId,
@@ -38,36 +67,50 @@ export function createForges(deps: ForgesDeps): Forges {
       appPrivateKeyPath: deps.config().githubAppPrivateKeyPath,
       apiUrl: deps.config().githubApiUrl,
       editorToken: deps.editorToken,
+      only,
       now: deps.now,
+      secrets: deps.secrets,
     });
-  /** Made anew when a knob has changed. */
-  function github() {
+  /** One for each kind of identity, and one for the first that is there; made anew when a knob has changed. */
+  function github(only?: IdentityKind): ReturnType<typeof make> {
     const { githubAppId, githubAppPrivateKey, githubAppPrivateKeyPath, githubApiUrl } = deps.config();
     const key = JSON.stringify([githubAppId, githubAppPrivateKey, githubAppPrivateKeyPath, githubApiUrl]);
-    if (made?.key !== key) made = { key, github: make() };
-    return made.github;
+    if (keptFor !== key) kept.clear();
+    keptFor = key;
+    const known = kept.get(only ?? 'first');
+    if (known) return known;
+    const github = make(only);
+    kept.set(only ?? 'first', github);
+    return github;
+  }
+  /** What is not on a GitHub is told without loading the client of it. */
+  function repoAt(remoteUrl: string): ForgeRepo | null {
+    const apiUrl = deps.config().githubApiUrl || deps.env.AMPA_GITHUB_API_URL;
+    const enterprise = apiUrl ? hostOfApi(apiUrl) : null;
+    return parseRemote(remoteUrl, enterprise === null ? [] : [enterprise]);
+  }
+  async function signedIn(repo: ForgeRepo, kind: IdentityKind): Promise<Awaited<ReturnType<typeof make>>> {
+    const hub = await github(kind);
+    if ((await hub.identity(repo)) !== null) return hub;
+    throw new AmpaError(
+      'external',
+      `the task was made with ${NAMES[kind]}, which is not to be had here for ${repo.host}`,
+      HINTS[kind],
+    );
   }
 
   return {
     async at(remoteUrl) {
-      if (!/github|:\/\/|@/.test(remoteUrl)) return null;
-      const hub = await github();
-      const repo = hub.parseRemote(remoteUrl);
+      const repo = repoAt(remoteUrl);
       if (!repo) return null;
+      const hub = await github();
       const identity = await hub.identity(repo);
       return identity && { forge: hub.forge, at: { ...repo, identity } };
     },
     async of(task) {
       const { forge } = task;
       if (!forge) throw new Error(`task ${task.id} has no forge`);
-      const hub = await github();
-      const identity = await hub.identity(forge);
-      if (identity !== null) return hub.forge;
-      throw new AmpaError(
-        'external',
-        `nobody is signed in to ${forge.host} here; the task was made with ${forge.identity}`,
-        'Sign in with `gh auth login`, or set GITHUB_TOKEN.',
-      );
+      return (await signedIn(forge, forge.identity)).forge;
     },
     async describe(remoteUrl) {
       const found = await this.at(remoteUrl);
@@ -76,17 +119,19 @@ export function createForges(deps: ForgesDeps): Forges {
       const { missing } = await found.forge.probe(found.at);
       return { label: (await hub.identityLabel(found.at)) ?? found.at.identity, missing };
     },
-    async credential(remoteUrl, signal) {
-      if (!/^https?:\/\//.test(remoteUrl)) return null;
-      const hub = await github();
-      const repo = hub.parseRemote(remoteUrl);
-      if (!repo || (await hub.identity(repo)) === null) return null;
+    async credential(remoteUrl, signal, kind) {
+      const address = URL.parse(remoteUrl);
+      // Over plain http anybody on the way could read the token.
+      if (address?.protocol !== 'https:') return null;
+      const repo = repoAt(remoteUrl);
+      if (!repo) return null;
+      const hub = kind ? await signedIn(repo, kind) : await github();
+      if ((await hub.identity(repo)) === null) return null;
       const { username, password } = await hub.forge.gitToken(repo, signal ?? AbortSignal.timeout(30_000));
       return {
-        url: remoteUrl.replace(/^(https?:\/\/)[^@/]*@/, '$1'),
-        // The token reaches git by the environment of this one call; nothing of the repository runs in it.
-        helper: `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$AMPA_GIT_USERNAME" "$AMPA_GIT_PASSWORD"; }; f`,
-        env: { AMPA_GIT_USERNAME: username, AMPA_GIT_PASSWORD: password },
+        url: `https://${repo.host}${address.pathname}`,
+        helper: HELPER,
+        env: { AMPA_GIT_HOST: repo.host, AMPA_GIT_USERNAME: username, AMPA_GIT_PASSWORD: password },
       };
     },
   };

@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AmpaError } from '../../errors.ts';
+import type { IdentityKind } from '../../tasks/forge.ts';
 import type { StartPoint } from '../../tasks/ports.ts';
 import type { Task } from '../../tasks/task.ts';
 import { detailOf } from './classify.ts';
@@ -9,7 +10,7 @@ import type { Git } from './git.ts';
 import { gitFailed } from './git.ts';
 import { commonDirOf, gitDirOf, statIfThere } from './layout.ts';
 import { withLock } from './lock.ts';
-import { peerOf, runNetwork } from './network.ts';
+import { identityOf, peerOf, runNetwork } from './network.ts';
 import type { CredentialLookup, Retrying } from './network.ts';
 import { readSettings } from './settings.ts';
 import type { Settings } from './settings.ts';
@@ -52,12 +53,14 @@ export async function fetchBranch(
     into: string;
     signal?: AbortSignal;
     settings?: Settings;
+    /** Of the task it is fetched for. */
+    identity?: IdentityKind;
     timeoutMs?: number;
   },
 ): Promise<Fetched> {
-  const { repo, remote, branch, into, signal } = fetch;
+  const { repo, remote, branch, into, signal, identity } = fetch;
   const settings = fetch.settings ?? (await readSettings(git, repo, signal));
-  const peer = await peerOf(remote, settings, credentials, signal);
+  const peer = await peerOf(git, { repo, remote, settings, direction: 'fetch', identity, signal }, credentials);
   const args = [
     'fetch',
     '--quiet',
@@ -74,7 +77,7 @@ export async function fetchBranch(
   const gitDir = await gitDirOf(repo);
   if (!gitDir) throw new AmpaError('repository', `${repo} is not a git repository any more`);
   const common = await commonDirOf(gitDir);
-  const options = { ...peer.options, signal, ...(fetch.timeoutMs ? { timeoutMs: fetch.timeoutMs } : {}) };
+  const options = { peer, signal, ...(fetch.timeoutMs ? { timeoutMs: fetch.timeoutMs } : {}) };
   const work = async () => {
     await removeOldLock(join(common, `${into}.lock`));
     return runNetwork(git, repo, args, options, retrying);
@@ -139,7 +142,15 @@ export async function startPoint(dependencies: BaseDependencies, task: Task, sig
     const settings = await readSettings(git, repo, signal);
     const into = baseRef(remote, base);
     fetched = settings.remotes.has(remote)
-      ? await fetchBranch(dependencies, { repo, remote, branch: base, into, signal, settings })
+      ? await fetchBranch(dependencies, {
+          repo,
+          remote,
+          branch: base,
+          into,
+          signal,
+          settings,
+          identity: identityOf(task),
+        })
       : { kind: 'failed', why: 'unreachable', detail: `the repository has no remote called ${remote} any more` };
     wanted.push(into, `refs/remotes/${remote}/${base}`);
   }

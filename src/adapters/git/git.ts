@@ -78,6 +78,7 @@ const UNSAFE: NonNullable<SimpleGitOptions['unsafe']> = {
   allowUnsafePager: true,
   allowUnsafeSshCommand: true,
   allowUnsafeTemplateDir: true,
+  allowUnsafeUrlRewrite: true,
 };
 
 export const gitFailed = (result: GitResult): AmpaError =>

@@ -11,7 +11,7 @@ import { HANDS_OFF } from './environment.ts';
 import type { Git } from './git.ts';
 import { conflictedFiles, isAncestor } from './head.ts';
 import { exists } from './layout.ts';
-import { peerOf, runNetwork } from './network.ts';
+import { identityOf, peerOf, runNetwork } from './network.ts';
 import { readSettings } from './settings.ts';
 import { listWorktrees, removeWorktreeAt } from './worktree.ts';
 
@@ -69,16 +69,27 @@ async function landRemotely(
   const settings = await readSettings(git, repo);
   const into = baseRef(remote, base);
   for (let again = false; ; again = true) {
-    const fetched = await fetchBranch(dependencies, { repo, remote, branch: base, into, settings });
+    const fetched = await fetchBranch(dependencies, {
+      repo,
+      remote,
+      branch: base,
+      into,
+      settings,
+      identity: identityOf(task),
+    });
     if (fetched.kind === 'failed') throw cannot(`${base} could not be fetched from ${remote}: ${fetched.detail}`);
     if (fetched.kind === 'absent') throw cannot(`${remote} has no branch ${base}`);
     const from = (await readRefs(git, repo, [into])).get(into)!;
     if (await isAncestor(git, repo, tip, from)) return from;
     const sha = await combine(git, task, base, from, tip, method);
     if (sha === from) return from;
-    const peer = await peerOf(remote, settings, credentials);
+    const peer = await peerOf(
+      git,
+      { repo, remote, settings, direction: 'push', identity: identityOf(task) },
+      credentials,
+    );
     const args = ['push', '--porcelain', '--no-verify', '--no-follow-tags', peer.target, `${sha}:refs/heads/${base}`];
-    const pushed = await runNetwork(git, repo, args, peer.options, retrying);
+    const pushed = await runNetwork(git, repo, args, { peer }, retrying);
     if (pushed.ok) {
       await git.text(repo, ['update-ref', into, sha]);
       return sha;
@@ -185,10 +196,8 @@ async function squashMessage(git: Git, { repo, title }: Task, from: string, tip:
 }
 
 /** Here and at the remote; the task's worktree keeps its files and lets go of the branch. */
-async function deleteBranch(
-  { git, credentials, ...retrying }: BaseDependencies,
-  { repo, branch, remote, worktree }: Task,
-): Promise<void> {
+async function deleteBranch({ git, credentials, ...retrying }: BaseDependencies, task: Task): Promise<void> {
+  const { repo, branch, remote, worktree } = task;
   const ref = `refs/heads/${branch}`;
   const checkout = (await listWorktrees(git, repo)).find((entry) => entry.branch === ref)?.path;
   if (checkout && checkout !== worktree)
@@ -198,12 +207,16 @@ async function deleteBranch(
   await git.text(repo, ['branch', '-D', '--quiet', '--', branch]);
   if (remote === null) return;
   const settings = await readSettings(git, repo);
-  const peer = await peerOf(remote, settings, credentials);
+  const peer = await peerOf(
+    git,
+    { repo, remote, settings, direction: 'push', identity: identityOf(task) },
+    credentials,
+  );
   const deleted = await runNetwork(
     git,
     repo,
     ['push', '--porcelain', '--no-verify', peer.target, `:${ref}`],
-    peer.options,
+    { peer },
     retrying,
   );
   if (deleted.ok || /remote ref does not exist|unable to delete/i.test(deleted.result.stderr)) return;

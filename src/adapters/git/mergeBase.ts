@@ -4,6 +4,7 @@ import { baseRef, fetchBranch, readRefs } from './base.ts';
 import type { BaseDependencies } from './base.ts';
 import { detailOf } from './classify.ts';
 import { gitFailed } from './git.ts';
+import { identityOf } from './network.ts';
 import { clearStaleLocks, conflictedFiles, isAncestor } from './head.ts';
 import { gitDirOf, operationOf } from './layout.ts';
 
@@ -28,7 +29,10 @@ export async function mergeBase(dependencies: BaseDependencies, task: Task, sign
   const local = `refs/heads/${base}`;
   const ref = remote === null ? local : baseRef(remote, base);
   if (remote !== null)
-    await fetchBranch({ ...dependencies, retryMs: 0 }, { repo, remote, branch: base, into: ref, signal });
+    await fetchBranch(
+      { ...dependencies, retryMs: 0 },
+      { repo, remote, branch: base, into: ref, signal, identity: identityOf(task) },
+    );
   const tip = (await readRefs(git, repo, [ref], signal)).get(ref);
   if (!tip || (await isAncestor(git, worktree, tip, 'HEAD', signal))) return { kind: 'unchanged' };
 

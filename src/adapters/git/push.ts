@@ -9,7 +9,8 @@ import type { Git, GitResult } from './git.ts';
 import { clearStaleLocks, conflictedFiles, isAncestor } from './head.ts';
 import { findHook } from './hooks.ts';
 import { gitDirOf, operationOf, readIfThere } from './layout.ts';
-import { peerOf, runNetwork } from './network.ts';
+import { identityOf, peerOf, runNetwork } from './network.ts';
+import type { Peer } from './network.ts';
 import { runOwned } from './owned.ts';
 import { readSettings } from './settings.ts';
 import type { Settings } from './settings.ts';
@@ -68,7 +69,11 @@ export async function push(
       (await prePush(dependencies, task, sha, settings, processes, signal));
     if (refused) return refused;
     const answer = await pushCommit(dependencies, task, sha, settings, signal);
-    if (answer.kind !== 'moved') return answer.kind === 'pushed' ? { ...answer, notes } : answer;
+    if (answer.kind === 'pushed') {
+      if (answer.withheld) notes.push(answer.withheld);
+      return { kind: 'pushed', sha: answer.sha, notes };
+    }
+    if (answer.kind !== 'moved') return answer;
     if (rebased)
       return {
         kind: 'rejected',
@@ -94,8 +99,20 @@ async function undoRebase(git: Git, { worktree, branch }: Task): Promise<void> {
 
 type Answer =
   | Exclude<PushOutcome, { kind: 'pushed' }>
-  | { kind: 'pushed'; sha: string }
+  | { kind: 'pushed'; sha: string; withheld?: string }
   | { kind: 'moved'; detail: string };
+
+const peerFor = (
+  { git, credentials }: PushDependencies,
+  task: Task,
+  settings: Settings,
+  signal: AbortSignal,
+): Promise<Peer> =>
+  peerOf(
+    git,
+    { repo: task.repo, remote: task.remote!, settings, direction: 'push', identity: identityOf(task), signal },
+    credentials,
+  );
 
 /** One `git push` of one commit. Hooks have run before and stay out of it: it may carry a credential. */
 async function pushCommit(
@@ -105,8 +122,8 @@ async function pushCommit(
   settings: Settings,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const { git, credentials, ...retrying } = dependencies;
-  const peer = await peerOf(task.remote!, settings, credentials, signal);
+  const { git, ...retrying } = dependencies;
+  const peer = await peerFor(dependencies, task, settings, signal);
   const args = [
     'push',
     '--porcelain',
@@ -115,9 +132,10 @@ async function pushCommit(
     peer.target,
     `${sha}:refs/heads/${task.branch}`,
   ];
-  const outcome = await runNetwork(git, task.repo, args, { ...peer.options, signal }, retrying);
+  const outcome = await runNetwork(git, task.repo, args, { peer, signal }, retrying);
   const { result } = outcome;
-  if (outcome.ok) return /^=\t/m.test(result.stdout) ? { kind: 'up_to_date', sha } : { kind: 'pushed', sha };
+  if (outcome.ok)
+    return /^=\t/m.test(result.stdout) ? { kind: 'up_to_date', sha } : { kind: 'pushed', sha, withheld: peer.withheld };
   const refusal = /^!\t[^\t]*\t(.+)$/m.exec(result.stdout)?.[1];
   if (refusal) {
     const detail = [refusal, remoteLines(result)].filter(Boolean).join('\n');
@@ -187,7 +205,15 @@ async function rebaseOntoRemote(
   const { repo, branch, remote } = task;
   const worktree = task.worktree!;
   const into = remoteRef(remote!, branch);
-  const fetched = await fetchBranch(dependencies, { repo, remote: remote!, branch, into, signal, settings });
+  const fetched = await fetchBranch(dependencies, {
+    repo,
+    remote: remote!,
+    branch,
+    into,
+    signal,
+    settings,
+    identity: identityOf(task),
+  });
   if (fetched.kind === 'failed') return { kind: fetched.why, detail: fetched.detail };
   if (fetched.kind === 'absent')
     return { kind: 'rejected', detail: `${remote} refuses ${branch}, but has no such branch` };
@@ -244,17 +270,17 @@ async function pushLfs(
   settings: Settings,
   signal: AbortSignal,
 ): Promise<PushOutcome | null> {
-  const { git, credentials, path, home, ...retrying } = dependencies;
+  const { git, path, home, ...retrying } = dependencies;
   const worktree = task.worktree!;
   if (!(await usesLfs(worktree)) || !(await hasLfs(path))) return null;
   const hook = await findHook('pre-push', settings.hooksPath, worktree, home);
   if (hook && /git[ -]lfs/.test((await readIfThere(hook)) ?? '')) return null;
-  const peer = await peerOf(task.remote!, settings, credentials, signal);
+  const peer = await peerFor(dependencies, task, settings, signal);
   const outcome = await runNetwork(
     git,
     task.repo,
     ['lfs', 'push', peer.target, task.branch],
-    { ...peer.options, signal },
+    { peer, signal },
     retrying,
   );
   if (outcome.ok) return null;
