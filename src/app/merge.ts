@@ -27,18 +27,23 @@ export async function mergeTask(deps: MergeDeps, id: string, how: MergeRequest):
   const verdict = transition(task, { type: 'merge', at });
   if (!verdict.ok) throw verdict.error;
 
-  const sha =
+  const { sha, remark } =
     task.forge && task.pr_number !== null
       ? await mergePullRequest(deps, task, how)
-      : (await repository.mergeToBase(task, { ...how, method: how.method ?? 'merge' })).sha;
+      : { ...(await repository.mergeToBase(task, { ...how, method: how.method ?? 'merge' })), remark: null };
   const landed = await board.recordMerge(id, at, `Merged into ${task.base} as ${sha.slice(0, 10)}.`);
+  if (remark !== null) deps.say(`Merged. ${remark}`);
   const removal = await repository.removeWorktree(task, { force: false });
   if (removal.removed) await board.forgetWorktree(id);
   else deps.say(`Merged; the worktree is kept, since ${removal.why}.`);
   return landed;
 }
 
-async function mergePullRequest({ forges }: MergeDeps, task: Task, how: MergeRequest): Promise<string> {
+async function mergePullRequest(
+  { forges }: MergeDeps,
+  task: Task,
+  how: MergeRequest,
+): Promise<{ sha: string; remark: string | null }> {
   const forge = await forges.of(task);
   const outcome = await forge.merge(
     task.forge!,
@@ -53,7 +58,7 @@ async function mergePullRequest({ forges }: MergeDeps, task: Task, how: MergeReq
   );
   switch (outcome.kind) {
     case 'merged':
-      return outcome.sha;
+      return outcome;
     case 'conflict':
       throw new AmpaError(
         'merge',

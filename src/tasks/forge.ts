@@ -68,6 +68,14 @@ export interface PullRequestText {
   body: string;
 }
 
+/** A pull request as the forge shows it now. */
+export interface PullRequest {
+  number: number;
+  url: string;
+  state: 'open' | 'merged' | 'closed';
+  body: string;
+}
+
 export type PullRequestOutcome =
   | { kind: 'open'; number: number; url: string; draft: boolean }
   /** Pull requests are switched off here. */
@@ -94,7 +102,14 @@ export interface Forge {
     pr: PullRequestText & { head: string; base: string; draft: boolean },
     signal: AbortSignal,
   ): Promise<PullRequestOutcome>;
-  updatePullRequest(repo: ForgeRepo, number: number, text: PullRequestText, signal: AbortSignal): Promise<void>;
+  pullRequest(repo: ForgeRepo, number: number, signal: AbortSignal): Promise<PullRequest>;
+  /** What is not given stays. */
+  updatePullRequest(
+    repo: ForgeRepo,
+    number: number,
+    text: Partial<PullRequestText>,
+    signal: AbortSignal,
+  ): Promise<void>;
   /** No more a draft. */
   markReady(repo: ForgeRepo, number: number, signal: AbortSignal): Promise<void>;
   /** All waiting commits of a repository in one request where the forge can. Rejects where it can tell about none. */

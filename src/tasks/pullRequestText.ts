@@ -5,7 +5,10 @@ import type { Attempt, Check, Task } from './task.ts';
 
 const MAX_FILES = 30;
 
-/** What a pull request says: what was asked, what changed, how it went. The repository's template comes first. Pure. */
+/**
+ * What a pull request says: what was asked, what changed, how it went. The repository's template comes
+ * first, and last a mark by which `isUntouched` knows the body again. Pure.
+ */
 export function pullRequestText(
   task: Task,
   attempts: readonly Attempt[],
@@ -33,5 +36,23 @@ export function pullRequestText(
     ...(task.forge?.issue ? [`Closes #${task.forge.issue}`] : []),
     `<sub>Made by ${task.agent} through AMPA, task ${task.id}.</sub>`,
   ];
-  return { title: task.title, body: parts.join('\n\n') };
+  const body = parts.join('\n\n');
+  return { title: task.title, body: `${body}\n\n<!-- ampa:${digest(body)} -->` };
+}
+
+/** Whether a body is still what `pullRequestText` made, on whatever task: not a word of a person is in it. */
+export function isUntouched(body: string): boolean {
+  const mark = /\n\n<!-- ampa:([0-9a-f]{16}) -->\s*$/.exec(normal(body));
+  return mark !== null && digest(normal(body).slice(0, mark.index)) === mark[1];
+}
+
+/** Forges keep either kind of line end. */
+const normal = (text: string): string => text.replaceAll('\r\n', '\n');
+
+/** FNV-1a of 64 bits, in hex: it tells edits, not forgeries. */
+function digest(text: string): string {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of new TextEncoder().encode(normal(text)))
+    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  return hash.toString(16).padStart(16, '0');
 }

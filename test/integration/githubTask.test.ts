@@ -127,6 +127,67 @@ describe('a task on a GitHub repository', () => {
     assert.notEqual(hub.pullRequests[0]!.mergedSha, null);
   }).timeout(60_000);
 
+  it('says that the branch could not be deleted, though it is merged', async () => {
+    hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
+    startCi(() => ({}));
+    const app = await open('cat >/dev/null; echo good > state.txt');
+    const task = await run(app);
+    fake.fault = ({ method }) => (method === 'DELETE' ? { status: 403, message: 'Protected branch' } : null);
+    const said: string[] = [];
+    app.onNotice((notice) => said.push(notice));
+    const merged = await app.merge(task.id, { method: 'squash', deleteBranch: true });
+    assert.notEqual(merged.merged_at, null);
+    assert.match(said.join('\n'), /The branch amp\/.* could not be deleted: .*Protected branch/);
+  }).timeout(60_000);
+
+  it('tells in the pull request how it went on, but leaves what a person has written', async () => {
+    hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
+    startCi(judge);
+    assert.equal((await run(await open(MENDING_AGENT))).attempts, 2);
+    assert.match(hub.pullRequests[0]!.body, /^2\. /m);
+    assert.match(hub.pullRequests[0]!.body, /^1\. .*red: build/m);
+    await ci!.stop();
+    let words = '';
+    startCi((sha) => {
+      if (stateAt(sha) === 'bad' && words === '') {
+        const pull = hub.pullRequests[1]!;
+        pull.title = 'My title';
+        pull.body = words = pull.body.replace('Make it good', 'Make it very good');
+      }
+      return judge(sha);
+    });
+    const second = await run(await open(`${MENDING_AGENT}; echo 2 > more.txt`));
+    assert.equal(second.status, 'success', `${second.reason}: ${second.reason_detail}`);
+    assert.equal(second.attempts, 2);
+    assert.deepEqual([hub.pullRequests[1]!.title, hub.pullRequests[1]!.body], ['My title', words]);
+  }).timeout(60_000);
+
+  for (const end of ['closed', 'merged']) {
+    it(`opens no second pull request where a person has ${end} the first, and names that`, async () => {
+      hub.workflow({ name: 'CI', on: ['push'], jobs: ['build'] });
+      startCi((sha) => {
+        const pull = hub.pullRequests[0];
+        if (pull && stateAt(sha) === 'bad') {
+          pull.state = 'closed';
+          if (end === 'merged') pull.mergedSha = sha;
+        }
+        return pull ? judge(sha) : null;
+      });
+      const app = await open(MENDING_AGENT);
+      const task = await run(app);
+      assert.equal(task.reason, 'pr_failed', `${task.reason}: ${task.reason_detail}`);
+      assert.match(task.reason_detail!, new RegExp(`#1 was ${end} by a person: https://`));
+      assert.equal(hub.pullRequests.length, 1);
+      if (end === 'merged') return;
+      hub.pullRequests[0]!.state = 'open';
+      await app.continue(task.id, null);
+      const again = await app.carryHere(task.id, new AbortController().signal);
+      assert.equal(again.status, 'success', `${again.reason}: ${again.reason_detail}`);
+      assert.equal(again.attempts, 2);
+      assert.equal(hub.pullRequests.length, 1);
+    }).timeout(60_000);
+  }
+
   it('gives the agent no turn for a run that never started', async () => {
     hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
     startCi(() => ({ build: 'startup_failure' }));

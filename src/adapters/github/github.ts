@@ -13,7 +13,15 @@ import { failureOf } from './logs.ts';
 import { mergePullRequest } from './merge.ts';
 import { probeRepository } from './probe.ts';
 import { fetchOf, type Fetch } from './proxy.ts';
-import { contents, issueOf, markReady, openPullRequest, pullRequestTemplate, updatePullRequest } from './pulls.ts';
+import {
+  contents,
+  issueOf,
+  markReady,
+  openPullRequest,
+  pullRequestOf,
+  pullRequestTemplate,
+  updatePullRequest,
+} from './pulls.ts';
 import { apiUrlOf, hostOfApi, parseRemote } from './remote.ts';
 import { restSnapshots } from './restChecks.ts';
 
@@ -165,6 +173,8 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
     login,
     openPullRequest: (repo, pr, signal) =>
       call('opening the pull request', repo, signal, (client) => openPullRequest(client, repo, pr, signal)),
+    pullRequest: (repo, number, signal) =>
+      call(`pull request #${number}`, repo, signal, (client) => pullRequestOf(client, repo, number, signal)),
     updatePullRequest: (repo, number, text, signal) =>
       call(`pull request #${number}`, repo, signal, (client) => updatePullRequest(client, repo, number, text, signal)),
     markReady: (repo, number, signal) =>

@@ -1,6 +1,6 @@
 /** Pull requests, their template, and issues. */
 import { AmpaError } from '../../errors.ts';
-import type { ForgeRepo, PullRequestOutcome, PullRequestText } from '../../tasks/forge.ts';
+import type { ForgeRepo, PullRequest, PullRequestOutcome, PullRequestText } from '../../tasks/forge.ts';
 import type { Client } from './client.ts';
 import { isForbidden, messageOf, statusOf } from './failures.ts';
 
@@ -87,14 +87,27 @@ async function isVisible(client: Client, repo: ForgeRepo, signal: AbortSignal): 
   }
 }
 
+export async function pullRequestOf(
+  client: Client,
+  repo: ForgeRepo,
+  number: number,
+  signal: AbortSignal,
+): Promise<PullRequest> {
+  const where = { ...at(repo, signal), pull_number: number };
+  const { data } = await client.octokit.request('GET /repos/{owner}/{repo}/pulls/{pull_number}', where);
+  const state = data.merged ? 'merged' : data.state === 'closed' ? 'closed' : 'open';
+  return { number, url: data.html_url, state, body: data.body ?? '' };
+}
+
+/** Changes what is given of its text. */
 export async function updatePullRequest(
   client: Client,
   repo: ForgeRepo,
   number: number,
-  { title, body }: PullRequestText,
+  text: Partial<PullRequestText>,
   signal: AbortSignal,
 ): Promise<void> {
-  const where = { ...at(repo, signal), pull_number: number, title, body };
+  const where = { ...at(repo, signal), pull_number: number, ...text };
   await client.octokit.request('PATCH /repos/{owner}/{repo}/pulls/{pull_number}', where);
 }
 

@@ -1,11 +1,14 @@
+import { AmpaError, describeError } from '../../errors.ts';
 import type { Carry } from '../carry.ts';
-import { pullRequestText } from '../pullRequestText.ts';
-import type { Task } from '../task.ts';
+import type { Forge, PullRequest } from '../forge.ts';
+import { isUntouched, pullRequestText } from '../pullRequestText.ts';
+import type { Task, TaskForge } from '../task.ts';
 import { withForge } from './forgeFailure.ts';
 
 /**
- * One pull request for the branch: found by its head, else opened as a draft. It is looked up before
- * it is opened, so a crash between opening and recording opens no second one.
+ * One pull request for the branch, and never a second: the one that is known is read; else it is found
+ * by its head, else opened as a draft. It is looked up before it is opened, so a crash between opening
+ * and recording opens no second one. What a person has closed or merged is for that person to go on with.
  */
 export async function openingPrPhase(carry: Carry, task: Task): Promise<Task> {
   const { deps, claim, signal } = carry;
@@ -23,8 +26,13 @@ export async function openingPrPhase(carry: Carry, task: Task): Promise<Task> {
 
   return withForge(carry, 'pr_failed', async () => {
     const forge = await deps.forge(task);
+    const known = task.pr_number === null ? null : await forge.pullRequest(target, task.pr_number, signal);
+    signal.throwIfAborted();
+    if (known && known.state !== 'open')
+      return store.apply(claim, { type: 'stop', reason: 'pr_failed', detail: endedDetail(known) });
+    if (known && !isUntouched(known.body)) return next({});
     const changed = await git.changedFiles(task, task.head_sha!);
-    const template = task.pr_number === null ? await forge.pullRequestTemplate(target, signal) : null;
+    const template = await forge.pullRequestTemplate(target, signal);
     const text = pullRequestText(
       task,
       await store.attemptsOf(task.id),
@@ -32,6 +40,10 @@ export async function openingPrPhase(carry: Carry, task: Task): Promise<Task> {
       changed,
       template,
     );
+    if (known) {
+      const problem = known.body === text.body ? undefined : await retell(carry, forge, target, known, text.body);
+      return next({}, problem);
+    }
     const outcome = await forge.openPullRequest(target, { ...text, head: task.branch, base, draft: !green }, signal);
     signal.throwIfAborted();
     switch (outcome.kind) {
@@ -43,4 +55,26 @@ export async function openingPrPhase(carry: Carry, task: Task): Promise<Task> {
         return store.apply(claim, { type: 'stop', reason: 'pr_failed', detail: carry.mask(outcome.detail) });
     }
   });
+}
+
+const endedDetail = ({ number, url, state }: PullRequest): string =>
+  state === 'merged'
+    ? `Pull request #${number} was merged by a person: ${url}\nWhat came after is on the branch; start a new task for what is left.`
+    : `Pull request #${number} was closed by a person: ${url}\nReopen it, then continue.`;
+
+/** Brings the body up to date; why that failed is only a remark, since the pull request itself is there. */
+async function retell(
+  carry: Carry,
+  forge: Forge,
+  target: TaskForge,
+  { number }: PullRequest,
+  body: string,
+): Promise<string | undefined> {
+  try {
+    await forge.updatePullRequest(target, number, { body }, carry.signal);
+    return undefined;
+  } catch (error) {
+    if (carry.signal.aborted || !(error instanceof AmpaError)) throw error;
+    return `The text of pull request #${number} is not up to date: ${carry.mask(describeError(error))}`;
+  }
 }
