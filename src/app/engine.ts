@@ -87,10 +87,11 @@ export function createEngine(deps: EngineDeps) {
   const existing = (): Promise<EngineStore> | undefined => (exists() ? store() : undefined);
   async function writable(): Promise<EngineStore> {
     const it = await store();
-    if (!it.foreign) return it;
+    const foreign = await it.lookForeign();
+    if (foreign === null) return it;
     throw new AmpaError(
       'read_only',
-      `a host on ${it.foreign} works on this folder; here it can only be read`,
+      `a host on ${foreign} works on this folder; here it can only be read`,
       `Do it there, or stop that host and wait ${GONE_MS / 1000} s.`,
     );
   }

@@ -14,6 +14,9 @@ import { otherMachine } from './hosts.ts';
 import { makeStateDir, type StatePaths, type Workspace } from './state.ts';
 import { watchStore, type StoreWatcher } from './watcher.ts';
 
+/** How long an answer about other machines stands, ms. */
+const FOREIGN_MS = 3_000;
+
 /** The workspace's store, opened, with everything that reads or writes it. */
 export interface EngineStore {
   database: OpenDatabase;
@@ -23,8 +26,10 @@ export interface EngineStore {
   schedule: ScheduleStore & ScheduleImport;
   watches: WatchStore;
   watcher: StoreWatcher;
-  /** Name of another machine that works on this store: then this process only reads. */
-  foreign: string | null;
+  /** Name of another machine that works on this store, as last looked at: then this process only reads. */
+  readonly foreign: string | null;
+  /** Looks again, at most every few seconds: machines wake up, and hosts end. */
+  lookForeign(): Promise<string | null>;
   close(): Promise<void>;
 }
 
@@ -51,16 +56,38 @@ export async function openEngineStore(
     },
   });
   const hosts = createHostStore(database.db);
+  let foreign = await otherMachine(hosts, now);
+  let lookedAt = now();
+  const lookForeign = async (): Promise<string | null> => {
+    if (Math.abs(now() - lookedAt) < FOREIGN_MS) return foreign;
+    lookedAt = now();
+    return (foreign = await otherMachine(hosts, now));
+  };
+  /** A claim here while another machine writes would tear the file: there is nothing to be had. */
+  const unlessForeign =
+    <A extends unknown[], R>(claim: (...args: A) => Promise<R | undefined>) =>
+    async (...args: A): Promise<R | undefined> =>
+      (await lookForeign()) === null ? claim(...args) : undefined;
+  const tasks = createTaskStore(database, now, newId);
+  const schedule = { ...createScheduleStore(database.db), ...createScheduleImport(database.db) };
   const watcher = watchStore(database);
   return {
     database,
     hosts,
     watches: createWatchStore(database.db, now),
     watcher,
-    schedule: { ...createScheduleStore(database.db), ...createScheduleImport(database.db) },
-    tasks: createTaskStore(database, now, newId),
+    schedule: { ...schedule, claim: unlessForeign(schedule.claim) },
+    tasks: {
+      ...tasks,
+      claimNext: unlessForeign(tasks.claimNext),
+      claimQueued: unlessForeign(tasks.claimQueued),
+      takeOver: unlessForeign(tasks.takeOver),
+    },
     board: createTaskBoard(database.db, now),
-    foreign: await otherMachine(hosts, now),
+    get foreign() {
+      return foreign;
+    },
+    lookForeign,
     async close() {
       watcher.stop();
       await database.close();

@@ -13,14 +13,17 @@ export interface HostPresence {
   stop(): Promise<void>;
 }
 
-/** Registers this process as a host and beats every 15 s until stopped. */
+/**
+ * Registers this process as a host and beats every 15 s until stopped. While a host of another machine
+ * lives it is silent: whoever slept through its own lease gives way, so that one machine writes.
+ */
 export async function announceHost(
   store: HostStore,
   host: { id: string; kind: HostKind; asks: boolean },
   now: () => number,
 ): Promise<HostPresence> {
   const identity = await processIdentity();
-  await store.register({
+  const row: HostRow = {
     id: host.id,
     kind: host.kind,
     asks: host.asks ? 1 : 0,
@@ -31,16 +34,24 @@ export async function announceHost(
     machine: identity.hostname,
     started_at: new Date(now()).toISOString(),
     beat_at: now(),
-  });
+  };
+  await store.register(row);
+  let beating: Promise<void> = Promise.resolve();
+  const beat = async (): Promise<void> => {
+    if ((await otherMachine(store, now)) !== null) return;
+    if (!(await store.beat(host.id, now()))) await store.register({ ...row, beat_at: now() });
+  };
   const timer = setInterval(() => {
     // A beat that fails is tried again at the next; a store that stays away shows as a host that is gone.
-    store.beat(host.id, now()).catch(() => undefined);
+    beating = beating.then(beat).catch(() => undefined);
   }, BEAT_MS);
   timer.unref();
   return {
     id: host.id,
     async stop() {
       clearInterval(timer);
+      // A beat under way would register again.
+      await beating;
       await store.unregister(host.id);
     },
   };

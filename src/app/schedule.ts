@@ -93,7 +93,7 @@ export function createSchedule(deps: ScheduleDeps): {
   /** For reading: makes a store only where there is an old one to take over. */
   async function look(): Promise<EngineStore | undefined> {
     const it = await deps.existing();
-    if (it?.foreign) return it;
+    if (it && (await it.lookForeign()) !== null) return it;
     if (!it && !(await takeOver(null))) return undefined;
     return open();
   }

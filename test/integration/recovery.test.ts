@@ -2,11 +2,18 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { mock } from 'node:test';
 import BetterSqlite3 from 'better-sqlite3';
 import { monotonicFactory } from 'ulid';
 import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
+import { openEngineStore, type EngineStore } from '../../src/app/engineStore.ts';
+import { announceHost } from '../../src/app/hosts.ts';
+import { resolveWorkspace, statePaths } from '../../src/app/state.ts';
 import type { Task } from '../../src/tasks/task.ts';
+import { wallClock } from '../../src/app/engine.ts';
+import { AmpaError } from '../../src/errors.ts';
+import { createProject, type Project } from '../support/project.ts';
 import { makeTask } from '../support/repo.ts';
 import { until } from '../support/until.ts';
 
@@ -118,10 +125,7 @@ describe('a task database that vanished', () => {
   it('is not replaced by a backup that says nothing of tasks, only because it holds none either', async () => {
     const host = await open();
     await host.database.backupDaily();
-    await host.database.db
-      .insertInto('durations')
-      .values({ repo: 'r', workflow: 'w', ms: 1 })
-      .execute();
+    await host.database.db.insertInto('durations').values({ repo: 'r', workflow: 'w', ms: 1 }).execute();
     clean();
     const [backup] = readdirSync(path.join(dir, 'backups')).filter((name) => name.endsWith('.db'));
     const other = new BetterSqlite3(path.join(dir, 'backups', backup!));
@@ -147,7 +151,10 @@ describe('a task database that vanished', () => {
     assert.notEqual(statSync(`${file()}-wal`).size, 0);
     const again = await open();
     assert.deepEqual([again.database.checkIntegrity(), await ids(again)], ['ok', [id]]);
-    assert.ok(readdirSync(dir).some((name) => /damaged-\d+-wal$/.test(name)), 'the journal is kept');
+    assert.ok(
+      readdirSync(dir).some((name) => /damaged-\d+-wal$/.test(name)),
+      'the journal is kept',
+    );
   });
 
   it('is not opened again where what lies in its place must not be', async () => {
@@ -167,5 +174,97 @@ describe('a task database that vanished', () => {
     );
     await assert.rejects(host.board.insert(task()), /not this one/, 'and stays so');
     assert.ok(existsSync(file()));
+  });
+});
+
+const HOST = {
+  id: 'there',
+  kind: 'daemon' as const,
+  pid: 1,
+  start_time: '1',
+  boot_id: 'another boot',
+  pid_namespace: '',
+  machine: 'the-other-machine',
+  asks: 0,
+  started_at: '2026-01-01T00:00:00Z',
+};
+
+describe('hosts on two machines', () => {
+  let project: Project;
+  let clock: number;
+  let opened: EngineStore | undefined;
+  const now = (): number => clock;
+  const newId = monotonicFactory();
+
+  beforeEach(() => {
+    project = createProject();
+    clock = Date.parse('2026-01-01T00:00:00Z');
+  });
+  afterEach(async () => {
+    mock.timers.reset();
+    await opened?.close();
+    opened = undefined;
+    await project.remove();
+  });
+  async function open(): Promise<EngineStore> {
+    const workspace = await resolveWorkspace(project.repo);
+    return (opened = await openEngineStore(workspace, statePaths(workspace, project.env), now, newId, () => undefined));
+  }
+
+  it('claim nothing while the other lives, and go on when it is gone', async () => {
+    const store = await open();
+    await store.board.insert(makeTask({ id: newId(), repo: project.repo }));
+    const held = (await store.tasks.claimNext('a', 2))!;
+    const { id } = await store.board.insert(makeTask({ id: newId(), repo: project.repo }));
+    // This machine slept; meanwhile the other one opened the folder.
+    clock += 60_000;
+    await store.hosts.register({ ...HOST, beat_at: clock });
+    assert.equal(await store.tasks.claimNext('b', 2), undefined);
+    assert.equal(await store.tasks.claimQueued(id, 'b', 2), undefined);
+    assert.equal(await store.tasks.takeOver(held.taskId, held.token, 'b'), undefined);
+    assert.equal(store.foreign, HOST.machine);
+    clock += 60_000;
+    assert.equal((await store.tasks.claimNext('b', 2))?.taskId, id);
+    assert.equal(store.foreign, null);
+  });
+
+  it('record nothing while the other lives, and again when it is gone', async () => {
+    const app = await project.open('cat', {}, { clock: { ...wallClock, now } });
+    const request = { prompt: 'Make it good', checks: 'true' };
+    await app.start(request);
+    const store = await open();
+    clock += 60_000;
+    await store.hosts.register({ ...HOST, beat_at: clock });
+    await assert.rejects(
+      app.start(request),
+      (error: unknown) => error instanceof AmpaError && error.code === 'read_only' && /45 s/.test(error.hint),
+    );
+    assert.equal((await app.schedule.list()).length, 0, 'reading goes on');
+    clock += 60_000;
+    await app.start(request);
+  });
+
+  it('are silent while the other beats, and are seen again afterwards, whoever deleted their row', async () => {
+    const store = await open();
+    mock.timers.enable({ apis: ['setInterval'] });
+    const host = await announceHost(store.hosts, { id: 'here', kind: 'daemon', asks: true }, now);
+    const beat = async (): Promise<void> => {
+      clock += 60_000;
+      mock.timers.tick(15_000);
+    };
+    const row = (id: string) => store.hosts.host(id);
+    await store.hosts.register({ ...HOST, beat_at: clock + 60_000 });
+    const before = (await row('here'))!;
+    await beat();
+    // Its own turn in the queue of the connection: the look is over, and a beat would be next.
+    for (let i = 0; i < 20; i++) await row('here');
+    assert.deepEqual(await row('here'), before);
+    await store.hosts.unregister('here');
+    await beat();
+    assert.deepEqual(await until('it is back', () => row('here')), { ...before, beat_at: clock });
+    await store.hosts.unregister('here');
+    await beat();
+    await host.stop();
+    assert.equal(await row('here'), undefined, 'a beat under way does not outlive the host');
   });
 });

@@ -5,7 +5,8 @@ import type { HostRow, ProcessRow, Schema } from './schema.ts';
 /** Hosts and their beats, and the processes that tasks have started. */
 export interface HostStore {
   register(host: HostRow): Promise<void>;
-  beat(id: string, at: number): Promise<void>;
+  /** False: the row is gone (a restored backup, a long sleep), so the host must register again. */
+  beat(id: string, at: number): Promise<boolean>;
   unregister(id: string): Promise<void>;
   hosts(): Promise<HostRow[]>;
   host(id: string): Promise<HostRow | undefined>;
@@ -33,7 +34,12 @@ export function createHostStore(db: Kysely<Schema>): HostStore {
         .execute();
     },
     async beat(id, at) {
-      await db.updateTable('hosts').set({ beat_at: at }).where('id', '=', id).execute();
+      const { numUpdatedRows } = await db
+        .updateTable('hosts')
+        .set({ beat_at: at })
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return numUpdatedRows > 0n;
     },
     async unregister(id) {
       await db.deleteFrom('hosts').where('id', '=', id).execute();

@@ -174,7 +174,7 @@ function versionQueries(connection: BetterSqlite3.Database): { others(): string;
 async function isThere(file: string, backupDir: string): Promise<boolean> {
   if (fs.existsSync(file)) return true;
   if (listBackups(backupDir).length === 0) return false;
-  for (const until = performance.now() + GRACE_MS; performance.now() < until; ) {
+  for (const until = performance.now() + GRACE_MS; performance.now() < until;) {
     await delay(25);
     if (fs.existsSync(file)) return true;
   }
@@ -200,7 +200,12 @@ async function alone<T>(backupDir: string, act: () => T | Promise<T>): Promise<T
       } catch (error) {
         if (!String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY')) throw error;
         if (performance.now() > until)
-          throw new AmpaError('store_busy', 'another process has been putting the task database back for 10 s', '', error);
+          throw new AmpaError(
+            'store_busy',
+            'another process has been putting the task database back for 10 s',
+            '',
+            error,
+          );
       }
     }
     return await act();
