@@ -18,7 +18,7 @@ import { cleanTasks } from './clean.ts';
 import { runDoctor } from './doctor.ts';
 import { createEngine, wallClock } from './engine.ts';
 import { createForges } from './forges.ts';
-import type { EngineStore } from './engineStore.ts';
+import { indexWritten, storeFiles, type EngineStore } from './engineStore.ts';
 import { GONE_MS, stateOfHost } from './hosts.ts';
 import { mergeTask } from './merge.ts';
 import { createSchedule } from './schedule.ts';
@@ -67,18 +67,32 @@ export async function createApp(options: AppOptions): Promise<App> {
     for (const listener of noticeListeners) listener(notice);
   };
   const repo = workspace.isGit ? await git.repository.locate(workspace.root) : null;
+  const locatedAt = performance.now();
+  let stateAsked = false;
   const remoteUrl = repo?.remoteUrl ?? null;
   let trusted = options.trusted ?? trust.isTrusted(workspace.root, remoteUrl);
   let resolved = resolveAll();
 
+  /** A pull may bring one at any time, so only the first answer may be the one from the beginning. */
+  async function trackedState(): Promise<string | null> {
+    let it = repo;
+    if (repo !== null && (stateAsked || performance.now() - locatedAt > 1000)) {
+      await indexWritten(repo.root);
+      it = await git.repository.locate(workspace.root);
+    }
+    stateAsked = true;
+    return storeFiles(workspace, paths).find((file) => it?.tracks(file)) ?? null;
+  }
+
   function resolveAll(): Resolved {
-    const sources = configSources({
+    const { sources, warnings } = configSources({
       workspace: workspace.root,
       env,
       settings: options.settings(workspace.root),
       isTracked: (file) => repo?.tracks(file) ?? false,
     });
     const result = resolveConfig(sources, trusted);
+    result.warnings.push(...warnings);
     return options.config ? { ...result, values: options.config } : result;
   }
 
@@ -96,6 +110,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     carrier: options.carrier,
     githubToken: async () => (await options.editorToken?.('github.com')) ?? null,
     newId,
+    trackedState,
     say,
     runSchedule: (it, host, stop) => schedule.runSchedule(it, host, stop),
   });
@@ -106,7 +121,6 @@ export async function createApp(options: AppOptions): Promise<App> {
     stateDir: workspace.stateDir,
     remoteUrl,
     find,
-    trackedDatabase: () => (repo?.tracks(paths.database) ? paths.database : null),
     logs: paths.logs,
     env,
     childEnv: hostEnv,

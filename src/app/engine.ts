@@ -45,6 +45,8 @@ export interface EngineDeps {
   /** Token of the editor's GitHub session, for carriers, which cannot ask the editor. */
   githubToken(): Promise<string | null>;
   newId(): string;
+  /** The first of the store's files that git tracks now, or null. */
+  trackedState(): Promise<string | null>;
   /** Something a person should know. */
   say(notice: string): void;
   /** Runs the scheduled commands as a host of that id, until `stop`. */
@@ -66,7 +68,7 @@ export function createEngine(deps: EngineDeps) {
   let opened: Promise<EngineStore> | undefined;
 
   function store(): Promise<EngineStore> {
-    opened ??= openEngineStore(workspace, paths, now, newId, say).then(
+    opened ??= openEngineStore(workspace, paths, now, newId, say, deps.trackedState).then(
       (it) => {
         for (const notice of it.database.notices) say(notice);
         if (it.foreign)

@@ -1,4 +1,7 @@
 import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { gitDirOf } from '../adapters/git/layout.ts';
 import { createHostStore, type HostStore } from '../adapters/sqlite/hostStore.ts';
 import { openDatabase, type OpenDatabase } from '../adapters/sqlite/open.ts';
 import { createScheduleImport, type ScheduleImport } from '../adapters/sqlite/scheduleImport.ts';
@@ -6,6 +9,7 @@ import { createScheduleStore } from '../adapters/sqlite/scheduleStore.ts';
 import { createTaskBoard } from '../adapters/sqlite/taskBoard.ts';
 import { createWatchStore } from '../adapters/sqlite/watchStore.ts';
 import { createTaskStore } from '../adapters/sqlite/taskStore.ts';
+import { AmpaError } from '../errors.ts';
 import type { ScheduleStore } from '../scheduler/ports.ts';
 import type { TaskBoard } from '../tasks/board.ts';
 import type { WatchStore } from '../tasks/watch.ts';
@@ -38,18 +42,59 @@ export const storeExists = (paths: StatePaths): boolean =>
   fs.existsSync(paths.database) ||
   (fs.existsSync(paths.backups) && fs.readdirSync(paths.backups).some((name) => name.endsWith('.db')));
 
+/**
+ * The paths that the store stands on. Where git tracks one of them (a file, a link, a submodule), what
+ * lies there came with the repository, and a queued task in it would run somebody else's commands.
+ */
+export const storeFiles = (workspace: Workspace, paths: StatePaths): string[] => [
+  path.dirname(workspace.stateDir),
+  workspace.stateDir,
+  ...['', '-wal', '-shm', '-journal'].map((suffix) => paths.database + suffix),
+  paths.logs,
+  paths.repos,
+  path.join(workspace.stateDir, 'worktrees'),
+];
+
+/**
+ * git puts files in place first and says only then, in its index, that they are its own. Waits for one
+ * that is at it, 5 s at most: the lock may have been left by a git that was killed.
+ */
+export async function indexWritten(root: string): Promise<void> {
+  const gitDir = (await gitDirOf(root)) ?? root;
+  for (const until = performance.now() + 5_000; performance.now() < until; await delay(25))
+    if (!fs.existsSync(path.join(gitDir, 'index.lock'))) return;
+}
+
+function refuseTracked(file: string | null): void {
+  if (file === null) return;
+  throw new AmpaError(
+    'trust',
+    `git tracks ${file}: its tasks and commands are the repository's, not yours, and are not run`,
+    `Delete it, or, if it is yours, \`git rm --cached -- '${file}'\`.`,
+  );
+}
+
+/**
+ * Opens the store, whoever wants it. `tracked` names the first of `storeFiles` that git tracks, or null.
+ * Throws `trust` if there is one.
+ */
 export async function openEngineStore(
   workspace: Workspace,
   paths: StatePaths,
   now: () => number,
   newId: () => string,
   say: (notice: string) => void,
+  tracked: () => Promise<string | null>,
 ): Promise<EngineStore> {
+  const guard = async (): Promise<void> => refuseTracked(await tracked());
+  // Before anything is written: the way there may lead through the repository's own links.
+  await guard();
   makeStateDir(workspace);
   const database = await openDatabase({
     file: paths.database,
     backupDir: paths.backups,
     now,
+    guard,
     onRestored(notice) {
       makeStateDir(workspace);
       say(notice);

@@ -27,8 +27,6 @@ export interface ScheduleDeps extends Omit<ImportDeps, 'outputs' | 'keepRuns'>, 
   config(): ConfigValues;
   existing(): Promise<EngineStore> | undefined;
   writable(): Promise<EngineStore>;
-  /** The database file, where git tracks it: then its commands are somebody else's. */
-  trackedDatabase(): string | null;
   startTask(
     runId: string,
     request: { prompt: string; agent?: string; base?: string },
@@ -55,17 +53,6 @@ export function createSchedule(deps: ScheduleDeps): {
   const compile = rememberCron();
   const asSchedule = (stored: StoredCommand) => scheduleOf(stored, compile);
   const view = (stored: StoredCommand) => viewCommand(stored, asSchedule(stored), now(), rules());
-
-  /** The database came with the repository: then nothing in it runs. */
-  function refuseTracked(): void {
-    const file = deps.trackedDatabase();
-    if (file === null) return;
-    throw new AmpaError(
-      'trust',
-      `git tracks ${file}: its scheduled commands are somebody else's and are not run`,
-      `git rm --cached -- '${file}'`,
-    );
-  }
 
   /** An old store that cannot be read is said, and stands in nobody's way. */
   async function takeOver(it: EngineStore | null): Promise<boolean> {
@@ -194,7 +181,6 @@ export function createSchedule(deps: ScheduleDeps): {
       const there = await look();
       if (id === null && !there) return null;
       if (id !== null) await one(there, id);
-      refuseTracked();
       const it = await deps.writable();
       const chosen = id ?? (await nextChoice(it));
       if (chosen === null) return null;
@@ -287,7 +273,6 @@ export function createSchedule(deps: ScheduleDeps): {
     facade,
     async runSchedule(it, host, stop) {
       try {
-        refuseTracked();
         await takeOver(it);
       } catch (error) {
         say(describeError(error));

@@ -22,11 +22,15 @@ export interface SourceOptions {
   isTracked: (file: string) => boolean;
 }
 
-/** The sources in their order: the `.env` file, the environment, workspace settings, user settings. */
-export function configSources(options: SourceOptions): Source[] {
+/**
+ * The sources in their order: the `.env` file, the environment, workspace settings, user settings; and
+ * the files that were left out, for people.
+ */
+export function configSources(options: SourceOptions): { sources: Source[]; warnings: string[] } {
   const { env, settings } = options;
   const sources: Source[] = [];
-  const dotenvSource = readDotenv(options);
+  const warnings: string[] = [];
+  const dotenvSource = readDotenv(options, warnings);
   if (dotenvSource) sources.push(dotenvSource);
   sources.push({ name: 'environment', repository: false, get: (knob) => env[knob.env] });
   sources.push({
@@ -39,11 +43,11 @@ export function configSources(options: SourceOptions): Source[] {
     repository: false,
     get: (knob) => knob.setting && settings.user(knob.setting),
   });
-  return sources;
+  return { sources, warnings };
 }
 
 /** The first `.env` there is: the workspace's own, the shared one of the user, the application's. */
-function readDotenv({ workspace, env, isTracked }: SourceOptions): Source | undefined {
+function readDotenv({ workspace, env, isTracked }: SourceOptions, warnings: string[]): Source | undefined {
   const shared = path.join(env['XDG_CONFIG_HOME'] || path.join(env['HOME'] ?? '', '.config'), 'ampa', '.env');
   const candidates = [
     { file: path.join(workspace, '.worklog', 'ampa', '.env'), name: '.worklog/ampa/.env', kind: 'state' },
@@ -53,7 +57,14 @@ function readDotenv({ workspace, env, isTracked }: SourceOptions): Source | unde
   for (const { file, name, kind } of candidates) {
     if (!fs.existsSync(file)) continue;
     // What git tracks under the state folder was written by somebody else: as if it were not there.
-    if (kind === 'state' && isTracked(file)) continue;
+    // The way there may be the repository's, too: a link or a submodule.
+    const tracked = [file, path.dirname(file), path.join(workspace, '.worklog')].find(isTracked);
+    if (kind === 'state' && tracked !== undefined) {
+      warnings.push(
+        `${name} is not read: git tracks ${path.relative(workspace, tracked)}, so it is the repository's; \`git rm --cached\` it if it is yours`,
+      );
+      continue;
+    }
     let values: Record<string, string>;
     try {
       values = dotenv.parse(fs.readFileSync(file));

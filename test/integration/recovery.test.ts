@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { mock } from 'node:test';
@@ -169,7 +180,7 @@ describe('a task database that vanished', () => {
     await until('it is refused', () =>
       host.board.list({}).then(
         () => false,
-        (error: Error) => error.message === 'not this one',
+        (error: unknown) => (error as Error).message === 'not this one',
       ),
     );
     await assert.rejects(host.board.insert(task()), /not this one/, 'and stays so');
@@ -208,7 +219,14 @@ describe('hosts on two machines', () => {
   });
   async function open(): Promise<EngineStore> {
     const workspace = await resolveWorkspace(project.repo);
-    return (opened = await openEngineStore(workspace, statePaths(workspace, project.env), now, newId, () => undefined));
+    return (opened = await openEngineStore(
+      workspace,
+      statePaths(workspace, project.env),
+      now,
+      newId,
+      () => undefined,
+      async () => null,
+    ));
   }
 
   it('claim nothing while the other lives, and go on when it is gone', async () => {
@@ -266,5 +284,96 @@ describe('hosts on two machines', () => {
     await beat();
     await host.stop();
     assert.equal(await row('here'), undefined, 'a beat under way does not outlive the host');
+  });
+});
+
+describe('a state folder that came with the repository', () => {
+  let project: Project;
+  const at = (...names: string[]): string => path.join(project.repo, ...names);
+  const git = (...args: string[]): void => {
+    execFileSync('git', args, { cwd: project.repo, env: project.env });
+  };
+  const refused = (error: unknown): boolean =>
+    error instanceof AmpaError &&
+    error.code === 'trust' &&
+    /git tracks/.test(error.message) &&
+    /git rm --cached/.test(error.hint);
+
+  beforeEach(() => {
+    project = createProject();
+  });
+  afterEach(() => project.remove());
+
+  /** A queued task that would write `ran`. */
+  async function queued(): Promise<void> {
+    const app = await project.open('touch ran');
+    await app.start({ prompt: 'Make it good', checks: `touch '${at('ran')}'` });
+    await app.close();
+  }
+
+  it('has none of its tasks run, listed or taken over, and is named', async () => {
+    await queued();
+    git('add', '-f', '.worklog/ampa/ampa.db');
+    const daemon = await project.ampa(['daemon', '--until-idle'], { AMPA_AGENT_COMMAND: 'true' });
+    assert.deepEqual([daemon.code, /git tracks .*ampa\.db/.test(daemon.stderr)], [1, true], daemon.stderr);
+    assert.ok(!existsSync(at('ran')));
+    const listed = await project.ampa(['ls']);
+    assert.deepEqual([listed.code, /git rm --cached/.test(listed.stderr)], [1, true], listed.stderr);
+    const app = await project.open('true', {}, { asks: true });
+    app.setTrusted(true);
+    await assert.rejects(app.list({}), refused, 'trusted or not');
+    await assert.rejects(app.startEngine(), refused);
+    git('rm', '-q', '--cached', '.worklog/ampa/ampa.db');
+    assert.equal((await (await project.open()).list({})).total, 1);
+  }).timeout(60_000);
+
+  for (const name of ['ampa.db-wal', 'ampa.db-journal'])
+    it(`is refused for its ${name} alone`, async () => {
+      await queued();
+      writeFileSync(at('.worklog/ampa', name), '');
+      git('add', '-f', `.worklog/ampa/${name}`);
+      await assert.rejects((await project.open()).list({}), refused);
+    });
+
+  for (const link of ['.worklog', '.worklog/ampa', '.worklog/ampa/logs'])
+    it(`is refused where ${link} is a link, and nothing is written through it`, async () => {
+      mkdirSync(at('payload'));
+      mkdirSync(path.dirname(at(link)), { recursive: true });
+      symlinkSync(at('payload'), at(link));
+      git('add', '-f', link);
+      await assert.rejects((await project.open('true')).start({ prompt: 'Make it good', checks: 'true' }), refused);
+      assert.deepEqual(readdirSync(at('payload')), []);
+    });
+
+  it('does not take the place of a store that is in use', async () => {
+    const app = await project.open('true');
+    await app.start({ prompt: 'Mine', checks: 'true' });
+    const theirs = new BetterSqlite3(at('.worklog/ampa/ampa.db'));
+    theirs.exec(`vacuum into '${at('theirs')}'`);
+    theirs.close();
+    const further = new BetterSqlite3(at('theirs'));
+    further.exec("update tasks set rev = rev + 100, title = 'theirs'");
+    further.close();
+    const text = (...args: string[]): string =>
+      execFileSync('git', args, { cwd: project.repo, env: project.env, encoding: 'utf8' }).trim();
+    const blob = text('hash-object', '-w', 'theirs');
+    git('update-index', '--add', '--cacheinfo', `100644,${blob},.worklog/ampa/ampa.db`);
+    const commit = text('commit-tree', text('write-tree'), '-p', 'HEAD', '-m', 'more');
+    git('update-index', '--force-remove', '.worklog/ampa/ampa.db');
+    // An ignored file is nothing to git: it puts the other one in its place.
+    git('merge', '-q', '--ff-only', commit);
+    await assert.rejects(
+      until('it is refused', () => app.list({}).then(() => false)),
+      refused,
+    );
+  });
+
+  it('has its .env left out, and that is said', async () => {
+    mkdirSync(at('.worklog/ampa'), { recursive: true });
+    writeFileSync(at('.worklog/ampa/.env'), 'AMPA_AGENT_COMMAND=touch ran\n');
+    git('add', '-f', '.worklog/ampa/.env');
+    const app = await project.open();
+    assert.equal(app.config().values.agentCommand, '');
+    assert.match(app.config().warnings.join(), /\.worklog\/ampa\/\.env is not read: git tracks/);
   });
 });

@@ -32,7 +32,7 @@ export interface OpenOptions {
   migrations?: readonly string[];
   /** Told when the file had vanished under us and was put back. */
   onRestored?: (notice: string) => void;
-  /** Rejects when the file that now lies there must not be opened; asked before each time it is. */
+  /** Rejects when the file that came in the place of the open one must not be opened; whoever opens first asks first. */
   guard?: () => Promise<void>;
 }
 
@@ -60,7 +60,6 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
   const migrations = options.migrations ?? MIGRATIONS;
   const notices: string[] = [];
 
-  await options.guard?.();
   if (!(await isThere(file, backupDir))) {
     const restored = await alone(backupDir, () => {
       if (fs.existsSync(file)) return null;
