@@ -1,14 +1,14 @@
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import BetterSqlite3 from 'better-sqlite3';
+import type BetterSqlite3 from 'better-sqlite3';
 import { Kysely } from 'kysely';
 import { AmpaError } from '../../errors.ts';
+import { connect, isDamage } from './connect.ts';
 import { sqliteDialect } from './dialect.ts';
 import { MIGRATIONS } from './migrations.ts';
-import { nativeBindingPath } from './native.ts';
 import type { Queries } from './prepared.ts';
+import { alone, isDamaged, isThere, listBackups, newLineage, putBack, restoreNewest, setAside } from './recovery.ts';
 import type { Schema } from './schema.ts';
 
 const BACKUPS_KEPT = 3;
@@ -16,8 +16,6 @@ const BACKUPS_KEPT = 3;
 const LOOK_MS = 50;
 /** How often an idle holder looks whether its file is still there, ms. */
 const IDLE_LOOK_MS = 250;
-/** How long a holder of a vanished file has to put its copy back before a backup takes the place, ms. */
-const GRACE_MS = 750;
 /** How long a failure to put the file back stands, ms. */
 const RETRY_MS = 1000;
 
@@ -166,132 +164,6 @@ function versionQueries(connection: BetterSqlite3.Database): { others(): string;
   return { others: () => String(others.get()), own: () => String(own.get()) };
 }
 
-/**
- * Waits a moment for a holder of a vanished file to put it back, since what it holds is newer than any backup.
- * Without a backup nothing would take its place, and nobody waits.
- */
-async function isThere(file: string, backupDir: string): Promise<boolean> {
-  if (fs.existsSync(file)) return true;
-  if (listBackups(backupDir).length === 0) return false;
-  for (const until = performance.now() + GRACE_MS; performance.now() < until;) {
-    await delay(25);
-    if (fs.existsSync(file)) return true;
-  }
-  return false;
-}
-
-/**
- * One process at a time decides what lies at the place of a vanished file. The lock is SQLite's own, on
- * a file outside the workspace: it ends with the process that holds it.
- */
-async function alone<T>(backupDir: string, act: () => T | Promise<T>): Promise<T> {
-  fs.mkdirSync(path.dirname(backupDir), { recursive: true, mode: 0o700 });
-  const gate = new BetterSqlite3(`${backupDir}.lock`, {
-    timeout: 0,
-    nativeBinding: nativeBindingPath(),
-  });
-  try {
-    // Waits asynchronously: the holder may be another connection of this very process.
-    for (const until = performance.now() + 10_000; ; await delay(10)) {
-      try {
-        gate.exec('begin exclusive');
-        break;
-      } catch (error) {
-        if (!String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY')) throw error;
-        if (performance.now() > until)
-          throw new AmpaError(
-            'store_busy',
-            'another process has been putting the task database back for 10 s',
-            '',
-            error,
-          );
-      }
-    }
-    return await act();
-  } finally {
-    gate.close();
-  }
-}
-
-/** Renames what is there of a database and its journals; never deletes them. Returns the new name. */
-function setAside(file: string, suffixes: readonly string[], at: number): string {
-  const aside = `${file}.damaged-${at}`;
-  for (const suffix of suffixes) {
-    if (fs.existsSync(file + suffix)) fs.renameSync(file + suffix, aside + suffix);
-  }
-  return aside;
-}
-
-/**
- * Writes the content of an unlinked database to its old path. Where something lies there by now, the
- * newer one stays: ours goes into the other in one transaction, under whoever has that open. Returns
- * where the other was kept, if it held something that ours does not.
- */
-async function putBack(connection: BetterSqlite3.Database, file: string, at: number): Promise<string | null> {
-  fs.mkdirSync(path.dirname(file), { recursive: true });
-  const partial = `${file}.${randomUUID()}.partial`;
-  try {
-    await connection.backup(partial);
-    // The journals of the unlinked file must not be taken for those of the new one.
-    if (!fs.existsSync(file)) for (const suffix of ['-wal', '-shm']) fs.rmSync(file + suffix, { force: true });
-    try {
-      fs.linkSync(partial, file);
-      return null;
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    }
-    const ours = tipOf(connection);
-    let theirs: Tip;
-    let known: boolean;
-    const aside = `${file}.replaced-${at}`;
-    try {
-      const other = connect(file);
-      try {
-        theirs = tipOf(other);
-        // Of two with the same changes, a backup or a fresh file knows less than what was in use until now.
-        if (theirs.rev > ours.rev || (theirs.rev === ours.rev && theirs.lineage === ours.lineage)) return null;
-        known = theirs.rev === 0 || isEventOf(connection, theirs);
-        if (!known) await other.backup(aside);
-      } finally {
-        other.close();
-      }
-    } catch (error) {
-      if (!isDamage(error)) throw error;
-      const damaged = setAside(file, ['', '-wal', '-shm'], at);
-      fs.linkSync(partial, file);
-      return damaged;
-    }
-    await connection.backup(file);
-    return known ? null : aside;
-  } finally {
-    fs.rmSync(partial, { force: true });
-  }
-}
-
-/** How far a database has come, and which one it is: each file made new or from a backup begins a line of its own. */
-interface Tip {
-  rev: number;
-  task: string;
-  at: string;
-  lineage: number;
-}
-
-function tipOf(connection: BetterSqlite3.Database): Tip {
-  const lineage = connection.pragma('application_id', { simple: true }) as number;
-  const begun = connection.prepare("select 1 from sqlite_master where type = 'table' and name = 'events'").get();
-  const last = begun
-    ? (connection.prepare('select id as rev, task_id as task, at from events order by id desc limit 1').get() as
-        | Omit<Tip, 'lineage'>
-        | undefined)
-    : undefined;
-  return { rev: 0, task: '', at: '', ...last, lineage };
-}
-
-const isEventOf = (connection: BetterSqlite3.Database, { rev, task, at }: Tip): boolean =>
-  connection.prepare('select 1 from events where id = ? and task_id = ? and at = ?').get(rev, task, at) !== undefined;
-
-const newLineage = (): number => randomInt(1, 0x7fffffff);
-
 /** better-sqlite3 13 needs Node-API 10; on an older Node loading it ends the process with a segmentation fault. */
 function requireNodeApi10(): void {
   if (Number(process.versions.napi) >= 10) return;
@@ -300,22 +172,6 @@ function requireNodeApi10(): void {
     `AMPA needs Node 22.14 or later; this is ${process.version}`,
     'Install a current Node.js.',
   );
-}
-
-function connect(file: string): BetterSqlite3.Database {
-  const connection = new BetterSqlite3(file, { timeout: 10, nativeBinding: nativeBindingPath() });
-  // A change writes its pages whole, so small ones are cheap. Says nothing to a database that exists.
-  connection.pragma('page_size = 2048');
-  // Setting the journal mode needs the file for itself for a moment; the mode is kept in the file,
-  // so whoever comes second finds it set.
-  if (connection.pragma('journal_mode', { simple: true }) !== 'wal') {
-    connection.pragma('busy_timeout = 2000');
-    connection.pragma('journal_mode = wal');
-    connection.pragma('busy_timeout = 10');
-  }
-  connection.pragma('synchronous = normal');
-  connection.pragma('foreign_keys = on');
-  return connection;
 }
 
 function migrateCheck(connection: BetterSqlite3.Database, known: number, file: string): void {
@@ -361,54 +217,4 @@ async function backup(connection: BetterSqlite3.Database, backupDir: string, at:
   fs.renameSync(partial, target);
   for (const old of listBackups(backupDir).slice(BACKUPS_KEPT)) fs.rmSync(old.file, { force: true });
   return target;
-}
-
-function listBackups(backupDir: string): { file: string; at: number }[] {
-  if (!fs.existsSync(backupDir)) return [];
-  return fs
-    .readdirSync(backupDir)
-    .map((name) => ({ file: path.join(backupDir, name), at: Number(/^ampa-(\d+)\.db$/.exec(name)?.[1] ?? Number.NaN) }))
-    .filter((entry) => Number.isFinite(entry.at))
-    .sort((a, b) => b.at - a.at);
-}
-
-/** Copies the newest backup that passes SQLite's own check to `file`; returns its time, ISO, or null. */
-function restoreNewest(file: string, backupDir: string): string | null {
-  for (const candidate of listBackups(backupDir)) {
-    try {
-      const probe = new BetterSqlite3(candidate.file, { readonly: true, nativeBinding: nativeBindingPath() });
-      const verdict = probe.pragma('quick_check(1)', { simple: true });
-      probe.close();
-      if (verdict !== 'ok') continue;
-    } catch (error) {
-      if (isDamage(error)) continue;
-      throw error;
-    }
-    // Copy beside, then rename: a crash in between leaves no half database under the real name.
-    const partial = `${file}.restoring-${process.pid}`;
-    fs.copyFileSync(candidate.file, partial);
-    const copy = new BetterSqlite3(partial, { nativeBinding: nativeBindingPath() });
-    copy.pragma(`application_id = ${newLineage()}`);
-    copy.close();
-    fs.renameSync(partial, file);
-    return new Date(candidate.at).toISOString();
-  }
-  return null;
-}
-
-function isDamaged(file: string): boolean {
-  try {
-    const probe = connect(file);
-    probe.prepare('select count(*) from sqlite_master').get();
-    probe.close();
-    return false;
-  } catch (error) {
-    if (isDamage(error)) return true;
-    throw error;
-  }
-}
-
-function isDamage(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB';
 }
