@@ -135,7 +135,7 @@ export const REASONS = {
     status: 'needs_review',
     sentence: 'The pull request could not be opened.',
     next: 'doctor',
-    hint: 'Check the GitHub identity, then continue.',
+    hint: 'Do what the detail says, or check the GitHub identity with `ampa doctor`; then continue.',
     resumes: true,
   },
   checks_missing: {
