@@ -10,6 +10,7 @@ import {
   reloadWindow,
   runCommand,
   screenshot,
+  openTaskPage,
   treeRows,
   waitFor,
   webviewFrame,
@@ -30,7 +31,7 @@ describe('The task page in the workbench', () => {
     await runCommand(page, 'AMPA: Start Task…');
     await answerInput(page, 'Give total a discount');
     await pick(page, 'It may do everything');
-    await treeRows(page, 'Tasks').filter({ hasText: 'Give total a discount' }).click();
+    await openTaskPage(page, 'Give total a discount');
   });
   after(() => session?.close());
 
@@ -114,7 +115,7 @@ describe('An agent that asks, on the task page', () => {
     await runCommand(page, 'AMPA: Start Task…');
     await answerInput(page, 'Leave a note');
     await pick(page, 'It may edit files in its own worktree');
-    await treeRows(page, 'Tasks').filter({ hasText: 'Leave a note' }).click();
+    await openTaskPage(page, 'Leave a note');
   });
   after(async () => {
     await session?.close();

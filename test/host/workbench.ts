@@ -213,6 +213,21 @@ export async function webviewFrame(page: Page, selector: string, timeoutMs = 30_
   return found;
 }
 
+/** Opens a task's page by its row. A row that moves to another group under the mouse takes no click: then again. */
+export async function openTaskPage(page: Page, title: string): Promise<void> {
+  const row = treeRows(page, 'Tasks').filter({ hasText: title }).first();
+  const clicked = async (): Promise<boolean> => {
+    try {
+      await row.click({ timeout: 2000 });
+      await webviewFrame(page, '.header h1', 4000);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  await waitFor(clicked, `the page of "${title}"`, 60_000);
+}
+
 /** Polls until `condition` holds. Throws after `timeoutMs`, naming what was waited for. */
 export async function waitFor(
   condition: () => Promise<boolean> | boolean,

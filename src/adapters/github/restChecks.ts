@@ -26,10 +26,10 @@ export async function restSnapshots(
     if (look.status === 'fulfilled') snapshots.push(look.value);
     else if ([404, 422].includes(statusOf(look.reason) ?? 0)) {
       unknown.push({ sha: commits[i]!.sha, detail: `GitHub did not tell the checks: ${messageOf(look.reason)}` });
-    } else throw look.reason;
+    } else throw asError(look.reason);
   }
   const first = looks.find((look) => look.status === 'rejected');
-  if (first && snapshots.length === 0) throw first.reason;
+  if (first && snapshots.length === 0) throw asError(first.reason);
   return { snapshots, unknown };
 }
 
@@ -167,3 +167,5 @@ async function allStatuses(client: Client, repo: ForgeRepo, sha: string, signal:
     if (data.statuses.length < 100) return all;
   }
 }
+
+const asError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));
