@@ -161,9 +161,10 @@ async function step(carry: Carry, task: Task, halted: () => Halt | undefined): P
     await takeSlot(carry, task, phase);
     return run(carry, task);
   })();
+  const settled = new AbortController();
   let windDown = (): void => {};
   const stopped = new Promise<'stopped'>((resolve) => {
-    windDown = () => void deps.clock.sleep(WIND_DOWN_MS).then(() => resolve('stopped'));
+    windDown = () => void deps.clock.sleep(WIND_DOWN_MS, settled.signal).then(() => resolve('stopped'));
   });
   carry.signal.addEventListener('abort', windDown, { once: true });
   try {
@@ -184,6 +185,8 @@ async function step(carry: Carry, task: Task, halted: () => Halt | undefined): P
     return await deps.store.apply(claim, { type: 'stop', reason: 'internal', detail });
   } finally {
     carry.signal.removeEventListener('abort', windDown);
+    // A timer left over would keep a finished carrier alive.
+    settled.abort();
   }
 }
 
