@@ -13,7 +13,6 @@ export interface HostStore {
   recordProcess(row: ProcessRow): Promise<void>;
   forgetProcess(taskId: string, pid: number): Promise<void>;
   processesOf(taskId: string): Promise<ProcessRow[]>;
-  forgetProcesses(taskId: string): Promise<void>;
 }
 
 export function createHostStore(db: Kysely<Schema>): HostStore {
@@ -63,8 +62,5 @@ export function createHostStore(db: Kysely<Schema>): HostStore {
         .where('task_id', '=', taskId)
         .orderBy(sql`rowid`)
         .execute(),
-    async forgetProcesses(taskId) {
-      await db.deleteFrom('processes').where('task_id', '=', taskId).execute();
-    },
   };
 }
