@@ -4,15 +4,7 @@ import { askIssue } from './askIssue.ts';
 import type { App } from '../app/api.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import { hasDiff, hasLog, hasWorktree, isAbortable, isContinuable, isMergeable } from './abilities.ts';
-import {
-  chooseFolder,
-  chooseTask,
-  relevantTasks,
-  requireTrust,
-  taskIdOf,
-  type Chosen,
-  type TaskQuestion,
-} from './choose.ts';
+import { chooseFolder, chooseTask, requireTrust, taskIdOf, type Chosen, type TaskQuestion } from './choose.ts';
 import type { CommandId } from './commandTable.ts';
 import type { Diffs } from './diff.ts';
 import type { Documents } from './documents.ts';
@@ -28,6 +20,7 @@ import { stateSentence, stateWords, wishOf } from './taskRows.ts';
 import { nextNeeding, parseElement } from './tasksModel.ts';
 import type { TasksTree } from './tasksTree.ts';
 import type { Unread } from './unread.ts';
+import { whatNow } from './whatNow.ts';
 import type { WrittenTasks } from './writtenTasks.ts';
 
 export interface CommandDeps {
@@ -366,39 +359,4 @@ async function installAgent(app: App): Promise<void> {
   const terminal = vscode.window.createTerminal({ name: `Install ${chosen.agent.title}` });
   terminal.show();
   terminal.sendText(chosen.agent.install, false);
-}
-
-/** The status bar's menu: what makes sense now, the urgent first. */
-async function whatNow(overview: Overview): Promise<void> {
-  interface Item extends vscode.QuickPickItem {
-    command?: CommandId | 'ampa.tasks.focus';
-    id?: string;
-  }
-  const row = (task: Task): Item => ({
-    label: task.title,
-    description: stateWords(task, overview.questions(task.id).length > 0),
-    command: overview.questions(task.id).length > 0 ? 'ampa.answerTask' : 'ampa.showTask',
-    id: task.id,
-  });
-  const section = (label: string, items: Item[]): Item[] =>
-    items.length === 0 ? [] : [{ label, kind: vscode.QuickPickItemKind.Separator }, ...items];
-  const needing = relevantTasks(
-    overview,
-    (task, asks) => asks || task.status === 'needs_review' || task.status === 'error',
-  );
-  const active = relevantTasks(overview, (task, asks) => isActive(task.status) && !asks);
-  const green = relevantTasks(overview, (task) => task.status === 'success' && isMergeable(task));
-  const items: Item[] = [
-    ...section('Needs you', needing.slice(0, 8).map(row)),
-    ...section('At work', active.slice(0, 8).map(row)),
-    ...section('Green, not merged', green.slice(0, 5).map(row)),
-    ...section('AMPA', [
-      { label: '$(add) Start Task…', command: 'ampa.startTask' },
-      { label: '$(list-tree) Show Tasks', command: 'ampa.tasks.focus' },
-      { label: '$(checklist) Check Setup', command: 'ampa.doctor' },
-      { label: '$(gear) Settings', command: 'ampa.openSettings' },
-    ]),
-  ];
-  const chosen = await vscode.window.showQuickPick(items, { title: 'AMPA', placeHolder: 'What now?' });
-  if (chosen?.command) await vscode.commands.executeCommand(chosen.command, ...(chosen.id ? [chosen.id] : []));
 }
