@@ -1,4 +1,4 @@
-import type { Clock } from '../tasks/ports.ts';
+import type { Clock, Pulse } from '../tasks/ports.ts';
 import { carryRun, type CarryRunDeps } from './carryRun.ts';
 import { scheduleOf, type Rules } from './choose.ts';
 import { rememberCron } from './cron.ts';
@@ -20,6 +20,9 @@ export interface SchedulerDeps extends CarryRunDeps {
   isDead(owner: string, leaseExpiresAt: number): Promise<boolean>;
   /** Ends what a run whose host died has left. */
   reap(run: Run): Promise<void>;
+  pulse?: Pulse;
+  /** What `rules` say has changed. */
+  onRules?(listener: () => void): () => void;
 }
 
 export interface Scheduler {
@@ -149,6 +152,7 @@ export function createScheduler(deps: SchedulerDeps, stop: AbortSignal): Schedul
         },
       );
     });
+    const offRules = deps.onRules?.(() => wake.abort());
     const signal = AbortSignal.any([stop, wake.signal]);
     try {
       if ((await store.revision()) !== rev || signal.aborted) return;
@@ -162,6 +166,7 @@ export function createScheduler(deps: SchedulerDeps, stop: AbortSignal): Schedul
       } else await clock.sleep(ms, signal);
     } finally {
       off();
+      offRules?.();
     }
   }
 
@@ -170,7 +175,10 @@ export function createScheduler(deps: SchedulerDeps, stop: AbortSignal): Schedul
     async loop() {
       while (!stop.aborted) {
         try {
-          await wait(await pass());
+          deps.pulse?.begins();
+          const next = await pass();
+          deps.pulse?.done(next);
+          await wait(next);
         } catch (error) {
           if (stop.aborted) break;
           deps.onError(error);

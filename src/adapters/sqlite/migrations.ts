@@ -157,4 +157,10 @@ export const MIGRATIONS: readonly string[] = [
   create table counters (name text not null, labels text not null, value real not null, primary key (name, labels));
   create table outbox (id text primary key, key text not null unique, message text not null, created_at integer not null);
   `,
+  // Webhooks: which deliveries have come, and when somebody was last told to look at a repository before its time.
+  `
+  create table deliveries (id text primary key, at integer not null);
+  create index deliveries_at on deliveries (at);
+  alter table watchers add column woken_at integer;
+  `,
 ];
