@@ -7,7 +7,7 @@ import { createTaskLogs } from '../adapters/files/taskLogs.ts';
 import type { ConfigValues } from '../config/knobs.ts';
 import { AmpaError, describeError, notFound } from '../errors.ts';
 import { carryTask, type CarryDeps } from '../tasks/carry.ts';
-import type { Agents, Claim, Clock, TaskGit } from '../tasks/ports.ts';
+import type { Agents, Claim, Clock, Pulse, TaskGit } from '../tasks/ports.ts';
 import type { Forge } from '../tasks/forge.ts';
 import { slugOf } from '../tasks/naming.ts';
 import { redact } from '../tasks/redact.ts';
@@ -17,6 +17,8 @@ import type { Change, HostKind } from './api.ts';
 import { markerOf, processesOfClaim, reapPredecessors, startCarrier, type CarrierCommand } from './carriers.ts';
 import { openEngineStore, storeExists, type EngineStore } from './engineStore.ts';
 import { announceHost, GONE_MS, isOwnerDead, type HostPresence } from './hosts.ts';
+import type { Meter } from './meter.ts';
+import { meterTask } from './metering.ts';
 import type { StatePaths, Workspace } from './state.ts';
 
 export const wallClock: Clock = {
@@ -51,6 +53,10 @@ export interface EngineDeps {
   say(notice: string): void;
   /** Runs the scheduled commands as a host of that id, until `stop`. */
   runSchedule(it: EngineStore, host: string, stop: AbortSignal): Promise<void>;
+  /** What a host does beside its tasks and commands, until `stop`. */
+  runBeside(it: EngineStore, host: string, stop: AbortSignal): Promise<unknown>;
+  meter: Meter;
+  pulse: Pulse;
 }
 
 const ACTIVE = ['queued', 'running', 'retrying'] as const;
@@ -71,6 +77,7 @@ export function createEngine(deps: EngineDeps) {
     opened ??= openEngineStore(workspace, paths, now, newId, say, deps.trackedState).then(
       (it) => {
         for (const notice of it.database.notices) say(notice);
+        deps.meter.attach(it.counters);
         if (it.foreign)
           say(
             `The host on ${it.foreign} works on this folder, so this one only reads: the database does not cross machines.`,
@@ -101,7 +108,7 @@ export function createEngine(deps: EngineDeps) {
   const slots = (): number => deps.config().maxConcurrentTasks;
 
   const carryDeps = (it: EngineStore, claim: Claim): CarryDeps => ({
-    store: it.tasks,
+    store: meterTask(it.tasks, deps.meter, now),
     git: deps.gitFor(markerOf(claim.taskId, claim.token)),
     agents: deps.agents,
     checks,
@@ -152,6 +159,7 @@ export function createEngine(deps: EngineDeps) {
     isDead: (owner, lease) => isOwnerDead(it.hosts, owner, lease, now),
     onChange: it.watcher.onChange,
     slots,
+    pulse: deps.pulse,
     onError: (error) => say(`The worker loop failed and goes on: ${describeError(error)}`),
   });
 
@@ -194,6 +202,8 @@ export function createEngine(deps: EngineDeps) {
     exists,
     existing,
     writable,
+    /** Id of this host while it runs the engine. */
+    hostId: (): string | null => presence?.id ?? null,
 
     /** Reads what changed since the last look whenever some process has written. */
     async watch(it: EngineStore, listener: (change: Change) => void): Promise<() => void> {
@@ -231,6 +241,7 @@ export function createEngine(deps: EngineDeps) {
       presence = await announceHost(it.hosts, { id: newId(), kind, asks }, now);
       loops.push(runWorker(workerDeps(it), stop.signal), keepBackups(it));
       if (schedule) loops.push(deps.runSchedule(it, presence.id, stop.signal));
+      loops.push(deps.runBeside(it, presence.id, stop.signal));
       await this.watch(it, () => undefined);
     },
 
@@ -272,6 +283,7 @@ export function createEngine(deps: EngineDeps) {
       stop.abort();
       await Promise.allSettled(loops);
       await presence?.stop();
+      await deps.meter.close();
       await (await opened)?.close();
     },
   };

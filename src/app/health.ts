@@ -41,6 +41,7 @@ export function engineStalled(
     `${host.id === own ? 'This process' : `The ${host.kind === 'vscode' ? 'editor' : 'daemon'} ${host.pid}`} has given no sign of life for ${seconds(now - host.lastBeat)}.`;
   const engines = hosts.filter((host) => host.kind === 'vscode' || host.kind === 'daemon');
   // Where one works, one that does not holds nothing up.
-  const looked = own === null ? (engines.some((host) => host.live) ? [] : engines) : hosts.filter(({ id }) => id === own);
+  const looked =
+    own === null ? (engines.some((host) => host.live) ? [] : engines) : hosts.filter(({ id }) => id === own);
   return [...late, ...looked.filter(silent).map(said)];
 }

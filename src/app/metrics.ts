@@ -42,8 +42,7 @@ export function createMetrics(deps: {
 
   /** Since the last look: how much later than asked for a timer fired. */
   function loopDelay(): Family {
-    const seconds = (ns: number): number =>
-      loop.count === 0 ? 0 : Math.max(0, ns / 1e9 - LOOP_MS / 1000);
+    const seconds = (ns: number): number => (loop.count === 0 ? 0 : Math.max(0, ns / 1e9 - LOOP_MS / 1000));
     const values = [
       { labels: { quantile: '0.5' }, value: seconds(loop.percentile(50)) },
       { labels: { quantile: '0.99' }, value: seconds(loop.percentile(99)) },

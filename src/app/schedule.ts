@@ -9,10 +9,13 @@ import { exportStore, unsupported } from '../scheduler/layout.ts';
 import { createScheduler } from '../scheduler/loop.ts';
 import { simulate } from '../scheduler/simulate.ts';
 import type { ConfigValues } from '../config/knobs.ts';
+import type { Pulse } from '../tasks/ports.ts';
 import { isActive } from '../tasks/task.ts';
 import { wallClock } from './engine.ts';
 import type { EngineStore } from './engineStore.ts';
 import { announceHost, isOwnerDead } from './hosts.ts';
+import type { Meter } from './meter.ts';
+import { meterRuns } from './metering.ts';
 import { machine, reapRun, runCommand } from './runCommand.ts';
 import type { Schedule } from './scheduleApi.ts';
 import { importFile, importOnce, type ImportDeps } from './scheduleImport.ts';
@@ -27,6 +30,10 @@ export interface ScheduleDeps extends Omit<ImportDeps, 'outputs' | 'keepRuns'>, 
   config(): ConfigValues;
   existing(): Promise<EngineStore> | undefined;
   writable(): Promise<EngineStore>;
+  /** The settings have changed. */
+  onConfig(listener: () => void): () => void;
+  meter: Meter;
+  pulse: Pulse;
   startTask(
     runId: string,
     request: { prompt: string; agent?: string; base?: string },
@@ -104,7 +111,7 @@ export function createSchedule(deps: ScheduleDeps): {
   }
 
   const carryDeps = (it: EngineStore, onOutput?: (text: string) => void): CarryRunDeps => ({
-    store: it.schedule,
+    store: meterRuns(it.schedule, deps.meter),
     clock: wallClock,
     onChange: it.watcher.onChange,
     keepRuns,
@@ -281,7 +288,9 @@ export function createSchedule(deps: ScheduleDeps): {
       const scheduler = createScheduler(
         {
           ...carryDeps(it),
-          store: it.schedule,
+          store: meterRuns(it.schedule, deps.meter),
+          pulse: deps.pulse,
+          onRules: deps.onConfig,
           owner: host,
           machine,
           newId,

@@ -33,7 +33,9 @@ export function hostRefusal({ host: header }: Headers, { host, port }: Served): 
     /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+?))\.?(?::(\d+))?$/i.exec(String(header ?? '')) ?? [];
   const name = (bracketed ?? plain ?? '').toLowerCase();
   const known =
-    LOOPBACK.includes(name) || (name !== '' && name === host.toLowerCase()) || (ANY.includes(host) && net.isIP(name) > 0);
+    LOOPBACK.includes(name) ||
+    (name !== '' && name === host.toLowerCase()) ||
+    (ANY.includes(host) && net.isIP(name) > 0);
   if (known && Number(given ?? 80) === port) return null;
   return { status: 403, code: 'foreign_host', message: 'the Host header names another server' };
 }

@@ -10,11 +10,7 @@ export interface RoutePattern {
 export type Match<R> = { route: R; params: Readonly<Record<string, string>> } | { refusal: Refusal };
 
 /** HEAD is a GET whose answer has no body. */
-export function matchRoute<R extends RoutePattern>(
-  routes: readonly R[],
-  method: string,
-  pathname: string,
-): Match<R> {
+export function matchRoute<R extends RoutePattern>(routes: readonly R[], method: string, pathname: string): Match<R> {
   const wanted = method === 'HEAD' ? 'GET' : method;
   const allowed: string[] = [];
   for (const route of routes) {

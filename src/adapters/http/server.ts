@@ -75,7 +75,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       const unknown = tokenRefusal(headers, token);
       if (unknown) return unknown;
     }
-    let body = Buffer.alloc(0);
+    let body: Buffer = Buffer.alloc(0);
     if (match.route.method !== 'GET') {
       const wrong = match.route.access === 'signed' ? null : contentTypeRefusal(headers);
       if (wrong) return wrong;

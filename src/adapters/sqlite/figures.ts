@@ -20,7 +20,12 @@ export function createFigures(db: Kysely<Schema>): Figures {
   let rev = 0;
 
   const newest = async (queries: Kysely<Schema>): Promise<number> =>
-    (await queries.selectFrom('events').select((eb) => eb.fn.max('id').as('rev')).executeTakeFirst())?.rev ?? 0;
+    (
+      await queries
+        .selectFrom('events')
+        .select((eb) => eb.fn.max('id').as('rev'))
+        .executeTakeFirst()
+    )?.rev ?? 0;
   const countAll = (): Promise<Record<Status, number>> =>
     db.transaction().execute(async (tx) => {
       const rows = await tx
