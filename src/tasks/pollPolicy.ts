@@ -75,6 +75,8 @@ const WOKEN_DELAY_MS = 1_000;
  */
 export function wakeAt(planned: number, allowance: Allowance, ended: boolean, now: number): number {
   if (refilled(allowance, now) < (ended ? 1 : BURST / 2)) return planned;
+  // So late only where GitHub's own budget is all but spent.
+  if (planned - now > MAX_DELAY_MS) return planned;
   // The allowance was last written by the last look.
   return Math.min(planned, Math.max(now, allowance.at + WOKEN_DELAY_MS));
 }

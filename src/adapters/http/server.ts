@@ -148,16 +148,14 @@ function write(
   };
   // What is left of the request is not read.
   if (!request.complete) headers['connection'] = 'close';
-  if ('text' in answer) {
-    response.writeHead(answer.status, { ...headers, 'content-type': answer.type }).end(answer.text);
-    return;
-  }
+  const send = (text: string, type: string): void => {
+    headers['content-length'] = String(Buffer.byteLength(text));
+    response.writeHead(answer.status, { ...headers, 'content-type': type }).end(text);
+  };
+  if ('text' in answer) return send(answer.text, answer.type);
   const body = 'code' in answer ? { error: { code: answer.code, message: answer.message } } : answer.json;
   if (body === undefined) response.writeHead(answer.status, headers).end();
-  else
-    response
-      .writeHead(answer.status, { ...headers, 'content-type': 'application/json; charset=utf-8' })
-      .end(`${JSON.stringify(body)}\n`);
+  else send(`${JSON.stringify(body)}\n`, 'application/json; charset=utf-8');
 }
 
 /** A port that is in use, or is for the administrator only, means a free one. */
