@@ -223,6 +223,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     newId,
   };
 
+  let closing: Promise<void> | undefined;
   const app: App = {
     workspace,
     hasStore: engine.exists,
@@ -367,7 +368,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     untilIdle: engine.untilIdle,
     carryHere: engine.carryHere,
     work: engine.work,
-    close: engine.close,
+    close: () => (closing ??= engine.close()),
   };
   return app;
 }

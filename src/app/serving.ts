@@ -40,9 +40,15 @@ export interface Serving {
   address(): Promise<ServerAddress | null>;
 }
 
-/** How long a try to write may take, and how long its result stands, ms. */
-const WRITE_MS = 3_000;
+/** How long the database may take before that is an answer, and how long the answer stands, ms. */
+const PATIENCE_MS = 3_000;
 const WRITTEN_MS = 5_000;
+
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error('it is locked')), PATIENCE_MS);
+  return Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
+}
 
 /** What programs see of a workspace: the local server, its health, and where it is. */
 export function createServing(deps: ServingDeps): Serving {
@@ -56,10 +62,7 @@ export function createServing(deps: ServingDeps): Serving {
       if (!it) return null;
       const foreign = await it.lookForeign();
       if (foreign !== null) return `A host on ${foreign} works on this folder, so it is only read here.`;
-      const stamp = it.counters.set('ampa_database_written_timestamp_seconds', {}, clock.now() / 1000);
-      const late = Promise.withResolvers<never>();
-      const timer = setTimeout(() => late.reject(new Error('it stayed locked')), WRITE_MS);
-      await Promise.race([stamp, late.promise]).finally(() => clearTimeout(timer));
+      await inTime(it.counters.set('ampa_database_written_timestamp_seconds', {}, clock.now() / 1000));
       return null;
     } catch (error) {
       return `The database cannot be written: ${describeError(error)}`;
@@ -67,19 +70,19 @@ export function createServing(deps: ServingDeps): Serving {
   }
 
   async function health(): Promise<HealthReport> {
-    const now = clock.now();
+    // One connection serves all: what waits for a lock holds up what only reads.
+    const looked = inTime(deps.app().hosts()).catch(describeError);
     if (!written || performance.now() - written.at > WRITTEN_MS)
       written = { at: performance.now(), problem: tryToWrite() };
-    const problem = await written.problem;
+    const [hosts, problem] = [await looked, await written.problem];
     const reasons: HealthReason[] = deps.channels().map((detail) => ({ kind: 'channels', detail }));
     if (problem !== null) reasons.push({ kind: 'database', detail: problem });
-    try {
-      const loops = Object.entries(deps.pulses).map(([name, pulse]) => ({ name, overdueMs: pulse.overdueMs() }));
-      for (const detail of engineStalled(await deps.app().hosts(), deps.hostId(), loops, now))
-        reasons.push({ kind: 'engine', detail });
-    } catch (error) {
-      if (problem === null) reasons.push({ kind: 'database', detail: describeError(error) });
-    }
+    else if (typeof hosts === 'string')
+      reasons.push({ kind: 'database', detail: `The database cannot be read: ${hosts}` });
+    const loops = Object.entries(deps.pulses).map(([name, pulse]) => ({ name, overdueMs: pulse.overdueMs() }));
+    const known = typeof hosts === 'string' ? [] : hosts;
+    for (const detail of engineStalled(known, deps.hostId(), loops, clock.now()))
+      reasons.push({ kind: 'engine', detail });
     return { ok: reasons.length === 0, reasons };
   }
 
