@@ -67,7 +67,7 @@ export function pollDelay(
 }
 
 /** Looks that webhooks ask for are no closer than this, ms: a matrix of jobs ends in one burst. */
-const WOKEN_DELAY_MS = 1_000;
+const WOKEN_DELAY_MS = 500;
 
 /**
  * When to look at a repository that somebody says has news, where a look is due at `planned`. Of what
