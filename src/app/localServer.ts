@@ -35,7 +35,7 @@ export interface ServedRoutes {
 }
 
 /** A daemon serves; an editor window does where somebody has asked for it. */
-export function isServed(kind: HostKind, { values, sources }: Resolved): boolean {
+function isServed(kind: HostKind, { values, sources }: Resolved): boolean {
   if (kind === 'daemon') return true;
   return kind === 'vscode' && (sources.metricsPort !== 'default' || values.githubWebhookSecret !== '');
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { monotonicFactory } from 'ulid';
 import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
@@ -45,11 +46,8 @@ describe('a webhook of GitHub', () => {
 
   beforeEach(async () => {
     project = createProject('ampa hook ');
-    const env = { AMPA_METRICS_PORT: '0', AMPA_GITHUB_WEBHOOK_SECRET: SECRET };
-    const app = await project.open('cat', env, { asks: true });
-    await app.startEngine();
-    ({ url } = await until('it serves', () => app.server()));
     const dir = path.join(project.repo, '.worklog/ampa');
+    mkdirSync(dir, { recursive: true });
     database = await openDatabase({
       file: path.join(dir, 'ampa.db'),
       backupDir: path.join(project.box.dir, 'b'),
@@ -60,13 +58,22 @@ describe('a webhook of GitHub', () => {
     const { id } = await createTaskBoard(database.db, Date.now).insert(
       makeTask({ id: newId(), repo: project.repo, checks: { provider: 'github' }, forge: FORGE }),
     );
-    const claim = (await until('the task is had', () => tasks.claimQueued(id, 'host', 99)))!;
+    const claim = (await tasks.claimQueued(id, 'host', 99))!;
     await tasks.apply(claim, { type: 'advance', phase: 'checks' }, { head_sha: SHA, pushed_sha: SHA });
     const watches = createWatchStore(database.db, Date.now);
     const since = Date.now() - 60_000;
     await watches.watch(claim, { repo: 'github.com/Acme/widget', sha: SHA, pullRequest: 7, since });
     await watches.leadWatch('github.com/Acme/widget', 'host');
     await plan();
+    // It does not end under us.
+    await database.db
+      .updateTable('tasks')
+      .set({ lease_expires_at: Date.now() + 3600_000 })
+      .execute();
+    const env = { AMPA_METRICS_PORT: '0', AMPA_GITHUB_WEBHOOK_SECRET: SECRET };
+    const app = await project.open('cat', env, { asks: true });
+    await app.startEngine();
+    ({ url } = await until('it serves', () => app.server()));
   });
   afterEach(async () => {
     await database.close();

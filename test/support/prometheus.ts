@@ -45,7 +45,7 @@ export function parsePrometheus(text: string): Map<string, ParsedFamily> {
     const family = current && families.get(current.name);
     if (!current?.typed || !family) return fail('a sample without its type');
     if (!belongs(current.name, family.type, sample.name)) fail(`this is not of ${current.name}`);
-    const key = `${sample.name} ${JSON.stringify(Object.entries(sample.labels).toSorted())}`;
+    const key = `${sample.name} ${JSON.stringify(Object.entries(sample.labels).toSorted(([a], [b]) => (a < b ? -1 : 1)))}`;
     if (series.has(key)) fail('the series comes twice');
     series.add(key);
     if (family.type === 'counter' && !(sample.value >= 0)) fail('a counter is not negative');
@@ -66,9 +66,10 @@ function parseSample(line: string): ParsedFamily['samples'][number] | null {
   if (head[2]) {
     while (!rest.startsWith('}')) {
       const label = /^([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)"(,|(?=\}))/.exec(rest);
-      if (!label || label[1]! in labels) return null;
-      labels[label[1]!] = label[2]!.replace(/\\(.)/g, (_all, it: string) => (it === 'n' ? '\n' : it));
-      rest = rest.slice(label[0].length);
+      const [whole, key = '', text = ''] = label ?? [];
+      if (whole === undefined || key in labels) return null;
+      labels[key] = text.replace(/\\(.)/g, (_all, it: string) => (it === 'n' ? '\n' : it));
+      rest = rest.slice(whole.length);
     }
     rest = rest.slice(1);
   }
