@@ -122,6 +122,7 @@ export async function openEngineStore(
   const tasks = createTaskStore(database, now, newId);
   const schedule = { ...createScheduleStore(database.db), ...createScheduleImport(database.db) };
   const leases = createLeaseStore(database.db);
+  const counters = createCounterStore(database.db);
   const watcher = watchStore(database);
   return {
     database,
@@ -133,7 +134,11 @@ export async function openEngineStore(
       take: async (...lease) => (await lookForeign()) === null && leases.take(...lease),
       takeFrom: async (...lease) => (await lookForeign()) === null && leases.takeFrom(...lease),
     },
-    counters: createCounterStore(database.db),
+    counters: {
+      ...counters,
+      // Figures are not worth a torn file: what is counted meanwhile is lost.
+      record: async (changes) => ((await lookForeign()) === null ? counters.record(changes) : undefined),
+    },
     watcher,
     schedule: { ...schedule, claim: unlessForeign(schedule.claim) },
     tasks: {

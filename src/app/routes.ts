@@ -11,7 +11,7 @@ import { taskJson } from './json.ts';
 import type { ChangeListener } from './localServer.ts';
 
 export interface RouteDeps {
-  app: Pick<App, 'start' | 'list' | 'find' | 'continue' | 'abort' | 'merge' | 'readLog' | 'health'>;
+  app: Pick<App, 'start' | 'list' | 'find' | 'continue' | 'abort' | 'merge' | 'readLog' | 'prompts' | 'health'>;
   metrics(): Promise<{ text: string; type: string }>;
   respond: Respond;
   /** Tasks that changed after a revision, oldest change first. */
@@ -189,6 +189,9 @@ function events(deps: RouteDeps, { headers }: HttpRequest): HttpAnswer {
         { once: true },
       );
       const seen = Number(headers['last-event-id'] ?? Number.NaN);
+      const open = await deps.app.prompts();
+      prompts = JSON.stringify(open);
+      if (open.length > 0) stream.send({ event: 'prompts', data: { prompts: open } });
       const now = await deps.revision();
       // What a restored backup has not yet come to again cannot be gone on from.
       const resumes = Number.isInteger(seen) && seen >= 0 && seen <= now;

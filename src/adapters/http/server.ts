@@ -58,6 +58,7 @@ const GRACE_MS = 1000;
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { host, token, routes } = options;
   const streams = new Set<{ end(): void }>();
+  const underWay = new Set<ServerResponse>();
   let port = 0;
   let closing = false;
 
@@ -96,6 +97,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       answer = options.explain(error);
     }
     if (!('events' in answer)) return write(request, response, answer);
+    if (request.method === 'HEAD') return write(request, response, { status: 200 });
     if (streams.size >= MAX_STREAMS || closing)
       return write(request, response, { status: 503, code: 'busy', message: 'too many listen already' });
     const stream = openEventStream(response);
@@ -116,6 +118,11 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     (request, response) => {
       // A client that has gone is no error of ours.
       response.on('error', () => undefined);
+      underWay.add(response);
+      response.once('close', () => {
+        underWay.delete(response);
+        if (closing && underWay.size === 0) server.closeAllConnections();
+      });
       void handle(request, response);
     },
   );
@@ -128,7 +135,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       closing = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const stream of streams) stream.end();
-      server.closeIdleConnections();
+      if (underWay.size === 0) server.closeAllConnections();
       const cut = setTimeout(() => server.closeAllConnections(), GRACE_MS);
       await closed;
       clearTimeout(cut);
@@ -173,6 +180,6 @@ async function listen(server: ReturnType<typeof createServer>, host: string, por
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : '';
     if (port !== 0 && (code === 'EADDRINUSE' || code === 'EACCES')) return attempt(0);
-    throw new AmpaError('external', `the local server cannot listen on ${host}`, 'Check AMPA_HTTP_HOST.', error);
+    throw new AmpaError('external', `${host} cannot be listened on`, 'Check AMPA_HTTP_HOST.', error);
   }
 }
