@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gitDirOf } from '../adapters/git/layout.ts';
 import { createCounterStore, type CounterStore } from '../adapters/sqlite/counterStore.ts';
-import { createDeliveryStore } from '../adapters/sqlite/deliveryStore.ts';
+import { createWebhookStore } from '../adapters/sqlite/webhookStore.ts';
 import { createHostStore, type HostStore } from '../adapters/sqlite/hostStore.ts';
 import { createLeaseStore, type LeaseStore } from '../adapters/sqlite/leaseStore.ts';
 import { openDatabase, type OpenDatabase } from '../adapters/sqlite/open.ts';
@@ -15,7 +15,7 @@ import { createTaskStore } from '../adapters/sqlite/taskStore.ts';
 import { AmpaError } from '../errors.ts';
 import type { ScheduleStore } from '../scheduler/ports.ts';
 import type { TaskBoard } from '../tasks/board.ts';
-import type { DeliveryStore, WatchStore } from '../tasks/watch.ts';
+import type { WebhookStore, WatchStore } from '../tasks/watch.ts';
 import type { TaskStore, WorkQueue } from '../tasks/ports.ts';
 import { otherMachine } from './hosts.ts';
 import { makeStateDir, type StatePaths, type Workspace } from './state.ts';
@@ -32,7 +32,7 @@ export interface EngineStore {
   hosts: HostStore;
   schedule: ScheduleStore & ScheduleImport;
   watches: WatchStore;
-  deliveries: DeliveryStore;
+  webhooks: WebhookStore;
   leases: LeaseStore;
   counters: CounterStore;
   watcher: StoreWatcher;
@@ -128,7 +128,7 @@ export async function openEngineStore(
     database,
     hosts,
     watches: createWatchStore(database.db, now),
-    deliveries: createDeliveryStore(database.db, now),
+    webhooks: createWebhookStore(database.db, now),
     leases: {
       ...leases,
       take: async (...lease) => (await lookForeign()) === null && leases.take(...lease),

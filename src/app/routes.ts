@@ -4,7 +4,7 @@ import { isSigned, newsOf } from '../adapters/github/webhook.ts';
 import type { HttpAnswer, HttpRequest, Route } from '../adapters/http/server.ts';
 import type { Respond } from '../conversations/ports.ts';
 import { AmpaError, usageError } from '../errors.ts';
-import type { DeliveryStore } from '../tasks/watch.ts';
+import type { WebhookStore } from '../tasks/watch.ts';
 import { STATUSES, type Task } from '../tasks/task.ts';
 import type { App } from './api.ts';
 import { taskJson } from './json.ts';
@@ -20,7 +20,7 @@ export interface RouteDeps {
   onChange(listener: ChangeListener): () => void;
   /** Empty: webhooks are not taken. */
   webhookSecret(): string;
-  deliveries: DeliveryStore;
+  webhooks: WebhookStore;
   /** A webhook has changed the store. */
   poke(): void;
 }
@@ -219,7 +219,7 @@ async function webhook(deps: RouteDeps, { headers, body }: HttpRequest): Promise
   const form = of('content-type').startsWith('application/x-www-form-urlencoded');
   const text = form ? (new URLSearchParams(body.toString('utf8')).get('payload') ?? '') : body.toString('utf8');
   const news = newsOf(event, parseJson(text));
-  const fresh = await deps.deliveries.deliver(id, news);
+  const fresh = await deps.webhooks.take(id, news);
   if (fresh && news) deps.poke();
   return { status: 202, json: { accepted: fresh && news !== null } };
 }

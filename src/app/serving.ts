@@ -107,7 +107,7 @@ export function createServing(deps: ServingDeps): Serving {
         revision: it.board.revision,
         onChange,
         webhookSecret: () => deps.config().values.githubWebhookSecret,
-        deliveries: it.deliveries,
+        webhooks: it.webhooks,
         poke: it.watcher.poke,
       }),
       explain(error) {

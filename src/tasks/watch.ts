@@ -38,12 +38,12 @@ export interface ForgeNews {
 }
 
 /** Webhooks, each taken once. */
-export interface DeliveryStore {
+export interface WebhookStore {
   /**
    * Remembers a delivery and, in the same transaction, makes a look due now where a task waits for what
    * it tells of; null tells of nothing. False: it had come before, and does nothing.
    */
-  deliver(id: string, news: ForgeNews | null): Promise<boolean>;
+  take(id: string, news: ForgeNews | null): Promise<boolean>;
 }
 
 /** What the watchers of all processes share. */

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { monotonicFactory } from 'ulid';
 import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
-import { createDeliveryStore } from '../../src/adapters/sqlite/deliveryStore.ts';
+import { createWebhookStore } from '../../src/adapters/sqlite/webhookStore.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { createWatchStore } from '../../src/adapters/sqlite/watchStore.ts';
@@ -128,11 +128,7 @@ describe('a webhook of GitHub', () => {
       assert.deepEqual([status, code(body)], [401, 'unauthorized']);
     }
     assert.equal(await isWoken(), false);
-    assert.deepEqual(
-      await database.db.selectFrom('deliveries').selectAll().execute(),
-      [],
-      'nothing is remembered of it',
-    );
+    assert.deepEqual(await database.db.selectFrom('webhooks').selectAll().execute(), [], 'nothing is remembered of it');
   });
 
   it('does its work once, however often it comes', async () => {
@@ -147,11 +143,11 @@ describe('a webhook of GitHub', () => {
 
   it('is forgotten after some days', async () => {
     let now = Date.now();
-    const store = createDeliveryStore(database.db, () => now);
-    assert.equal(await store.deliver('one', null), true);
+    const store = createWebhookStore(database.db, () => now);
+    assert.equal(await store.take('one', null), true);
     now += 8 * 24 * 3600_000;
-    assert.equal(await store.deliver('two', null), true);
-    const ids = (await database.db.selectFrom('deliveries').select('id').execute()).map((row) => row.id);
+    assert.equal(await store.take('two', null), true);
+    const ids = (await database.db.selectFrom('webhooks').select('id').execute()).map((row) => row.id);
     assert.deepEqual(ids, ['two']);
   });
 

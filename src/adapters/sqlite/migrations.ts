@@ -159,8 +159,8 @@ export const MIGRATIONS: readonly string[] = [
   `,
   // Webhooks: which deliveries have come, and when somebody was last told to look at a repository before its time.
   `
-  create table deliveries (id text primary key, at integer not null);
-  create index deliveries_at on deliveries (at);
+  create table webhooks (id text primary key, at integer not null);
+  create index webhooks_at on webhooks (at);
   alter table watchers add column woken_at integer;
   `,
 ];

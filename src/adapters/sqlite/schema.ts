@@ -108,7 +108,7 @@ export interface WatcherRow {
 }
 
 /** A webhook that has come. */
-export interface DeliveryRow {
+export interface WebhookRow {
   id: string;
   /** ms since the epoch. */
   at: number;
@@ -158,7 +158,7 @@ export interface Schema extends ScheduleSchema {
   prompts: PromptRow;
   watches: WatchRow;
   watchers: WatcherRow;
-  deliveries: DeliveryRow;
+  webhooks: WebhookRow;
   durations: DurationRow;
   leases: LeaseRow;
   counters: CounterRow;

@@ -1,13 +1,13 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { wakeAt, type Allowance } from '../../tasks/pollPolicy.ts';
-import type { DeliveryStore, ForgeNews } from '../../tasks/watch.ts';
+import type { WebhookStore, ForgeNews } from '../../tasks/watch.ts';
 import type { Schema } from './schema.ts';
 
 /** How long a delivery is remembered, ms: GitHub offers to send one again for three days. */
 const KEPT_MS = 7 * 24 * 3600_000;
 
 /** Webhooks that have come. `now` is ms since the epoch. */
-export function createDeliveryStore(db: Kysely<Schema>, now: () => number): DeliveryStore {
+export function createWebhookStore(db: Kysely<Schema>, now: () => number): WebhookStore {
   async function wake(tx: Transaction<Schema>, { repo, shas, pullRequests, ended }: ForgeNews): Promise<void> {
     const waiting = await tx
       .selectFrom('watches')
@@ -37,16 +37,16 @@ export function createDeliveryStore(db: Kysely<Schema>, now: () => number): Deli
   }
 
   return {
-    deliver: (id, news) =>
+    take: (id, news) =>
       db.transaction().execute(async (tx) => {
         const { numInsertedOrUpdatedRows } = await tx
-          .insertInto('deliveries')
+          .insertInto('webhooks')
           .values({ id, at: now() })
           .onConflict((oc) => oc.column('id').doNothing())
           .executeTakeFirstOrThrow();
         if ((numInsertedOrUpdatedRows ?? 0n) === 0n) return false;
         await tx
-          .deleteFrom('deliveries')
+          .deleteFrom('webhooks')
           .where('at', '<', now() - KEPT_MS)
           .execute();
         if (news) await wake(tx, news);
