@@ -288,6 +288,7 @@ export function createSchedule(deps: ScheduleDeps): {
           rules,
           llmUp,
           pollMs: () => config().schedulerPollSeconds * 1000,
+          onLook: it.watcher.onLook,
           isDead: (owner, lease) => isOwnerDead(it.hosts, owner, lease, now),
           reap: (run) => reapRun(it.schedule, run),
         },

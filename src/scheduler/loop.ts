@@ -15,8 +15,13 @@ export interface SchedulerDeps extends CarryRunDeps {
   rules(): Rules;
   /** Asked at most once a decision, and only if an eligible command needs it. */
   llmUp(): Promise<boolean>;
-  /** How long to wait before an LLM that is down is asked again. */
+  /**
+   * The longest wait for what nobody announces, ms: an LLM that is down, a run whose host may have died.
+   * A due time needs no such looks.
+   */
   pollMs(): number;
+  /** Calls back every few seconds, by a timer that runs anyway: a chance to see that the clock was set. */
+  onLook(listener: () => void): () => void;
   isDead(owner: string, leaseExpiresAt: number): Promise<boolean>;
   /** Ends what a run whose host died has left. */
   reap(run: Run): Promise<void>;
@@ -31,8 +36,6 @@ export interface Scheduler {
   settled(): Promise<void>;
 }
 
-/** A run of another host may have lost it: its death changes nothing in the store that would wake us. */
-const LOOK_FOR_DEAD_MS = 5_000;
 const RETRY_MS = 5_000;
 /** Timers run for no longer than about 24 days. */
 const LONGEST_MS = 12 * 3600_000;
@@ -99,8 +102,8 @@ export function createScheduler(deps: SchedulerDeps, stop: AbortSignal): Schedul
       const choice = index.choose(now, lastStart, rules, llmUp);
       if (!choice) {
         const look = index.nextLook(now, lastStart, rules);
-        const soon = asksLlm && !llmUp ? now + deps.pollMs() : Infinity;
-        return Math.min(look, soon, othersRun() ? now + LOOK_FOR_DEAD_MS : Infinity);
+        const asksAgain = (asksLlm && !llmUp) || othersRun();
+        return Math.min(look, asksAgain ? now + deps.pollMs() : Infinity);
       }
       const { id } = choice;
       const { owner, machine } = deps;
@@ -138,16 +141,18 @@ export function createScheduler(deps: SchedulerDeps, stop: AbortSignal): Schedul
     const begun = clock.now();
     const wake = new AbortController();
     nudge = () => wake.abort();
-    const off = deps.onChange(() => {
-      // A machine that slept, or whose clock was set, has its timers wrong: every change is a chance to see it.
-      const now = clock.now();
-      if (now >= at || now < begun) return wake.abort();
+    const offChange = deps.onChange(() => {
       store.revision().then(
         (current) => current !== rev && wake.abort(),
         (error: unknown) => {
           if (!stop.aborted) deps.onError(error);
         },
       );
+    });
+    // A timer does not count the time that a machine sleeps, nor see that the clock is set.
+    const offLook = deps.onLook(() => {
+      const now = clock.now();
+      if (now >= at || now < begun) wake.abort();
     });
     const signal = AbortSignal.any([stop, wake.signal]);
     try {
@@ -161,7 +166,8 @@ export function createScheduler(deps: SchedulerDeps, stop: AbortSignal): Schedul
         });
       } else await clock.sleep(ms, signal);
     } finally {
-      off();
+      offChange();
+      offLook();
     }
   }
 
