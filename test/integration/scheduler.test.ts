@@ -127,6 +127,26 @@ describe('the scheduler', () => {
       assert.equal((await host.store.runsOf('every', 9)).length, 2);
     });
 
+    it('skips what came due while the machine slept, though the scheduler wakes before its host beats again', async () => {
+      const host = await registered();
+      await bench.add(host.store, 'cron', { cron: '0 * * * *', timezone: 'UTC', catch_up: false });
+      await bench.add(host.store, 'every', { frequency_minutes: 60, catch_up: false });
+      await bench.add(host.store, 'made-up', { frequency_minutes: 60 });
+      const counts = async () =>
+        Promise.all(['cron', 'every', 'made-up'].map(async (id) => (await host.store.runsOf(id, 9)).length));
+      await beat(host, START + 1);
+      assert.deepEqual(await counts(), [0, 1, 1]);
+      bench.time.to(START + 5 * HOUR + 30 * MINUTE);
+      const look = await host.scheduler.pass();
+      await host.scheduler.settled();
+      assert.deepEqual(await counts(), [0, 1, 2]);
+      assert.equal(look, START + 6 * HOUR);
+      await beat(host, START + 5 * HOUR + 30 * MINUTE + 10_000);
+      assert.deepEqual(await counts(), [0, 1, 2]);
+      for (let at = START + 5 * HOUR + 31 * MINUTE; at <= START + 6 * HOUR + MINUTE; at += 30_000) await beat(host, at);
+      assert.deepEqual(await counts(), [1, 2, 2]);
+    });
+
     it('keeps what was late already when the last host left', async () => {
       const host = await registered();
       await bench.add(host.store, 'cron', { cron: '0 * * * *', timezone: 'UTC', catch_up: false, requires_llm: true });
