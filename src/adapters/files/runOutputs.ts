@@ -42,12 +42,15 @@ export function createRunOutputs(
       try {
         return await fs.promises.readFile(fileOf(commandId, runId), 'utf8');
       } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+        if (isMissing(error)) return '';
         throw error;
       }
     },
     async prune(commandId, keep) {
-      const names = await fs.promises.readdir(folder(commandId)).catch(() => []);
+      const names = await fs.promises.readdir(folder(commandId)).catch((error: unknown) => {
+        if (isMissing(error)) return [];
+        throw error;
+      });
       const wanted = new Set(keep.map((id) => `${id}.log`));
       for (const name of names)
         if (!wanted.has(name)) await fs.promises.rm(path.join(folder(commandId), name), { force: true });
@@ -62,6 +65,8 @@ export function createRunOutputs(
     },
   };
 }
+
+const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
 
 function openOutput(file: string, secrets: readonly string[], keepBytes: number): RunOutput & { end(): void } {
   const headBytes = Math.floor(keepBytes / 2);
