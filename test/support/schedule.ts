@@ -43,6 +43,8 @@ function movedClock(at = START) {
     clock,
     /** How often somebody began to wait. */
     sleeps: () => sleeps,
+    /** When the next timer fires; null: there is none. */
+    next: (): number | null => (timers.size === 0 ? null : Math.min(...[...timers].map((timer) => timer.at))),
     /** Sets the clock; the timers know nothing of it, as after a sleep of the machine. */
     set(t: number): void {
       now = t;
@@ -96,6 +98,8 @@ export function scheduleBench({ at = START, dir: shared }: { at?: number; dir?: 
         dead?: ReadonlySet<string>;
         keep?: number;
         pollMs?: number;
+        /** Called at each decision. */
+        decides?: () => void;
         afterRun?: (run: Run) => Promise<void>;
       } = {},
     ) {
@@ -112,7 +116,10 @@ export function scheduleBench({ at = START, dir: shared }: { at?: number; dir?: 
           owner: name,
           machine: `${name}'s computer`,
           newId,
-          rules: () => ({ minIntervalMs: options.minIntervalMs ?? 0, priorityWeight: 0.1 }),
+          rules() {
+            options.decides?.();
+            return { minIntervalMs: options.minIntervalMs ?? 0, priorityWeight: 0.1 };
+          },
           llmUp: options.llmUp ?? (async () => true),
           pollMs: () => options.pollMs ?? 5000,
           isDead: async (owner) => options.dead?.has(owner) ?? false,
