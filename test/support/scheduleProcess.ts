@@ -13,15 +13,17 @@ const dead = new Set<string>();
 const host = await dayHost(bench, name, dead);
 const answer = (message: FromHost): void => void process.send?.(message);
 
+async function step(to: number): Promise<void> {
+  const look = await host.step(to);
+  if (bench.errors.length > 0) throw bench.errors[0];
+  // JSON has no infinity.
+  answer({ look: look === Infinity ? null : look });
+}
+
 process.on('message', (message: ToHost) => {
-  if ('dead' in message) return void dead.add(message.dead);
-  host.step(message.to).then(
-    // JSON has no infinity.
-    (look) => {
-      if (bench.errors.length > 0) throw bench.errors[0];
-      answer({ look: look === Infinity ? null : look });
-    },
-  );
+  if ('dead' in message) dead.add(message.dead);
+  // Unhandled: whoever waits for the answer sees the process fail.
+  else void step(message.to);
 });
 process.on('disconnect', () => process.exit());
 answer({ look: null });

@@ -45,6 +45,7 @@ export async function dayOfProcesses(options: {
     const [first] = (await Promise.race([answered, ended.then(() => [null])])) as [FromHost | null];
     gone.abort();
     await Promise.allSettled([answered, ended]);
+    if (first === null && host.child.signalCode !== 'SIGKILL') throw new Error(`${host.name} failed`);
     host.look = first === null ? Infinity : (first.look ?? Infinity);
   };
   try {
