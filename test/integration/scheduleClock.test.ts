@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import sinon from 'sinon';
 import { watchStore } from '../../src/app/watcher.ts';
+import { compileCron } from '../../src/scheduler/cron.ts';
 import { createScheduler } from '../../src/scheduler/loop.ts';
 import type { Clock } from '../../src/tasks/ports.ts';
 import { scheduleBench, START } from '../support/schedule.ts';
@@ -118,6 +120,61 @@ describe('a scheduler whose timers are wrong', () => {
       }
     });
   }
+
+  it('starts on two hosts exactly what is due, whichever way the clock goes', async () => {
+    const hosts = [await bench.host('a'), await bench.host('b')];
+    const { store } = hosts[0]!;
+    const cron = compileCron('*/7 * * * *', 'Europe/Berlin');
+    const moves = fc.array(
+      fc.record({ minutes: fc.integer({ min: -60, max: 90 }), restart: fc.boolean(), both: fc.boolean() }),
+      { minLength: 4, maxLength: 20 },
+    );
+    let round = 0;
+    let now = START;
+    await fc.assert(
+      fc.asyncProperty(moves, async (steps) => {
+        round++;
+        // Beyond what an earlier round has left.
+        now += 48 * HOUR;
+        bench.time.to(now);
+        await bench.add(store, `cron${round}`, { cron: '*/7 * * * *', timezone: 'Europe/Berlin' });
+        await bench.add(store, `every${round}`, { frequency_minutes: 10 });
+        let served = now;
+        let last: number | null = null;
+        const due: number[] = [];
+        const starts: number[] = [];
+        for (const { minutes, restart, both } of steps) {
+          now += minutes * MINUTE;
+          bench.time.to(now);
+          if (restart) {
+            hosts[1]!.stop.abort();
+            hosts[1] = await bench.host('b');
+          }
+          hosts.reverse();
+          if (both) await Promise.all(hosts.map((host) => host.scheduler.pass()));
+          else for (const host of hosts) await host.scheduler.pass();
+          for (const host of hosts) await host.scheduler.settled();
+
+          const newest = cron.newest(served, now);
+          if (newest !== null) due.push((served = newest));
+          if (last !== null) last = Math.min(last, now);
+          if (last === null || now - last > 10 * MINUTE) starts.push((last = now));
+        }
+        const runsOf = async (id: string) => (await store.runsOf(id, 99)).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+        assert.deepEqual(
+          (await runsOf(`cron${round}`)).map((run) => run.due_at),
+          due,
+        );
+        assert.deepEqual(
+          (await runsOf(`every${round}`)).map((run) => run.started_at),
+          starts,
+        );
+        await store.remove(`cron${round}`, now);
+        await store.remove(`every${round}`, now);
+      }),
+      { numRuns: 25, endOnFailure: true },
+    );
+  });
 
   it('has a watcher that looks every 2 s while nothing goes on, every 200 ms otherwise, and not where nobody listens', () => {
     const time = sinon.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
