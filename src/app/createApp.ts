@@ -278,7 +278,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         agents: await app.agents(),
         config: resolved,
         trusted,
-        onGitHub: remoteUrl !== null && /github/i.test(remoteUrl),
+        onGitHub: remoteUrl !== null && forges.isGitHub(remoteUrl),
         github: async () => (remoteUrl === null ? null : forges.describe(remoteUrl)),
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,
       })),
