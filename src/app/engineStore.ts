@@ -2,7 +2,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gitDirOf } from '../adapters/git/layout.ts';
+import { createCounterStore, type CounterStore } from '../adapters/sqlite/counterStore.ts';
 import { createHostStore, type HostStore } from '../adapters/sqlite/hostStore.ts';
+import { createLeaseStore, type LeaseStore } from '../adapters/sqlite/leaseStore.ts';
 import { openDatabase, type OpenDatabase } from '../adapters/sqlite/open.ts';
 import { createScheduleImport, type ScheduleImport } from '../adapters/sqlite/scheduleImport.ts';
 import { createScheduleStore } from '../adapters/sqlite/scheduleStore.ts';
@@ -29,6 +31,8 @@ export interface EngineStore {
   hosts: HostStore;
   schedule: ScheduleStore & ScheduleImport;
   watches: WatchStore;
+  leases: LeaseStore;
+  counters: CounterStore;
   watcher: StoreWatcher;
   /** Name of another machine that works on this store, as last looked at: then this process only reads. */
   readonly foreign: string | null;
@@ -120,6 +124,8 @@ export async function openEngineStore(
     database,
     hosts,
     watches: createWatchStore(database.db, now),
+    leases: createLeaseStore(database.db),
+    counters: createCounterStore(database.db),
     watcher,
     schedule: { ...schedule, claim: unlessForeign(schedule.claim) },
     tasks: {

@@ -150,4 +150,11 @@ export const MIGRATIONS: readonly string[] = [
     update schedule_globals set alive_at = new.beat_at;
   end;
   `,
+  // What a workspace has one of (the local server, the gateway to Discord, the socket) goes by lease. Counters outlive
+  // the host that counts. `outbox` is what is to be said; its key says it once.
+  `
+  create table leases (name text primary key, owner text not null, expires_at integer not null);
+  create table counters (name text not null, labels text not null, value real not null, primary key (name, labels));
+  create table outbox (id text primary key, key text not null unique, message text not null, created_at integer not null);
+  `,
 ];

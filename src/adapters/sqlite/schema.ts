@@ -112,6 +112,32 @@ export interface DurationRow {
   ms: number;
 }
 
+/** One of what a workspace has one of, and the host that holds it. */
+export interface LeaseRow {
+  name: string;
+  owner: string;
+  /** ms since the epoch. */
+  expires_at: number;
+}
+
+/** A figure for `/metrics` that outlives its host; labels as JSON with sorted names. */
+export interface CounterRow {
+  name: string;
+  labels: string;
+  value: number;
+}
+
+/** Something that is to be said outside the editor. */
+export interface OutboxRow {
+  id: string;
+  /** Says it once. */
+  key: string;
+  /** JSON of the Message. */
+  message: string;
+  /** ms since the epoch. */
+  created_at: number;
+}
+
 export interface Schema extends ScheduleSchema {
   tasks: TaskRow;
   attempts: Attempt;
@@ -124,6 +150,9 @@ export interface Schema extends ScheduleSchema {
   watches: WatchRow;
   watchers: WatcherRow;
   durations: DurationRow;
+  leases: LeaseRow;
+  counters: CounterRow;
+  outbox: OutboxRow;
 }
 
 /** What becomes of a stored value; without one it is taken as it is. */
