@@ -225,6 +225,18 @@ describe('choosing', () => {
     );
   });
 
+  it('starves no cron command behind one that asks for more than the interval allows', () => {
+    const all = [
+      schedule({ id: 'greedy', desiredMs: MINUTE / 2, priority: 5 }),
+      ...['* * * * *', '0 * * * *', '0 3 * * *'].map((text, i) =>
+        schedule({ id: `cron${i}`, desiredMs: null, cron: compileCron(text, 'Europe/Berlin') }),
+      ),
+    ];
+    const one = { minIntervalMs: MINUTE, priorityWeight: 0.1 };
+    const { observed } = simulate(all, one, { from: NOW, hours: 24 * 7, tickSeconds: 60 });
+    for (const { id } of all) assert.ok(observed[id]!.length >= 2, `${id}: ${observed[id]!.length} times in a week`);
+  });
+
   it('serves each due time of a cron command while the interval allows what is wanted', () => {
     const times = fc.constantFrom('*/10 * * * *', '0 * * * *', '30 */2 * * *', '5,35 * * * *', '15 3 * * *');
     fc.assert(
