@@ -141,7 +141,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       (await git.repository.locate(path.dirname(file), [path.basename(file)]))?.tracks(file) ?? false,
     existing: engine.existing,
     writable: engine.writable,
-    // Under the id of its run: the same run records one task, however often it is taken up.
+    // Under the id of its run, which the command remembers before the task is there.
     startTask: async (runId, request) => {
       const it = await engine.writable();
       const task = await it.board.insert(await newTask({ ...startDeps, newId: () => runId }, request));

@@ -1,11 +1,12 @@
 import type { Clock } from '../tasks/ports.ts';
 import { carryRun, type CarryRunDeps } from './carryRun.ts';
+import { clearDead, type ClearDeps } from './clearDead.ts';
 import { scheduleOf, type Rules } from './choose.ts';
 import { rememberCron } from './cron.ts';
-import type { Run, ScheduleStore } from './ports.ts';
+import type { ScheduleStore } from './ports.ts';
 import { createScheduleIndex } from './scheduleIndex.ts';
 
-export interface SchedulerDeps extends CarryRunDeps {
+export interface SchedulerDeps extends CarryRunDeps, Omit<ClearDeps, 'store'> {
   store: ScheduleStore;
   clock: Clock;
   /** This host, and its computer. */
@@ -22,9 +23,6 @@ export interface SchedulerDeps extends CarryRunDeps {
   pollMs(): number;
   /** Calls back every few seconds, by a timer that runs anyway: a chance to see that the clock was set. */
   onLook(listener: () => void): () => void;
-  isDead(owner: string, leaseExpiresAt: number): Promise<boolean>;
-  /** Ends what a run whose host died has left. */
-  reap(run: Run): Promise<void>;
 }
 
 export interface Scheduler {
@@ -65,34 +63,17 @@ export function createScheduler(deps: SchedulerDeps, stop: AbortSignal): Schedul
     return changes.hasGap;
   }
 
-  /** Ends on paper what a dead host has left, and its processes. */
-  async function clearDead(): Promise<void> {
-    for (const run of await store.running()) {
-      if (mine.has(run.id) || !(await deps.isDead(run.owner, run.lease_expires_at))) continue;
-      // A process that resists is said; the mark must not wait for it.
-      await deps.reap(run).catch(deps.onError);
-      const end = { status: 'interrupted', exit_code: null, at: clock.now(), owner: run.owner } as const;
-      await store.finish(run.id, end, deps.keepRuns());
-      await deps.afterRun(run).catch(deps.onError);
-    }
-  }
-
-  const othersRun = (): boolean => index.running > mine.size;
-
   async function pass(): Promise<number> {
     const begun = clock.now();
     const first = rev < 0;
     const hasGap = await refresh();
-    if (index.size === 0 && !first) return Infinity;
+    const others = await clearDead(deps, (id) => mine.has(id));
+    await refresh();
     if (first || hasGap || begun < lastLook) {
       await store.settle(begun);
       await refresh();
     }
     lastLook = begun;
-    if (othersRun()) {
-      await clearDead();
-      await refresh();
-    }
     let refused = 0;
     while (!stop.aborted) {
       const now = clock.now();
@@ -102,7 +83,7 @@ export function createScheduler(deps: SchedulerDeps, stop: AbortSignal): Schedul
       const choice = index.choose(now, lastStart, rules, llmUp);
       if (!choice) {
         const look = index.nextLook(now, lastStart, rules);
-        const asksAgain = (asksLlm && !llmUp) || othersRun();
+        const asksAgain = (asksLlm && !llmUp) || others > 0;
         return Math.min(look, asksAgain ? now + deps.pollMs() : Infinity);
       }
       const { id } = choice;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -266,6 +267,16 @@ describe('scheduled commands', () => {
       );
       assert.deepEqual([run.exit_code, run.output], [null, 'begun\n']);
       await until('nothing is left', () => processesOf('run-').length === 0);
+    }).timeout(60_000);
+
+    it('can be run by hand after it was killed', async () => {
+      await ampa('add', 'quick', 'test -e again || { touch again; sleep 300; }', '--every', '600');
+      const first = daemon();
+      await until('it runs', async () => (await list())[0]?.running, 20_000);
+      first.kill('SIGKILL');
+      await once(first, 'exit');
+      assert.equal((await ampa('run', 'quick')).code, 0);
+      assert.deepEqual(processesOf('run-'), []);
     }).timeout(60_000);
 
     it('end with it when it is asked to end', async () => {

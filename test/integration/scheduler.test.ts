@@ -287,6 +287,23 @@ describe('the scheduler', () => {
     assert.equal((await heir.store.runsOf('job', 1))[0]!.status, 'interrupted', 'the dead have no say');
   });
 
+  it('clears the run of a dead host also where its command was removed meanwhile', async () => {
+    const runs = held();
+    const gone = await bench.host('gone', runs);
+    await bench.add(gone.store, 'job', { frequency_minutes: 5 });
+    await gone.scheduler.pass();
+    const dead = new Set<string>();
+    const heir = await bench.host('heir', { dead });
+    await heir.scheduler.pass();
+    await heir.store.remove('job', START);
+    dead.add('gone');
+    await heir.scheduler.pass();
+    assert.deepEqual([await heir.store.running(), heir.reaped.length], [[], 1]);
+    await bench.add(heir.store, 'job', { frequency_minutes: 5 });
+    runs.open[0]!.end(OK);
+    await gone.scheduler.settled();
+  });
+
   it('gives one start to whoever claims it first', async () => {
     const a = await bench.open();
     const b = await bench.open();
