@@ -1,12 +1,11 @@
-import type { App } from '../app/api.ts';
 import type { ArgsOf } from '../app/commands.ts';
-import { AmpaError, usageError } from '../errors.ts';
+import { usageError } from '../errors.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Session } from './io.ts';
 
 export interface DaemonDeps {
-  /** False: no channel is configured that it could go to. Rejects when it could not be sent. */
-  sendHeartbeat(app: App): Promise<boolean>;
+  /** Sends one, says what came of it, and resolves to the exit status. */
+  sendHeartbeat(session: Session): Promise<number>;
   announce(session: Session, task: Task): void;
 }
 
@@ -17,7 +16,7 @@ export async function runDaemon(deps: DaemonDeps, session: Session, args: ArgsOf
   const named = given.filter((flag) => typeof flag === 'string');
   if (named.length > 1) throw usageError(`${named.join(' and ')} exclude one another`);
   const scheduler = args.startScheduler === true || (named.length === 0 && app.config().values.runScheduler);
-  if (!scheduler && !args.untilIdle) return heartbeat(deps, session);
+  if (!scheduler && !args.untilIdle) return deps.sendHeartbeat(session);
 
   app.onNotice((notice) => io.err(notice));
   await app.startEngine({ schedule: scheduler });
@@ -35,17 +34,5 @@ export async function runDaemon(deps: DaemonDeps, session: Session, args: ArgsOf
       io.signal.aborted ? resolve() : io.signal.addEventListener('abort', () => resolve(), { once: true }),
     );
   off();
-  return 0;
-}
-
-async function heartbeat({ sendHeartbeat }: DaemonDeps, { app, io }: Session): Promise<number> {
-  if (!(await sendHeartbeat(app)))
-    throw new AmpaError(
-      'refused',
-      'no channel is configured that a heartbeat could go to',
-      'Configure one, or run the engine: `ampa daemon --start-scheduler`.',
-    );
-  if (io.asJson) io.json({ sent: true });
-  else io.err('The heartbeat is sent.');
   return 0;
 }

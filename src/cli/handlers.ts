@@ -228,7 +228,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     return checks.every((check) => check.ok) ? 0 : 1;
   },
 
-  daemon: (session, args) => runDaemon({ announce, sendHeartbeat: async () => false }, session, args),
+  daemon: (session, args) => runDaemon({ announce, sendHeartbeat: nobodyListens }, session, args),
 
   async api({ app, io }) {
     const address = await app.server();
@@ -252,6 +252,14 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     return 0;
   },
 };
+
+async function nobodyListens(): Promise<number> {
+  throw new AmpaError(
+    'refused',
+    'no channel is configured that a heartbeat could go to',
+    'Configure one, or run the engine: `ampa daemon --start-scheduler`.',
+  );
+}
 
 /** The plan; on a terminal a folder that is not trusted yet is asked about instead of refused. */
 async function planOrTrust({ app, io }: Session, request: StartRequest): Promise<StartPlan> {

@@ -42,10 +42,12 @@ describe('a webhook of GitHub', () => {
   let database: OpenDatabase;
   let url: string;
   const newId = monotonicFactory();
-  const LATER = Date.now() + 25_000;
+  /** When a look is due without a webhook. */
+  let later: number;
 
   beforeEach(async () => {
     project = createProject('ampa hook ');
+    later = Date.now() + 25_000;
     const dir = path.join(project.repo, '.worklog/ampa');
     mkdirSync(dir, { recursive: true });
     database = await openDatabase({
@@ -85,12 +87,12 @@ describe('a webhook of GitHub', () => {
     for (let i = 0; i < looks; i++) allowance = spend(allowance, Date.now() - 10_000);
     await database.db
       .updateTable('watchers')
-      .set({ next_at: LATER, allowance: JSON.stringify(allowance) })
+      .set({ next_at: later, allowance: JSON.stringify(allowance) })
       .execute();
   };
   const nextLook = async (): Promise<number> =>
     (await database.db.selectFrom('watchers').select('next_at').executeTakeFirstOrThrow()).next_at;
-  const isWoken = async (): Promise<boolean> => (await nextLook()) < LATER;
+  const isWoken = async (): Promise<boolean> => (await nextLook()) < later;
   const code = (body: unknown): string => (body as { error: { code: string } }).error.code;
 
   for (const event of ['workflow_run', 'check_run', 'status']) {
@@ -190,10 +192,10 @@ describe('a webhook of GitHub', () => {
     const watches = createWatchStore(database.db, Date.now);
     const at = Date.now();
     const look = { snapshots: [], unknown: [], error: null, allowance: spend(fullAllowance(at), at), from, at };
-    await watches.saveLook('github.com/Acme/widget', 'host', { ...look, nextAt: LATER });
+    await watches.saveLook('github.com/Acme/widget', 'host', { ...look, nextAt: later });
     assert.equal(await nextLook(), at + 500);
-    await watches.saveLook('github.com/Acme/widget', 'host', { ...look, from: at + 1, nextAt: LATER });
-    assert.equal(await nextLook(), LATER);
+    await watches.saveLook('github.com/Acme/widget', 'host', { ...look, from: at + 1, nextAt: later });
+    assert.equal(await nextLook(), later);
   });
 });
 

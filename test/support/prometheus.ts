@@ -29,7 +29,7 @@ export function parsePrometheus(text: string): Map<string, ParsedFamily> {
       if (!NAME.test(name)) fail('this is no name');
       if (kind === 'HELP') {
         if (families.has(name)) fail('the family comes again');
-        if (/\\(?![\\n])/.test(rest)) fail('a backslash that escapes nothing');
+        if (rest.replace(/\\[\\n]/g, '').includes('\\')) fail('a backslash that escapes nothing');
         families.set(name, { type: 'untyped', help: rest, samples: [] });
         current = { name, typed: false };
       } else {
