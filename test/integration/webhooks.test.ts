@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
+import { createEmulator } from 'emulate';
 import { monotonicFactory } from 'ulid';
 import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
 import { createWebhookStore } from '../../src/adapters/sqlite/webhookStore.ts';
@@ -35,6 +38,14 @@ function about(event: string, sha: string, more: { pull?: number; repository?: s
   if (event === 'status') Object.assign(payload, { sha, state: 'success' });
   else Object.assign(payload[event] as object, { head_sha: sha, pull_requests: [] });
   return payload;
+}
+
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
 describe('a webhook of GitHub', () => {
@@ -185,6 +196,39 @@ describe('a webhook of GitHub', () => {
     const headers = { 'x-github-delivery': '' };
     assert.equal((await deliver(url, { event: 'ping', payload: {}, secret: SECRET, headers })).status, 400);
   });
+
+  it("is taken from somebody else's GitHub, too", async () => {
+    const port = await freePort();
+    const emulator = await createEmulator({
+      service: 'github',
+      port,
+      seed: {
+        tokens: { ghp_x: { login: 'octocat', scopes: ['repo', 'admin:repo_hook'] } },
+        github: { users: [{ login: 'octocat' }], repos: [{ owner: 'octocat', name: 'widget', auto_init: true }] },
+      },
+    });
+    const call = async (method: string, where: string, body?: unknown): Promise<{ object: { sha: string } }> => {
+      const answer = await fetch(`${emulator.url}/repos/octocat/widget${where}`, {
+        method,
+        headers: { authorization: 'Bearer ghp_x', 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      assert.ok(answer.ok, `${method} ${where} ${answer.status}`);
+      return (await answer.json()) as { object: { sha: string } };
+    };
+    try {
+      const config = { url: `${url}/webhooks/github`, content_type: 'json', secret: SECRET };
+      await call('POST', '/hooks', { name: 'web', events: ['check_run'], config });
+      const { sha } = (await call('GET', '/git/ref/heads/main')).object;
+      const repo = `localhost:${port}/octocat/widget`;
+      await database.db.updateTable('watches').set({ repo, sha }).execute();
+      await database.db.updateTable('watchers').set({ repo }).execute();
+      await call('POST', '/check-runs', { name: 'ci', head_sha: sha, status: 'completed', conclusion: 'success' });
+      await until('it has come', isWoken);
+    } finally {
+      await emulator.close();
+    }
+  }).timeout(60_000);
 
   it('that comes while somebody looks makes them look again', async () => {
     const from = Date.now() - 500;

@@ -27,10 +27,13 @@ describe("GitHub's webhooks", () => {
         assert.match(news.shas.join(), /^[0-9a-f]{40}$/);
         if (event === 'pull_request')
           assert.deepEqual(news.pullRequests, [(payload['pull_request'] as { number: number }).number]);
+        const run = payload[event] as { status?: string };
         const ended =
           event === 'status'
             ? payload['state'] !== 'pending'
-            : ['completed', 'closed', 'reopened'].includes(String(payload['action']));
+            : event === 'pull_request'
+              ? ['closed', 'reopened'].includes(String(payload['action']))
+              : run.status === 'completed';
         assert.equal(news.ended, ended);
       }
     });

@@ -17,9 +17,10 @@ const numbers = z
   .default([])
   .transform((list) => list.map((it) => it.number));
 const base = { action: z.string().optional(), repository: z.object({ html_url: z.string() }) };
+const run = z.object({ head_sha: z.string(), status: z.string().nullish(), pull_requests: numbers });
 const PAYLOADS = {
-  workflow_run: z.object({ ...base, workflow_run: z.object({ head_sha: z.string(), pull_requests: numbers }) }),
-  check_run: z.object({ ...base, check_run: z.object({ head_sha: z.string(), pull_requests: numbers }) }),
+  workflow_run: z.object({ ...base, workflow_run: run }),
+  check_run: z.object({ ...base, check_run: run }),
   status: z.object({ ...base, sha: z.string(), state: z.string() }),
   pull_request: z.object({
     ...base,
@@ -34,12 +35,13 @@ const PAYLOADS = {
 export function newsOf(event: string, payload: unknown): ForgeNews | null {
   switch (event) {
     case 'workflow_run': {
-      const { action, repository, workflow_run: run } = parse(event, PAYLOADS.workflow_run, payload);
-      return news(repository, [run.head_sha], run.pull_requests, action === 'completed');
+      const { repository, workflow_run: it } = parse(event, PAYLOADS.workflow_run, payload);
+      return news(repository, [it.head_sha], it.pull_requests, it.status === 'completed');
     }
     case 'check_run': {
-      const { action, repository, check_run: run } = parse(event, PAYLOADS.check_run, payload);
-      return news(repository, [run.head_sha], run.pull_requests, action === 'completed');
+      // One that another app records as done is never completed: it is created so.
+      const { repository, check_run: it } = parse(event, PAYLOADS.check_run, payload);
+      return news(repository, [it.head_sha], it.pull_requests, it.status === 'completed');
     }
     case 'status': {
       const { repository, sha, state } = parse(event, PAYLOADS.status, payload);
