@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { describeError } from '../errors.ts';
 
 /** Editors write a file in several steps; ms. */
 const SETTLE_MS = 150;
@@ -70,6 +71,22 @@ export function watchFiles(files: readonly string[], stop: AbortSignal, changed:
     },
     { once: true },
   );
+}
+
+/** Reads the settings again whenever a file changes. One that cannot be read leaves them as they were. */
+export function followSettings(
+  files: readonly string[],
+  stop: AbortSignal,
+  reload: () => unknown,
+  say: (notice: string) => void,
+): void {
+  watchFiles(files, stop, () => {
+    try {
+      reload();
+    } catch (error) {
+      say(`The settings stay as they were: ${describeError(error)}`);
+    }
+  });
 }
 
 /** What tells one state of the files from another. */

@@ -17,7 +17,7 @@ import { answerOnBoard } from './answerPrompt.ts';
 import type { App, HostKind } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
 import { cleanTasks } from './clean.ts';
-import { watchFiles } from './configWatch.ts';
+import { followSettings } from './configWatch.ts';
 import { runDoctor } from './doctor.ts';
 import { createEngine, wallClock } from './engine.ts';
 import { createForges } from './forges.ts';
@@ -130,23 +130,12 @@ export async function createApp(options: AppOptions): Promise<App> {
     for (const listener of configListeners) listener();
     return true;
   }
-  /** A file that cannot be read leaves the settings as they were. */
-  function followConfig(stop: AbortSignal): void {
-    watchFiles(configFiles(workspace.root, env), stop, () => {
-      try {
-        reloadConfig();
-      } catch (error) {
-        say(`The settings stay as they were: ${describeError(error)}`);
-      }
-    });
-  }
-
   const pulses = { 'worker loop': createPulse(now), scheduler: createPulse(wallClock.now) };
   const engine = createEngine({
     meter,
     pulse: pulses['worker loop'],
     runBeside: async (it, host, stop) => {
-      followConfig(stop);
+      followSettings(configFiles(workspace.root, env), stop, reloadConfig, say);
       await serving.run(it, host, stop);
     },
     workspace,
@@ -337,6 +326,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         github: async () => (remoteUrl === null ? null : forges.describe(remoteUrl)),
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,
       })),
+      ...(await serving.doctor()),
       ...(await schedule.facade.warnings()).map((detail) => ({
         name: 'schedule',
         ok: false,

@@ -3,7 +3,7 @@ import { describeError } from '../errors.ts';
 import type { Respond } from '../conversations/ports.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { redact } from '../tasks/redact.ts';
-import type { App, Change, HostKind } from './api.ts';
+import type { App, Change, DoctorCheck, HostKind } from './api.ts';
 import type { EngineStore } from './engineStore.ts';
 import { engineStalled, type HealthReason, type HealthReport } from './health.ts';
 import { stateOfHost } from './hosts.ts';
@@ -37,6 +37,8 @@ export interface Serving {
   /** Serves whenever that is wanted and nobody else does, until `stop`. */
   run(it: EngineStore, host: string, stop: AbortSignal): Promise<void>;
   health(): Promise<HealthReport>;
+  /** What of it a person mends on this machine. */
+  doctor(): Promise<DoctorCheck[]>;
   address(): Promise<ServerAddress | null>;
 }
 
@@ -124,6 +126,15 @@ export function createServing(deps: ServingDeps): Serving {
 
   return {
     health,
+    async doctor() {
+      const { reasons } = await health();
+      return reasons
+        .filter(({ kind }) => kind !== 'channels')
+        .map(({ kind, detail }) => ({
+          ...{ name: kind, ok: false, detail },
+          fix: 'Close that window or end that process; its tasks go on.',
+        }));
+    },
     run: (it, host, stop) =>
       runLocalServer(
         {
