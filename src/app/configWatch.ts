@@ -14,12 +14,14 @@ const LOOK_MS = 5_000;
  */
 export function watchFiles(files: readonly string[], stop: AbortSignal, changed: () => void): void {
   if (stop.aborted) return;
-  const watchers = new Map<string, { watcher: fs.FSWatcher; ino: bigint }>();
+  const watchers = new Map<string, fs.FSWatcher>();
   let seen = stateOf(files);
   let settling: NodeJS.Timeout | undefined;
   let looking: NodeJS.Timeout | undefined;
 
   const look = (): void => {
+    settling = undefined;
+    // Watching first: what happens before it stands is seen by the look.
     arm();
     const now = stateOf(files);
     if (now === seen) return;
@@ -27,26 +29,25 @@ export function watchFiles(files: readonly string[], stop: AbortSignal, changed:
     changed();
   };
   const soon = (): void => {
-    clearTimeout(settling);
-    settling = setTimeout(look, SETTLE_MS);
-    settling.unref();
+    settling ??= setTimeout(look, SETTLE_MS).unref();
   };
   const drop = (dir: string): void => {
-    watchers.get(dir)?.watcher.close();
+    watchers.get(dir)?.close();
     watchers.delete(dir);
   };
   function watch(dir: string): boolean {
-    const ino = statOf(dir)?.ino ?? 0n;
-    // A folder that was removed and made anew is another one.
-    if (watchers.get(dir)?.ino !== ino) drop(dir);
     if (watchers.has(dir)) return true;
     try {
-      const watcher = fs.watch(dir, { persistent: false }, soon);
+      const watcher = fs.watch(dir, { persistent: false }, (kind) => {
+        // It may be the folder itself that went, and came again with the same number.
+        if (kind === 'rename') drop(dir);
+        soon();
+      });
       watcher.on('error', () => {
         drop(dir);
         soon();
       });
-      watchers.set(dir, { watcher, ino });
+      watchers.set(dir, watcher);
       return true;
     } catch {
       // Too many are watched already, or the file system cannot tell: then we look ourselves.
@@ -80,13 +81,16 @@ export function followSettings(
   reload: () => unknown,
   say: (notice: string) => void,
 ): void {
-  watchFiles(files, stop, () => {
+  const read = (): void => {
     try {
       reload();
     } catch (error) {
       say(`The settings stay as they were: ${describeError(error)}`);
     }
-  });
+  };
+  watchFiles(files, stop, read);
+  // They may have changed since they were first read.
+  read();
 }
 
 /** What tells one state of the files from another. */
