@@ -93,25 +93,28 @@ async function serve(deps: LocalServerDeps, it: EngineStore, held: AbortSignal):
   const unwatch = await deps.watch(it, (change) => {
     for (const listener of listeners) listener(change);
   });
-  const served = await deps.routes(it, (listener) => {
-    listeners.add(listener);
-    return () => listeners.delete(listener);
-  });
   try {
-    const server = await startHttpServer({ host, port: metricsPort, token, ...served });
+    const served = await deps.routes(it, (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    });
     try {
-      const url = `http://${reachable(host)}:${server.port}`;
-      if (metricsPort !== 0 && server.port !== metricsPort)
-        deps.say(`Port ${metricsPort} is in use, so the local server listens on ${url}.`);
-      writeAddress(deps.userDir, { url, token, pid: process.pid });
-      await aborted(held);
+      const server = await startHttpServer({ host, port: metricsPort, token, ...served });
+      try {
+        const url = `http://${reachable(host)}:${server.port}`;
+        if (metricsPort !== 0 && server.port !== metricsPort)
+          deps.say(`Port ${metricsPort} is in use, so the local server listens on ${url}.`);
+        writeAddress(deps.userDir, { url, token, pid: process.pid });
+        await aborted(held);
+        removeAddress(deps.userDir, token);
+      } finally {
+        await server.close();
+      }
     } finally {
-      removeAddress(deps.userDir, token);
-      await server.close();
+      served.stop();
     }
   } finally {
     unwatch();
-    served.stop();
   }
 }
 

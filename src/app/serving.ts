@@ -114,10 +114,12 @@ export function createServing(deps: ServingDeps): Serving {
       }),
       explain(error) {
         const told = httpError(error, (text) => redact(text, deps.secrets));
-        if (told.code === 'internal')
-          say(
-            `The local server met an error: ${redact(error instanceof Error ? (error.stack ?? error.message) : String(error), deps.secrets)}`,
-          );
+        if (told.code === 'internal') {
+          // Where it happened, and no more: it is shown to people.
+          const where =
+            error instanceof Error ? (error.stack ?? error.message).split('\n').slice(0, 3) : [String(error)];
+          say(`The local server met an error: ${redact(where.join('\n'), deps.secrets)}`);
+        }
         return told;
       },
       stop: metrics.stop,

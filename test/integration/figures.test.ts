@@ -48,6 +48,9 @@ describe('figures of the store', () => {
     await add();
     await counted();
     await board.continueTask(first, 'More');
+    // Two scrapes at once count it once.
+    const both = await Promise.all([figures.tasksByStatus(), figures.tasksByStatus()]);
+    assert.deepEqual(both[0], both[1]);
     await counted();
   });
 

@@ -4,10 +4,15 @@ import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
+import { monotonicFactory } from 'ulid';
+import { openDatabase } from '../../src/adapters/sqlite/open.ts';
+import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
+import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import type { ServerAddress } from '../../src/app/serverAddress.ts';
 import { ask, listen, type Answered, type Asked } from '../support/localServer.ts';
 import { parsePrometheus } from '../support/prometheus.ts';
 import { CHECK, createProject, MENDING_AGENT, type Project } from '../support/project.ts';
+import { makeTask } from '../support/repo.ts';
 import { until } from '../support/until.ts';
 
 describe('the local server', () => {
@@ -249,6 +254,32 @@ describe('the local server', () => {
     assert.notEqual(ahead.lastId(), '999999', 'a restored backup goes back');
     for (const stream of [second, all, ahead]) stream.close();
   }).timeout(120_000);
+
+  it('takes the answer to a question, once', async () => {
+    const { address } = await serve();
+    const file = path.join(project.repo, '.worklog/ampa/ampa.db');
+    const database = await openDatabase({ file, backupDir: path.join(project.box.dir, 'b'), now: Date.now });
+    try {
+      const newId = monotonicFactory();
+      const tasks = createTaskStore(database, Date.now, newId);
+      const claim = { taskId: newId(), owner: 'host', token: 1 };
+      const held = { owner: 'host', token: 1, lease_expires_at: Date.now() + 3600_000, slot: true };
+      const task = makeTask({ id: claim.taskId, repo: project.repo, status: 'running', phase: 'agent', ...held });
+      await createTaskBoard(database.db, Date.now).insert(task);
+      const prompt = await tasks.openPrompt(claim, { kind: 'execute', title: 'Run it', detail: 'make' });
+      const respond = (body: object) => over(address)('/respond', { method: 'POST', body });
+      const odd = await respond({ prompt_id: prompt, response: 'perhaps' });
+      assert.deepEqual([odd.status, code(odd)], [400, 'usage']);
+      const answer = await respond({ prompt_id: prompt, response: 'allow' });
+      assert.equal(answer.status, 200, answer.text);
+      const { status, prompt_id, response } = answer.json();
+      assert.deepEqual([status, prompt_id, response], ['resumed', prompt, 'allow']);
+      assert.deepEqual(await tasks.promptState(prompt), { state: 'resumed', response: 'allow', answeredBy: 'HTTP' });
+      assert.ok([404, 409].includes((await respond({ prompt_id: prompt, response: 'reject' })).status));
+    } finally {
+      await database.close();
+    }
+  });
 
   it('ends its streams and removes its address when it closes', async () => {
     const { app, address } = await serve();

@@ -73,7 +73,7 @@ export function createClient(options: ClientOptions): Client {
     const timeout = AbortSignal.timeout(timeoutMs);
     const signal = init.signal ? AbortSignal.any([init.signal, timeout]) : timeout;
     const response = await options.fetch(url, { ...init, signal }).catch((error: unknown) => {
-      options.onRequest?.('failed', null);
+      if (!init.signal?.aborted) options.onRequest?.('failed', null);
       throw error;
     });
     if (response.status !== 304) counted++;

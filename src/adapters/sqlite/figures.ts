@@ -46,7 +46,7 @@ export function createFigures(db: Kysely<Schema>): Figures {
   return {
     async tasksByStatus() {
       // A restored backup goes back in time.
-      if (!counts || (await newest(db)) < rev) return (counts = await countAll());
+      if (!counts || (await newest(db)) < rev) return { ...(counts = await countAll()) };
       const changes = await db
         .selectFrom('events as e')
         .leftJoin('events as before', 'before.id', 'e.prev')
@@ -55,6 +55,8 @@ export function createFigures(db: Kysely<Schema>): Figures {
         .orderBy('e.id')
         .execute();
       for (const { id, status, from } of changes) {
+        // Another scrape may have come as far meanwhile.
+        if (id <= rev) continue;
         if (from !== null) counts[from]--;
         counts[status]++;
         rev = id;
