@@ -129,12 +129,64 @@ describe('the store', () => {
       const { board, tasks } = await open();
       const { id } = await board.insert(task());
       const claim = (await tasks.claimNext('a', 1))!;
+      await tasks.beginAttempt(claim, { number: 1, prompt: 'Add a greeting', delivered: [] });
+      await tasks.patch(claim, { sent_at: 'now' });
+      await tasks.endAttempt(claim, 1, { outcome: 'completed', summary: null, error: null, head_sha: null });
       assert.equal((await board.continueTask(id, 'one more thing')).as, 'message');
       const after = await tasks.apply(claim, { type: 'succeed' });
       assert.deepEqual([after.status, after.phase, after.prompt], ['retrying', 'agent', '']);
       const stopped = await tasks.apply(claim, { type: 'stop', reason: 'disk_full' });
       assert.equal(stopped.status, 'error');
       assert.equal((await board.detail(id)).messages[0]!.delivered_in, null, 'and the message is not lost');
+    });
+
+    it('keep words for the agent until a turn has heard them, however often the task stops before', async () => {
+      const { board, tasks } = await open();
+      const { id } = await board.insert(task());
+      let claim = (await tasks.claimNext('a', 1))!;
+      const turn = async (number: number, prompt: string): Promise<void> => {
+        await tasks.beginAttempt(claim, { number, prompt, delivered: [] });
+        await tasks.patch(claim, { sent_at: 'now' });
+      };
+      const end = { summary: null, error: null, head_sha: null };
+      await turn(1, 'Add a greeting');
+      await tasks.endAttempt(claim, 1, { ...end, outcome: 'completed' });
+      await tasks.apply(claim, { type: 'stop', reason: 'no_changes' });
+
+      await board.continueTask(id, 'use the new API');
+      claim = (await tasks.claimNext('a', 1))!;
+      await tasks.apply(claim, { type: 'stop', reason: 'agent_auth' });
+      assert.equal((await board.continueTask(id, null)).task.prompt, 'use the new API');
+
+      claim = (await tasks.claimNext('a', 1))!;
+      await turn(2, 'use the new API');
+      await tasks.endAttempt(claim, 2, { ...end, outcome: 'completed' });
+      await tasks.apply(claim, { type: 'retry' }, { prompt: 'FAIL: error 42' });
+      await tasks.apply(claim, { type: 'abort' });
+      assert.equal((await board.continueTask(id, null)).task.prompt, 'FAIL: error 42');
+
+      claim = (await tasks.claimNext('a', 1))!;
+      await turn(3, 'FAIL: error 42');
+      await tasks.endAttempt(claim, 3, { ...end, outcome: 'failed' });
+      await tasks.apply(claim, { type: 'stop', reason: 'agent_auth' });
+      assert.equal((await board.continueTask(id, 'now signed in')).task.prompt, 'FAIL: error 42\n\nnow signed in');
+
+      claim = (await tasks.claimNext('a', 1))!;
+      await turn(4, 'FAIL: error 42\n\nnow signed in');
+      await tasks.endAttempt(claim, 4, { ...end, outcome: 'completed' });
+      await tasks.apply(claim, { type: 'stop', reason: 'no_changes' });
+      assert.equal((await board.continueTask(id, null)).task.prompt, 'Go on with the task.');
+    });
+
+    it('add a message to a failure that no turn has heard', async () => {
+      const { board, tasks } = await open();
+      const { id } = await board.insert(task());
+      const claim = (await tasks.claimNext('a', 1))!;
+      await tasks.beginAttempt(claim, { number: 1, prompt: 'FAIL: error 42', delivered: [] });
+      await tasks.endAttempt(claim, 1, { outcome: 'failed', summary: null, error: 'crash', head_sha: null });
+      await board.continueTask(id, 'one more thing');
+      const after = await tasks.apply(claim, { type: 'stop', reason: 'agent_failed' });
+      assert.deepEqual([after.status, after.prompt], ['retrying', 'FAIL: error 42']);
     });
 
     it('append to the prompt of a queued task and refuse a merged one', async () => {

@@ -1,17 +1,12 @@
 import { sql, type Insertable, type Kysely } from 'kysely';
 import { AmpaError, notFound } from '../../errors.ts';
 import type { Continued, OpenPrompt, TaskBoard } from '../../tasks/board.ts';
+import { continuedPrompt } from '../../tasks/continuing.ts';
 import { isActive, type Task, type TaskEvent } from '../../tasks/task.ts';
 import { transition, type TransitionEvent } from '../../tasks/transition.ts';
+import { lastAttemptOf } from './attempts.ts';
 import { createTaskDecoder, encodeTask, type Schema, type TaskRow } from './schema.ts';
 import { ACTIVE, isoClock, RESUME_PHASE, touched, WAITING } from './literals.ts';
-
-/** The agent has not yet seen the failure that used up the attempts: it comes along with the person's words. */
-function nextPrompt(task: Task, text: string | null): string {
-  if (task.attempts === 0) return text === null ? task.prompt : `${task.prompt}\n\n${text}`;
-  if (task.reason === 'max_attempts') return text === null ? task.prompt : `${text}\n\n${task.prompt}`;
-  return text ?? 'Go on with the task.';
-}
 
 /** A session's cost is cumulative, so what a `continue` grants comes on top of what it has cost. */
 const renewed = ({ limits, cost_usd: cost }: Task): Task['limits'] =>
@@ -192,6 +187,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
         }
         const verdict = transition(task, { type: 'continue' });
         if (!verdict.ok) throw verdict.error;
+        const last = await lastAttemptOf(tx, task);
         return {
           as: 'requeued',
           task: await update({
@@ -206,7 +202,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
               abort_requested_at: null,
               max_attempts: task.attempts + task.limits.attempts,
               limits: renewed(task),
-              prompt: nextPrompt(task, text),
+              prompt: continuedPrompt(task, last, text),
               resume_phase: text === null ? task.resume_phase : null,
             }),
             note: text === null ? 'Continued.' : null,
