@@ -30,7 +30,7 @@ export async function mergeTask(deps: MergeDeps, id: string, how: MergeRequest):
   const { sha, remark } =
     task.forge && task.pr_number !== null
       ? await mergePullRequest(deps, task, how)
-      : { ...(await repository.mergeToBase(task, { ...how, method: how.method ?? 'merge' })), remark: null };
+      : await repository.mergeToBase(task, { ...how, method: how.method ?? 'merge' });
   const landed = await board.recordMerge(id, at, `Merged into ${task.base} as ${sha.slice(0, 10)}.`);
   if (remark !== null) deps.say(`Merged. ${remark}`);
   const removal = await repository.removeWorktree(task, { force: false });
