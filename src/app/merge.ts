@@ -44,6 +44,14 @@ async function mergePullRequest(
   task: Task,
   how: MergeRequest,
 ): Promise<{ sha: string; remark: string | null }> {
+  // A merged task is final: what it would leave behind could not be landed any more.
+  if (task.head_sha !== task.pushed_sha) {
+    throw new AmpaError(
+      'merge',
+      `the newest commit of task ${task.id} is not part of ${task.pr_url}: ${task.head_sha?.slice(0, 10)} was not pushed, the pull request is at ${task.pushed_sha?.slice(0, 10)}`,
+      'Continue the task: it pushes what is missing, and the checks see it. Or merge the older state on GitHub.',
+    );
+  }
   const forge = await forges.of(task);
   const outcome = await forge.merge(
     task.forge!,

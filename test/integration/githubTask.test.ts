@@ -127,6 +127,26 @@ describe('a task on a GitHub repository', () => {
     assert.notEqual(hub.pullRequests[0]!.mergedSha, null);
   }).timeout(60_000);
 
+  it('is not merged while its newest commit is missing from the pull request', async () => {
+    hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
+    startCi(() => ({}));
+    const app = await open('cat >/dev/null; echo good >> state.txt');
+    const first = await run(app);
+    assert.equal(first.status, 'success', `${first.reason}: ${first.reason_detail}`);
+    project.box.write(path.join(project.origin, 'hooks/pre-receive'), '#!/bin/sh\necho frozen\nexit 1\n', 0o755);
+    await app.continue(first.id, 'and more');
+    const task = await app.carryHere(first.id, new AbortController().signal);
+    assert.equal(task.reason, 'push_rejected', `${task.reason}: ${task.reason_detail}`);
+    assert.notEqual(task.head_sha, task.pushed_sha);
+    await assert.rejects(app.merge(task.id, { method: null, deleteBranch: false }), {
+      code: 'merge',
+      message: /newest commit .* is not part of https:\/\/github\.com/,
+      hint: /Continue the task/,
+    });
+    assert.equal((await app.find(task.id)).merged_at, null);
+    assert.equal(hub.pullRequests[0]!.mergedSha, null);
+  }).timeout(60_000);
+
   it('says that the branch could not be deleted, though it is merged', async () => {
     hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
     startCi(() => ({}));
