@@ -145,6 +145,17 @@ export function createEngine(deps: EngineDeps) {
         },
         claim,
       ),
+    async giveUp(claim, why) {
+      let left = '';
+      try {
+        await reapPredecessors(it.hosts, claim.taskId, claim.token);
+      } catch (error) {
+        // Whoever continues the task has to end it first; it must not be tried here for ever.
+        left = ` ${describeError(error)}`;
+      }
+      await it.board.losePrompts(claim.taskId);
+      await it.tasks.apply(claim, { type: 'stop', reason: 'internal', detail: why + left });
+    },
     async failed(claim, error) {
       const detail = `Its process could not be started: ${redact(describeError(error), secrets)}`;
       await it.tasks.apply(claim, { type: 'stop', reason: 'internal', detail });

@@ -283,6 +283,7 @@ export async function newTask(deps: StartDeps, request: StartRequest): Promise<T
     sent_at: null,
     turn_failures: 0,
     turn_interruptions: 0,
+    takeovers: 0,
     denied: false,
     head_sha: null,
     pushed_sha: null,

@@ -9,6 +9,7 @@ import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { AmpaError } from '../../src/errors.ts';
+import type { Claim } from '../../src/tasks/ports.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { makeTask } from '../support/repo.ts';
 import { until } from '../support/until.ts';
@@ -187,6 +188,55 @@ describe('the store', () => {
       await board.continueTask(id, 'one more thing');
       const after = await tasks.apply(claim, { type: 'stop', reason: 'agent_failed' });
       assert.deepEqual([after.status, after.prompt], ['retrying', 'FAIL: error 42']);
+    });
+
+    it('leave a turn as it ended', async () => {
+      const { board, tasks } = await open();
+      const { id } = await board.insert(task());
+      const claim = (await tasks.claimNext('a', 1))!;
+      await tasks.beginAttempt(claim, { number: 1, prompt: 'do it', delivered: [] });
+      await tasks.endAttempt(claim, 1, { outcome: 'completed', summary: 'Done.', error: null, head_sha: null });
+      await tasks.endAttempt(claim, 1, { outcome: 'cancelled', summary: null, error: null, head_sha: null });
+      const [attempt] = (await board.detail(id)).attempts;
+      assert.deepEqual([attempt?.outcome, attempt?.summary], ['completed', 'Done.']);
+    });
+
+    it('end an open turn together with its task, whoever ends that', async () => {
+      const { board, tasks } = await open();
+      const ends: [string, (claim: Claim) => Promise<unknown>][] = [
+        ['interrupted', (claim) => tasks.apply(claim, { type: 'stop', reason: 'internal' })],
+        ['cancelled', (claim) => tasks.apply(claim, { type: 'abort' })],
+        ['cancelled', (claim) => board.abortUnowned(claim.taskId, claim.token)],
+      ];
+      for (const [outcome, end] of ends) {
+        const { id } = await board.insert(task());
+        const claim = (await tasks.claimNext('a', 1))!;
+        await tasks.beginAttempt(claim, { number: 1, prompt: 'do it', delivered: [] });
+        const rev = await board.revision();
+        await end(claim);
+        const { attempts, events } = await board.detail(id);
+        assert.deepEqual([attempts[0]!.outcome, attempts[0]!.ended_at !== null], [outcome, true]);
+        assert.deepEqual(
+          (await board.changedSince(rev)).tasks.map((it) => it.id),
+          [id],
+        );
+        assert.equal(events.length, 3, 'and nothing more is said of it');
+      }
+    });
+
+    it('count the carriers that died since the task got on', async () => {
+      const { board, tasks } = await open();
+      const { id } = await board.insert(task());
+      let claim = (await tasks.claimNext('a', 1))!;
+      const die = async (): Promise<number> => {
+        claim = (await tasks.takeOver(id, claim.token, 'b'))!;
+        return (await tasks.get(id))!.takeovers;
+      };
+      assert.deepEqual([await die(), await die()], [1, 2]);
+      await tasks.apply(claim, { type: 'advance', phase: 'checks' });
+      assert.equal(await die(), 1);
+      await tasks.apply(claim, { type: 'stop', reason: 'internal' });
+      assert.equal((await board.continueTask(id, null)).task.takeovers, 0);
     });
 
     it('append to the prompt of a queued task and refuse a merged one', async () => {

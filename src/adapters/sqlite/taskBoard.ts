@@ -197,6 +197,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
               held_ms: 0,
               turn_failures: 0,
               turn_interruptions: 0,
+              takeovers: 0,
               denied: false,
               sent_at: null,
               abort_requested_at: null,

@@ -107,6 +107,7 @@ export function createTaskStore(database: Queries, now: () => number, newId: () 
         .set({
           status: sql.lit(to.status),
           phase: sql.lit(to.phase),
+          takeovers: sql.lit(0),
           reason: sql.lit(to.reason),
           reason_detail: v<string | null>('detail'),
           ...touched(v<string>('at')),
@@ -230,6 +231,7 @@ export function createTaskStore(database: Queries, now: () => number, newId: () 
           lease_expires_at: now() + LEASE_MS,
           ...touched(iso()),
           note: 'The process that carried this task had died; taken over.',
+          takeovers: sql<number>`takeovers + 1`,
           turn_interruptions: sql<number>`turn_interruptions + (case when phase = 'agent' and sent_at is not null then 1 else 0 end)`,
         })
         .where('id', '=', id)
@@ -320,6 +322,7 @@ export function createTaskStore(database: Queries, now: () => number, newId: () 
           .set({ ...end, ended_at: iso() })
           .where('task_id', '=', claim.taskId)
           .where('number', '=', number)
+          .where('ended_at', 'is', null)
           .execute();
       }),
     saveCheck: (claim, check) =>
