@@ -15,6 +15,9 @@ const PATIENCE_MS = 20_000;
  * nobody holds, or whose carrier does not answer, this process does.
  */
 export async function abortTask(store: EngineStore, id: string, now: () => number): Promise<Task> {
+  const before = await store.tasks.get(id);
+  // An abort that could not end everything has said so, and is repeated by asking again.
+  if (before?.status === 'aborted' && (await reapPredecessors(store.hosts, id, before.token + 1))) return before;
   const asked = await store.board.requestAbort(id);
   store.watcher.poke();
   const deadline = now() + PATIENCE_MS;
@@ -41,9 +44,9 @@ export async function abortTask(store: EngineStore, id: string, now: () => numbe
 /** Takes the task out of everybody's hands first, then ends what may be left of its processes. */
 async function stopUnheld(store: EngineStore, task: Task): Promise<boolean> {
   if (!(await store.board.abortUnowned(task.id, task.token))) return false;
-  await reapPredecessors(store.hosts, task.id, task.token + 1);
   await store.board.losePrompts(task.id);
   store.watcher.poke();
+  await reapPredecessors(store.hosts, task.id, task.token + 1);
   return true;
 }
 
