@@ -72,7 +72,7 @@ async function membersOf(
   const mixed = new Set([...spared].map((pid) => byPid.get(pid)?.pgid));
   const groups = new Set(verified.map((row) => row.pgid).filter((pgid) => ours.has(pgid) && !mixed.has(pgid)));
   for (const row of rows) if (groups.has(row.pgid)) add(row);
-  for (const marker of target.markers) for (const pid of await markedPids(rows, marker)) add(byPid.get(pid));
+  if (target.markers.length > 0) for (const pid of await markedPids(rows, ...target.markers)) add(byPid.get(pid));
 
   for (const row of members.values()) known.set(row.pid, row.startTime);
   return {
@@ -149,12 +149,16 @@ export interface LedgerRecord extends ProcessRef {
 /**
  * Ends what an owner that died left behind: its recorded processes, as far as they were started
  * in this boot and pid namespace and the start time still matches, and everything that carries
- * the marker. Call it only after the owner is known to be dead. Rejects as `endProcesses` does.
+ * one of the markers. Call it only after the owner is known to be dead. Rejects as `endProcesses` does.
  */
-export async function reap(records: readonly LedgerRecord[], marker: string, options: EndOptions = {}): Promise<void> {
+export async function reap(
+  records: readonly LedgerRecord[],
+  markers: readonly string[],
+  options: EndOptions = {},
+): Promise<void> {
   const space: ProcessSpace = await processSpace();
   const refs = records.filter(
     (record) => record.bootId === space.bootId && (record.pidNamespace ?? space.pidNamespace) === space.pidNamespace,
   );
-  await endProcesses({ refs, markers: [marker] }, options);
+  await endProcesses({ refs, markers }, options);
 }
