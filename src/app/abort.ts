@@ -2,13 +2,14 @@ import { endProcesses } from '../adapters/process/end.ts';
 import { isAlive } from '../adapters/process/identity.ts';
 import { AmpaError } from '../errors.ts';
 import { isActive, type Task } from '../tasks/task.ts';
+import { STOP_MS } from '../tasks/timings.ts';
 import { transition } from '../tasks/transition.ts';
 import { reapPredecessors } from './carriers.ts';
 import type { EngineStore } from './engineStore.ts';
 import { isOwnerDead } from './hosts.ts';
 
-/** How long a live carrier has to stop by itself: its own escalation takes up to 16 s. */
-const PATIENCE_MS = 20_000;
+/** How long a live carrier has to stop by itself, with a little for noticing and writing it. */
+const PATIENCE_MS = STOP_MS + 4_000;
 
 /**
  * Stops a task; resolves when its processes are gone. A live carrier does it itself; for a task that

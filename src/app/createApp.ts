@@ -11,6 +11,7 @@ import { resolveConfig, type Resolved } from '../config/resolve.ts';
 import { configSources, type SettingsReader } from '../config/sources.ts';
 import { describeError, notFound } from '../errors.ts';
 import type { Clock } from '../tasks/ports.ts';
+import { HOST_GONE_MS } from '../tasks/timings.ts';
 import { abortTask } from './abort.ts';
 import type { App, HostKind } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
@@ -19,7 +20,7 @@ import { runDoctor } from './doctor.ts';
 import { createEngine, wallClock } from './engine.ts';
 import { createForges } from './forges.ts';
 import { indexWritten, storeFiles, type EngineStore } from './engineStore.ts';
-import { GONE_MS, stateOfHost } from './hosts.ts';
+import { stateOfHost } from './hosts.ts';
 import { mergeTask } from './merge.ts';
 import { createSchedule } from './schedule.ts';
 import { identityOf, newTask, planStart, type StartDeps } from './start.ts';
@@ -257,7 +258,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         machine: host.machine,
         startedAt: host.started_at,
         lastBeat: host.beat_at,
-        live: states[i] !== 'dead' && now() - host.beat_at < GONE_MS,
+        live: states[i] !== 'dead' && now() - host.beat_at < HOST_GONE_MS,
       }));
     },
     doctor: async () => [

@@ -12,11 +12,12 @@ import type { Forge } from '../tasks/forge.ts';
 import { slugOf } from '../tasks/naming.ts';
 import { redact } from '../tasks/redact.ts';
 import { isActive, type Task } from '../tasks/task.ts';
+import { HOST_GONE_MS } from '../tasks/timings.ts';
 import { runWorker, workOnce, type WorkerDeps } from '../tasks/worker.ts';
 import type { Change, HostKind } from './api.ts';
 import { markerOf, processesOfClaim, reapPredecessors, startCarrier, type CarrierCommand } from './carriers.ts';
 import { openEngineStore, storeExists, type EngineStore } from './engineStore.ts';
-import { announceHost, GONE_MS, isOwnerDead, type HostPresence } from './hosts.ts';
+import { announceHost, isOwnerDead, type HostPresence } from './hosts.ts';
 import type { StatePaths, Workspace } from './state.ts';
 
 export const wallClock: Clock = {
@@ -94,7 +95,7 @@ export function createEngine(deps: EngineDeps) {
     throw new AmpaError(
       'read_only',
       `a host on ${foreign} works on this folder; here it can only be read`,
-      `Do it there, or stop that host and wait ${GONE_MS / 1000} s.`,
+      `Do it there, or stop that host and wait ${HOST_GONE_MS / 1000} s.`,
     );
   }
 

@@ -2,11 +2,8 @@ import os from 'node:os';
 import { isAlive, processIdentity, type ProcessIdentity } from '../adapters/process/identity.ts';
 import type { HostStore } from '../adapters/sqlite/hostStore.ts';
 import type { HostRow } from '../adapters/sqlite/schema.ts';
+import { HOST_BEAT_MS, HOST_GONE_MS } from '../tasks/timings.ts';
 import type { HostKind } from './api.ts';
-
-const BEAT_MS = 15_000;
-/** A beat older than this is a host that is gone. */
-export const GONE_MS = 45_000;
 
 export interface HostPresence {
   id: string;
@@ -44,7 +41,7 @@ export async function announceHost(
   const timer = setInterval(() => {
     // A beat that fails is tried again at the next; a store that stays away shows as a host that is gone.
     beating = beating.then(beat).catch(() => undefined);
-  }, BEAT_MS);
+  }, HOST_BEAT_MS);
   timer.unref();
   return {
     id: host.id,
@@ -65,7 +62,7 @@ const isElsewhere = (host: HostRow, here: Pick<ProcessIdentity, 'bootId'>): bool
 export async function otherMachine(store: HostStore, now: () => number): Promise<string | null> {
   const here = await processIdentity();
   const hosts = await store.hosts();
-  return hosts.find((host) => now() - host.beat_at < GONE_MS && isElsewhere(host, here))?.machine ?? null;
+  return hosts.find((host) => now() - host.beat_at < HOST_GONE_MS && isElsewhere(host, here))?.machine ?? null;
 }
 
 /**

@@ -52,7 +52,7 @@ export interface RunningProcess {
   stdin: { write(data: string | Uint8Array): void; end(): void };
   /** Resolves when the program has ended and its pipes are closed. */
   done: Promise<ProcessResult>;
-  /** Ends the process, its group and descendants: SIGTERM, 5 s, SIGKILL. */
+  /** Ends the process, its group and descendants: SIGTERM, `TERM_GRACE_MS`, SIGKILL. */
   end(): Promise<void>;
 }
 

@@ -24,7 +24,7 @@ export interface AcpOptions {
   keyLogins: NonNullable<KnownAgent['keyLogins']>;
   /** What the agent's process sees: tells which of those logins has its key. */
   env: Readonly<Record<string, string>>;
-  /** Milliseconds for the agent to act on `session/cancel`; 3 s. */
+  /** Milliseconds for the agent to act on `session/cancel`. */
   cancelMs: number;
   /** Milliseconds for its process to end after the turn; 1 s. */
   closeMs: number;

@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { AmpaError } from '../../errors.ts';
+import { TERM_GRACE_MS } from '../../tasks/timings.ts';
 import { processSpace } from './identity.ts';
 import type { ProcessSpace } from './identity.ts';
 import { codeOf, listProcesses, markedPids } from './table.ts';
@@ -14,7 +15,7 @@ import type { ProcessRef, ProcessRow } from './table.ts';
 const execFileAsync = promisify(execFile);
 
 export interface EndOptions {
-  /** Milliseconds between SIGTERM and SIGKILL; 5 s. */
+  /** Milliseconds between SIGTERM and SIGKILL; `TERM_GRACE_MS`. */
   graceMs?: number;
   /** Milliseconds that SIGKILL may take before the processes are reported; 30 s. */
   killMs?: number;
@@ -108,7 +109,7 @@ export async function endProcesses(target: EndTarget, options: EndOptions = {}):
   const known = new Map<number, string>();
   const asked = new Set<number>();
   const begun = Date.now();
-  const graceEnd = begun + (options.graceMs ?? 5000);
+  const graceEnd = begun + (options.graceMs ?? TERM_GRACE_MS);
   const killEnd = graceEnd + (options.killMs ?? 30_000);
   let empty = 0;
   for (let pause = 10; ; pause = Math.min(pause * 2, 100)) {

@@ -4,6 +4,7 @@ import type { AttemptEnd, Claim, TaskPatch, TaskStore, WorkQueue } from '../../t
 import { turnForMessage, yieldsToMessage } from '../../tasks/continuing.ts';
 import { resumesPhase } from '../../tasks/reasons.ts';
 import { isActive, STATUSES, type Status, type Task } from '../../tasks/task.ts';
+import { HOST_GONE_MS } from '../../tasks/timings.ts';
 import { transition, type Lifecycle, type TransitionEvent } from '../../tasks/transition.ts';
 import { lastAttemptOf } from './attempts.ts';
 import { ACTIVE, isoClock, QUEUED, RESUME_PHASE, RUNNING, SLOTS_TAKEN, touched, WAITING } from './literals.ts';
@@ -383,7 +384,7 @@ export function createTaskStore(database: Queries, now: () => number, newId: () 
         .selectFrom('hosts')
         .select('id')
         .where('asks', '=', 1)
-        .where('beat_at', '>', now() - 45_000)
+        .where('beat_at', '>', now() - HOST_GONE_MS)
         .limit(1)
         .executeTakeFirst();
       return host !== undefined;
