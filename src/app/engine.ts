@@ -173,7 +173,7 @@ export function createEngine(deps: EngineDeps) {
     if (!(await it.tasks.renew(claim, 0))) {
       throw new AmpaError('lost_claim', `task ${claim.taskId} is carried by another process`, 'Nothing to do here.');
     }
-    const host = await announceHost(it.hosts, { id: claim.owner, kind: 'carrier', asks: false }, now);
+    const host = await announceHost(it.hosts, { id: claim.owner, kind: 'carrier', asks: false }, now, say);
     try {
       await reapPredecessors(it.hosts, claim.taskId, claim.token);
       await it.board.losePrompts(claim.taskId);
@@ -240,7 +240,7 @@ export function createEngine(deps: EngineDeps) {
     async start(kind: HostKind, asks: boolean, schedule: boolean): Promise<void> {
       if (presence) return;
       const it = await writable();
-      presence = await announceHost(it.hosts, { id: newId(), kind, asks }, now);
+      presence = await announceHost(it.hosts, { id: newId(), kind, asks }, now, say);
       loops.push(runWorker(workerDeps(it), stop.signal), keepBackups(it));
       if (schedule) loops.push(deps.runSchedule(it, presence.id, stop.signal));
       await this.watch(it, () => undefined);

@@ -189,7 +189,7 @@ export function createSchedule(deps: ScheduleDeps): {
       if (cannot !== null)
         throw new AmpaError('refused', `${chosen} cannot run here: ${cannot}`, 'It is kept as it is.');
       // Others must be able to tell whether the holder of the run still lives.
-      const host = await announceHost(it.hosts, { id: newId(), kind: 'cli', asks: false }, now);
+      const host = await announceHost(it.hosts, { id: newId(), kind: 'cli', asks: false }, now, say);
       try {
         const claimed = await it.schedule.claim({
           commandId: chosen,

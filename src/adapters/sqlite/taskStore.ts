@@ -1,5 +1,4 @@
 import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely';
-import { AmpaError } from '../../errors.ts';
 import type { AttemptEnd, Claim, TaskPatch, TaskStore, WorkQueue } from '../../tasks/ports.ts';
 import { turnForMessage, yieldsToMessage } from '../../tasks/continuing.ts';
 import { resumesPhase } from '../../tasks/reasons.ts';
@@ -8,15 +7,13 @@ import { HOST_GONE_MS } from '../../tasks/timings.ts';
 import { transition, type Lifecycle, type TransitionEvent } from '../../tasks/transition.ts';
 import { lastAttemptOf } from './attempts.ts';
 import { ACTIVE, isoClock, QUEUED, RESUME_PHASE, RUNNING, SLOTS_TAKEN, touched, WAITING } from './literals.ts';
+import { lostClaim } from './lostClaim.ts';
 import { prepareQuery, type Queries, type Table } from './prepared.ts';
 import { createTaskDecoder, encodeTask, type Schema } from './schema.ts';
 
 const LEASE_MS = 15_000;
 
 type Writer = Kysely<Schema> | Transaction<Schema>;
-
-const lostClaim = (id: string): AmpaError =>
-  new AmpaError('lost_claim', `task ${id} is now carried by another process`, 'This one stops; nothing is lost.');
 
 interface Effect {
   key: string;
