@@ -34,7 +34,7 @@ export async function mergeTask(deps: MergeDeps, id: string, how: MergeRequest):
   const landed = await board.recordMerge(id, at, `Merged into ${task.base} as ${sha.slice(0, 10)}.`);
   if (remark !== null) deps.say(`Merged. ${remark}`);
   const removal = await repository.removeWorktree(task, { force: false });
-  if (removal.removed) await board.forgetWorktree(id);
+  if (removal.removed) await board.forgetWorktree(landed);
   else deps.say(`Merged; the worktree is kept, since ${removal.why}.`);
   return landed;
 }

@@ -336,7 +336,7 @@ describe('the store', () => {
     it('are all numbered, whoever writes them, and the history of a task holds its own remarks once each', async () => {
       const { board, tasks } = await open();
       const other = await board.insert(task());
-      const { id } = await board.insert(task());
+      const { id } = await board.insert(task({ worktree: '/w' }));
       let claim = (await tasks.claimQueued(id, 'a', 2))!;
       const writes: (() => Promise<unknown>)[] = [
         () => tasks.patch(claim, { summary: 'so far' }),
@@ -350,7 +350,7 @@ describe('the store', () => {
         () => board.losePrompts(id),
         async () => (claim = (await tasks.takeOver(id, claim.token, 'b'))!),
         () => tasks.apply(claim, { type: 'abort' }, {}, 'stopped'),
-        () => board.forgetWorktree(id),
+        async () => board.forgetWorktree((await board.detail(id)).task),
         () => board.continueTask(id, null),
         async () => assert.ok(await board.abortUnowned(id, claim.token)),
       ];

@@ -1,4 +1,4 @@
-import { sql, type Insertable, type Kysely } from 'kysely';
+import { sql, type Insertable, type Kysely, type UpdateObject } from 'kysely';
 import { AmpaError, notFound } from '../../errors.ts';
 import type { Continued, OpenPrompt, TaskBoard } from '../../tasks/board.ts';
 import { continuedPrompt } from '../../tasks/continuing.ts';
@@ -33,6 +33,19 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
         .executeTakeFirstOrThrow();
       return decoder.row(updated);
     });
+
+  /** Writes unless the task has been continued, or carried, since it was read. */
+  const updateEnded = async (task: Task, set: UpdateObject<Schema, 'tasks'>): Promise<boolean> => {
+    const { numUpdatedRows } = await db
+      .updateTable('tasks')
+      .set(set)
+      .where('id', '=', task.id)
+      .where('token', '=', task.token)
+      .where('worktree', '=', task.worktree)
+      .where(sql<boolean>`not ${ACTIVE}`)
+      .executeTakeFirst();
+    return numUpdatedRows > 0n;
+  };
 
   const decodePrompt = (row: {
     id: string;
@@ -248,13 +261,8 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
       return row !== undefined;
     },
     recordMerge: (id, at, note) => decide(id, { type: 'merge', at }, note),
-    async forgetWorktree(id) {
-      await db
-        .updateTable('tasks')
-        .set({ worktree: null, worktree_ready: 0, ...touched(iso()) })
-        .where('id', '=', id)
-        .execute();
-    },
+    setWorktreeReady: (task, ready) => updateEnded(task, { worktree_ready: ready ? 1 : 0 }),
+    forgetWorktree: (task) => updateEnded(task, { worktree: null, worktree_ready: 0, ...touched(iso()) }),
     async openPrompts() {
       return (await openPrompts().execute()).map(decodePrompt);
     },
