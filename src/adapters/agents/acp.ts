@@ -279,10 +279,11 @@ export async function runAcpTurn(
     const isAuth = end.error instanceof RequestError && end.error.code === AUTH_REQUIRED;
     const fromAgent = end.error instanceof RequestError || !isClosed(end.error);
     const error = fromAgent || exit === null ? errorWords(end.error) : exitWords(exit, errors.text());
-    return outcomeOf({ ...base, outcome: 'failed', error, auth: isAuth });
+    return outcomeOf({ ...base, outcome: 'failed', error, auth: isAuth || launch.speaksOfLogin(error) });
   }
   const error = stopFailure(end.stopReason, modelFailed || reader.systemError(), reader.lastText());
-  return outcomeOf(error === null ? { ...base, outcome: 'completed' } : { ...base, outcome: 'failed', error });
+  if (error === null) return outcomeOf({ ...base, outcome: 'completed' });
+  return outcomeOf({ ...base, outcome: 'failed', error, auth: launch.speaksOfLogin(error) });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
