@@ -23,7 +23,7 @@ import { indexWritten, storeFiles, type EngineStore } from './engineStore.ts';
 import { stateOfHost } from './hosts.ts';
 import { mergeTask } from './merge.ts';
 import { createSchedule } from './schedule.ts';
-import { identityOf, newTask, planStart, type StartDeps } from './start.ts';
+import { identityOf, newTask, planStart, repositoryOf, type StartDeps } from './start.ts';
 import { resolveWorkspace, secretValues, statePaths } from './state.ts';
 import { createTrust } from './trust.ts';
 import { syncWorklog } from './worklogSync.ts';
@@ -153,7 +153,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const startDeps: StartDeps = {
     repository: git.repository,
     config: () => resolved,
-    trusted: () => trusted,
+    trusted: (it) => (it.root === repo?.root ? trusted : trust.isTrusted(it.root, it.remoteUrl)),
     resolveAgent: (name, permissions) =>
       resolveAgent({
         name,
@@ -280,11 +280,14 @@ export async function createApp(options: AppOptions): Promise<App> {
         fix: 'Run some of them less often, or lower the interval.',
       })),
     ],
-    async trust(revoke) {
-      if (revoke) trust.revoke(workspace.root);
-      else trust.trust(workspace.root, remoteUrl);
-      app.setTrusted(!revoke);
-      return { trusted };
+    async trust(revoke, named) {
+      const other = named === undefined ? null : await repositoryOf(startDeps, named);
+      const own = other === null || other.root === repo?.root;
+      const it = own ? { root: workspace.root, remoteUrl } : other;
+      if (revoke) trust.revoke(it.root);
+      else trust.trust(it.root, it.remoteUrl);
+      if (own) app.setTrusted(!revoke);
+      return { trusted: !revoke, folder: it.root };
     },
 
     watch(listener) {
