@@ -39,6 +39,7 @@ export async function cleanTasks(
           continue;
         }
       } catch (error) {
+        // What is left of it is looked at by whoever continues the task.
         report.kept.push({ id, why: describeError(error) });
         continue;
       }

@@ -152,7 +152,7 @@ export function createEngine(deps: EngineDeps) {
         await reapPredecessors(it.hosts, claim.taskId, claim.token);
       } catch (error) {
         // Whoever continues the task has to end it first; it must not be tried here for ever.
-        left = ` ${describeError(error)}`;
+        left = ` ${redact(describeError(error), secrets)}`;
       }
       await it.board.losePrompts(claim.taskId);
       await it.tasks.apply(claim, { type: 'stop', reason: 'internal', detail: why + left });

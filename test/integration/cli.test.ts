@@ -152,7 +152,7 @@ describe('the command line', () => {
     const untrusted = { code: 'trust' };
     await assert.rejects(plan(), untrusted);
     const named = await app.plan({ prompt: 'x', repo: stranger, checks: 'true' });
-    assert.equal(named.setup.command, null, 'a check of one\'s own is no question of trust, but no setup is run');
+    assert.equal(named.setup.command, null, "a check of one's own is no question of trust, but no setup is run");
     assert.match((await project.ampa(['trust', '--repo', stranger])).stdout, /stranger is trusted/);
     assert.deepEqual((await plan()).setup.command, 'npm ci');
     assert.equal((await app.trust(true)).trusted, false);

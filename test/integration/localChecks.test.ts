@@ -14,17 +14,15 @@ describe('a local check that gives no result', () => {
   });
   afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-  const run = (error: Error): Promise<LocalCheckResult> =>
-    createLocalChecks({ logDir: () => dir, secrets: ['s3cret-token'], now: () => 1 }).run(
-      makeTask({ repo: '/repo', worktree: dir }),
-      'npm test',
-      {
-        run: () => Promise.reject(error),
-        start: () => Promise.reject(error),
-        endAll: () => Promise.resolve(),
-      },
-      new AbortController().signal,
-    );
+  /** Runs a check whose process ends like this before it begins. */
+  const run = (problem: Error): Promise<LocalCheckResult> => {
+    const fail = async (): Promise<never> => {
+      throw problem;
+    };
+    const checks = createLocalChecks({ logDir: () => dir, secrets: ['s3cret-token'], now: () => 1 });
+    const processes = { run: fail, start: fail, endAll: fail };
+    return checks.run(makeTask({ repo: '/repo', worktree: dir }), 'npm test', processes, new AbortController().signal);
+  };
 
   for (const code of ['ENOENT', 'EACCES']) {
     it(`could not be started (${code}), and no secret is in its words`, async () => {

@@ -60,7 +60,7 @@ describe('what earlier holders of a task left running', () => {
         old.filter((pid) => left.includes(pid)),
         [],
       );
-      assert.deepEqual(left.sort(), [newer, other].sort());
+      assert.deepEqual(new Set(left), new Set([newer, other]));
       assert.equal(await reapPredecessors(hosts, id, 4), false, 'there is nothing more');
     } finally {
       for (const pid of [newer, other]) process.kill(pid, 'SIGKILL');

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Claim } from '../../src/tasks/ports.ts';
 import { whyGivenUp } from '../../src/tasks/takeover.ts';
-import type { Task } from '../../src/tasks/task.ts';
 import { workOnce } from '../../src/tasks/worker.ts';
 import { makeTask } from '../support/repo.ts';
 
@@ -19,7 +18,7 @@ describe('a task whose carriers die', () => {
     const did: string[] = [];
     await workOnce({
       queue: {
-        running: () => Promise.resolve(tasks as Task[]),
+        running: () => Promise.resolve(tasks),
         takeOver: (taskId, token, owner) => Promise.resolve({ taskId, owner, token: token + 1 }),
         claimNext: () => Promise.resolve(undefined),
         claimQueued: () => Promise.resolve(undefined),

@@ -281,9 +281,11 @@ export async function runAcpTurn(
     const error = fromAgent || exit === null ? errorWords(end.error) : exitWords(exit, errors.text());
     return outcomeOf({ ...base, outcome: 'failed', error, auth: isAuth || launch.speaksOfLogin(error) });
   }
-  const error = stopFailure(end.stopReason, modelFailed || reader.systemError(), reader.lastText());
+  const systemError = modelFailed || reader.systemError();
+  const error = stopFailure(end.stopReason, systemError, reader.lastText());
   if (error === null) return outcomeOf({ ...base, outcome: 'completed' });
-  return outcomeOf({ ...base, outcome: 'failed', error, auth: launch.speaksOfLogin(error) });
+  // What it says in a refusal is its own words about the task.
+  return outcomeOf({ ...base, outcome: 'failed', error, auth: systemError && launch.speaksOfLogin(error) });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -5,7 +5,8 @@ import { logFiles } from './taskLogs.ts';
 /** At most this much is read at once: a host that follows a fast agent must stay responsive. */
 const MAX_READ = 256 * 1024;
 
-const CUT_SHORT = 'Something is missing here: it was cut short when it was written, as by a full disk. The log may have it.';
+const CUT_SHORT =
+  'Something is missing here: it was cut short when it was written, as by a full disk. The log may have it.';
 
 export interface LogPiece {
   text: string;
