@@ -177,6 +177,7 @@ describe('the store', () => {
       await tasks.endAttempt(claim, 4, { ...end, outcome: 'completed' });
       await tasks.apply(claim, { type: 'stop', reason: 'no_changes' });
       assert.equal((await board.continueTask(id, null)).task.prompt, 'Go on with the task.');
+      assert.equal((await board.continueTask(id, 'in English')).task.prompt, 'in English', 'while it is queued');
     });
 
     it('add a message to a failure that no turn has heard', async () => {

@@ -191,7 +191,10 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
               'Say what it should do: -m TEXT.',
             );
           if (task.status === 'queued')
-            return { task: await update({ prompt: `${task.prompt}\n\n${text}`, resume_phase: null }), as: 'appended' };
+            return {
+              task: await update({ prompt: continuedPrompt(task, undefined, text), resume_phase: null }),
+              as: 'appended',
+            };
           await tx
             .insertInto('messages')
             .values({ task_id: id, text, created_at: iso(), delivered_in: null })
