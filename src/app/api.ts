@@ -144,7 +144,8 @@ export interface App {
   /** The local server of the workspace, whichever process runs it; null: none does. */
   server(): Promise<ServerAddress | null>;
   doctor(): Promise<DoctorCheck[]>;
-  trust(revoke: boolean): Promise<{ trusted: boolean }>;
+  /** Trusts the workspace, or another repository (folder or URL) that tasks are started in; or takes it back. */
+  trust(revoke: boolean, repo?: string): Promise<{ trusted: boolean; folder: string }>;
 
   /** Calls back with every change from now on, whichever process made it; returns the way to stop. */
   watch(listener: (change: Change) => void): () => void;

@@ -12,6 +12,7 @@ import { configFiles, configSources, type SettingsReader } from '../config/sourc
 import { describeError, notFound } from '../errors.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { secretForms } from '../tasks/redact.ts';
+import { HOST_GONE_MS } from '../tasks/timings.ts';
 import { abortTask } from './abort.ts';
 import { answerOnBoard } from './answerPrompt.ts';
 import type { App, HostKind } from './api.ts';
@@ -22,13 +23,13 @@ import { runDoctor } from './doctor.ts';
 import { createEngine, wallClock } from './engine.ts';
 import { createForges } from './forges.ts';
 import { indexWritten, storeFiles, type EngineStore } from './engineStore.ts';
-import { GONE_MS, stateOfHost } from './hosts.ts';
+import { stateOfHost } from './hosts.ts';
 import { mergeTask } from './merge.ts';
 import { createMeter } from './meter.ts';
 import { createPulse } from './pulse.ts';
 import { createSchedule } from './schedule.ts';
 import { createServing } from './serving.ts';
-import { identityOf, newTask, planStart, type StartDeps } from './start.ts';
+import { identityOf, newTask, planStart, repositoryOf, type StartDeps } from './start.ts';
 import { resolveWorkspace, secretValues, statePaths } from './state.ts';
 import { createTrust } from './trust.ts';
 import { syncWorklog } from './worklogSync.ts';
@@ -206,7 +207,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const startDeps: StartDeps = {
     repository: git.repository,
     config: () => resolved,
-    trusted: () => trusted,
+    trusted: (it) => (it.root === repo?.root ? trusted : trust.isTrusted(it.root, it.remoteUrl)),
     resolveAgent: (name, permissions) =>
       resolveAgent({
         name,
@@ -308,7 +309,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         machine: host.machine,
         startedAt: host.started_at,
         lastBeat: host.beat_at,
-        live: states[i] !== 'dead' && now() - host.beat_at < GONE_MS,
+        live: states[i] !== 'dead' && now() - host.beat_at < HOST_GONE_MS,
         alive: states[i] === 'alive',
       }));
     },
@@ -334,11 +335,14 @@ export async function createApp(options: AppOptions): Promise<App> {
         fix: 'Run some of them less often, or lower the interval.',
       })),
     ],
-    async trust(revoke) {
-      if (revoke) trust.revoke(workspace.root);
-      else trust.trust(workspace.root, remoteUrl);
-      app.setTrusted(!revoke);
-      return { trusted };
+    async trust(revoke, named) {
+      const other = named === undefined ? null : await repositoryOf(startDeps, named);
+      const own = other === null || other.root === repo?.root;
+      const it = own ? { root: workspace.root, remoteUrl } : other;
+      if (revoke) trust.revoke(it.root);
+      else trust.trust(it.root, it.remoteUrl);
+      if (own) app.setTrusted(!revoke);
+      return { trusted: !revoke, folder: it.root };
     },
 
     watch(listener) {

@@ -1,5 +1,5 @@
 import type { HostInfo } from './api.ts';
-import { GONE_MS } from './hosts.ts';
+import { HOST_GONE_MS } from '../tasks/timings.ts';
 
 export interface HealthReport {
   ok: boolean;
@@ -36,7 +36,7 @@ export function engineStalled(
   const late = loops
     .filter((loop) => loop.overdueMs > STALLED_MS)
     .map((loop) => `The ${loop.name} of this process is ${seconds(loop.overdueMs)} late.`);
-  const silent = (host: HostInfo): boolean => host.alive && now - host.lastBeat >= GONE_MS;
+  const silent = (host: HostInfo): boolean => host.alive && now - host.lastBeat >= HOST_GONE_MS;
   const said = (host: HostInfo): string =>
     `${host.id === own ? 'This process' : `The ${host.kind === 'vscode' ? 'editor' : 'daemon'} ${host.pid}`} has given no sign of life for ${seconds(now - host.lastBeat)}.`;
   const engines = hosts.filter((host) => host.kind === 'vscode' || host.kind === 'daemon');
