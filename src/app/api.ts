@@ -3,7 +3,9 @@ import type { Resolved } from '../config/resolve.ts';
 import type { Continued, OpenPrompt, TaskDetail, TaskFilter } from '../tasks/board.ts';
 import type { ChangedFile, ConversationEntry } from '../tasks/ports.ts';
 import type { PermissionMode, Task } from '../tasks/task.ts';
+import type { HealthReport } from './health.ts';
 import type { Schedule } from './scheduleApi.ts';
+import type { ServerAddress } from './serverAddress.ts';
 
 export type HostKind = 'vscode' | 'cli' | 'daemon' | 'carrier';
 
@@ -70,8 +72,10 @@ export interface HostInfo {
   startedAt: string;
   /** ms since the epoch. */
   lastBeat: number;
-  /** Beaten within 45 s. */
+  /** Its process is there and has beaten within 45 s. */
   live: boolean;
+  /** Its process is there, on this machine. */
+  alive: boolean;
 }
 
 export interface DoctorCheck {
@@ -135,6 +139,10 @@ export interface App {
   fileAt(repo: string, commit: string, path: string): Promise<Uint8Array>;
 
   hosts(): Promise<HostInfo[]>;
+  /** Whether the engine can do its work and people hear of it; why not. */
+  health(): Promise<HealthReport>;
+  /** The local server of the workspace, whichever process runs it; null: none does. */
+  server(): Promise<ServerAddress | null>;
   doctor(): Promise<DoctorCheck[]>;
   /** Trusts the workspace, or another repository (folder or URL) that tasks are started in; or takes it back. */
   trust(revoke: boolean, repo?: string): Promise<{ trusted: boolean; folder: string }>;

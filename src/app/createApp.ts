@@ -8,22 +8,27 @@ import { childEnv, withOwner } from '../adapters/process/env.ts';
 import { findOnPath } from '../adapters/process/find.ts';
 import { KNOBS, SECRET_NAMES, type ConfigValues, type Knob, type KnobName } from '../config/knobs.ts';
 import { resolveConfig, type Resolved } from '../config/resolve.ts';
-import { configSources, type SettingsReader } from '../config/sources.ts';
+import { configFiles, configSources, type SettingsReader } from '../config/sources.ts';
 import { describeError, notFound } from '../errors.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { secretForms } from '../tasks/redact.ts';
 import { HOST_GONE_MS } from '../tasks/timings.ts';
 import { abortTask } from './abort.ts';
+import { answerOnBoard } from './answerPrompt.ts';
 import type { App, HostKind } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
 import { cleanTasks } from './clean.ts';
+import { followSettings } from './configWatch.ts';
 import { runDoctor } from './doctor.ts';
 import { createEngine, wallClock } from './engine.ts';
 import { createForges } from './forges.ts';
 import { indexWritten, storeFiles, type EngineStore } from './engineStore.ts';
 import { stateOfHost } from './hosts.ts';
 import { mergeTask } from './merge.ts';
+import { createMeter } from './meter.ts';
+import { createPulse } from './pulse.ts';
 import { createSchedule } from './schedule.ts';
+import { createServing } from './serving.ts';
 import { identityOf, newTask, planStart, repositoryOf, type StartDeps } from './start.ts';
 import { resolveWorkspace, secretValues, statePaths } from './state.ts';
 import { createTrust } from './trust.ts';
@@ -62,7 +67,12 @@ export async function createApp(options: AppOptions): Promise<App> {
   const learn = (value: string): void => {
     for (const form of secretForms(value)) if (!secrets.includes(form)) secrets.push(form);
   };
-  const forges = createForges({ env, config: () => resolved.values, editorToken: options.editorToken, secrets, now });
+  const meter = createMeter((error) => say(`Figures could not be counted: ${describeError(error)}`));
+  const forges = createForges({
+    ...{ env, secrets, now, meter },
+    config: () => resolved.values,
+    editorToken: options.editorToken,
+  });
   const git = createGitAdapter({ env: hostEnv, clock, credentials: forges.credential });
   const find = (program: string): Promise<string | null> => findOnPath(program, hostEnv, { notIn: [workspace.root] });
   const trust = createTrust(env, now);
@@ -76,6 +86,11 @@ export async function createApp(options: AppOptions): Promise<App> {
   const locatedAt = performance.now();
   let stateAsked = false;
   const remoteUrl = repo?.remoteUrl ?? null;
+  const configListeners = new Set<() => void>();
+  const onConfig = (listener: () => void): (() => void) => {
+    configListeners.add(listener);
+    return () => configListeners.delete(listener);
+  };
   let trusted = options.trusted ?? trust.isTrusted(workspace.root, remoteUrl);
   let resolved = resolveAll();
 
@@ -107,7 +122,23 @@ export async function createApp(options: AppOptions): Promise<App> {
     return { ...result, values };
   }
 
+  /** True when a value changed; then whoever goes by it is told. */
+  function reloadConfig(): boolean {
+    const [before, known] = [JSON.stringify(resolved), resolved.warnings];
+    resolved = resolveAll();
+    if (JSON.stringify(resolved) === before) return false;
+    for (const warning of resolved.warnings) if (!known.includes(warning)) say(`Warning: ${warning}`);
+    for (const listener of configListeners) listener();
+    return true;
+  }
+  const pulses = { 'worker loop': createPulse(now), scheduler: createPulse(wallClock.now) };
   const engine = createEngine({
+    meter,
+    pulse: pulses['worker loop'],
+    runBeside: async (it, host, stop) => {
+      followSettings(configFiles(workspace.root, env), stop, reloadConfig, say);
+      await serving.run(it, host, stop);
+    },
     workspace,
     paths,
     childEnv: hostEnv,
@@ -127,6 +158,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
 
   const schedule = createSchedule({
+    ...{ meter, onConfig, pulse: pulses.scheduler },
     kind: options.kind,
     workspace: workspace.root,
     stateDir: workspace.stateDir,
@@ -154,6 +186,18 @@ export async function createApp(options: AppOptions): Promise<App> {
     say,
   });
 
+  const serving = createServing({
+    ...{ kind: options.kind, clock, secrets, onConfig, pulses, meter, say },
+    userDir: paths.userDir,
+    app: () => app,
+    config: () => resolved,
+    existing: engine.existing,
+    hostId: engine.hostId,
+    watch: (it, listener) => engine.watch(it, listener),
+    respond: (it) => answerOnBoard(it.board, it.watcher.poke),
+    channels: () => [],
+  });
+
   async function required(id: string): Promise<EngineStore> {
     const it = await engine.existing();
     if (!it) throw notFound('task', id, 'There are no tasks in this folder yet: `ampa start --task "…"`.');
@@ -179,18 +223,15 @@ export async function createApp(options: AppOptions): Promise<App> {
     newId,
   };
 
+  let closing: Promise<void> | undefined;
   const app: App = {
     workspace,
     hasStore: engine.exists,
     config: () => resolved,
-    reloadConfig() {
-      const before = JSON.stringify(resolved);
-      resolved = resolveAll();
-      return JSON.stringify(resolved) !== before;
-    },
+    reloadConfig,
     setTrusted(value) {
       trusted = value;
-      resolved = resolveAll();
+      reloadConfig();
     },
     isTrusted: () => trusted,
 
@@ -269,8 +310,11 @@ export async function createApp(options: AppOptions): Promise<App> {
         startedAt: host.started_at,
         lastBeat: host.beat_at,
         live: states[i] !== 'dead' && now() - host.beat_at < HOST_GONE_MS,
+        alive: states[i] === 'alive',
       }));
     },
+    health: serving.health,
+    server: serving.address,
     doctor: async () => [
       ...(await runDoctor({
         workspace,
@@ -283,6 +327,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         github: async () => (remoteUrl === null ? null : forges.describe(remoteUrl)),
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,
       })),
+      ...(await serving.doctor()),
       ...(await schedule.facade.warnings()).map((detail) => ({
         name: 'schedule',
         ok: false,
@@ -327,7 +372,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     untilIdle: engine.untilIdle,
     carryHere: engine.carryHere,
     work: engine.work,
-    close: engine.close,
+    close: () => (closing ??= engine.close()),
   };
   return app;
 }

@@ -7,7 +7,7 @@ import { createTaskLogs } from '../adapters/files/taskLogs.ts';
 import type { ConfigValues } from '../config/knobs.ts';
 import { AmpaError, describeError, notFound } from '../errors.ts';
 import { carryTask, type CarryDeps } from '../tasks/carry.ts';
-import type { Agents, Claim, Clock, TaskGit } from '../tasks/ports.ts';
+import type { Agents, Claim, Clock, Pulse, TaskGit } from '../tasks/ports.ts';
 import type { Forge } from '../tasks/forge.ts';
 import { slugOf } from '../tasks/naming.ts';
 import { redact } from '../tasks/redact.ts';
@@ -18,6 +18,8 @@ import type { Change, HostKind } from './api.ts';
 import { markerOf, processesOfClaim, reapPredecessors, startCarrier, type CarrierCommand } from './carriers.ts';
 import { openEngineStore, storeExists, type EngineStore } from './engineStore.ts';
 import { announceHost, isOwnerDead, type HostPresence } from './hosts.ts';
+import type { Meter } from './meter.ts';
+import { meterTask } from './metering.ts';
 import type { StatePaths, Workspace } from './state.ts';
 
 export const wallClock: Clock = {
@@ -52,6 +54,10 @@ export interface EngineDeps {
   say(notice: string): void;
   /** Runs the scheduled commands as a host of that id, until `stop`. */
   runSchedule(it: EngineStore, host: string, stop: AbortSignal): Promise<void>;
+  /** What a host does beside its tasks and commands, until `stop`. */
+  runBeside(it: EngineStore, host: string, stop: AbortSignal): Promise<unknown>;
+  meter: Meter;
+  pulse: Pulse;
 }
 
 const ACTIVE = ['queued', 'running', 'retrying'] as const;
@@ -72,6 +78,7 @@ export function createEngine(deps: EngineDeps) {
     opened ??= openEngineStore(workspace, paths, now, newId, say, deps.trackedState).then(
       (it) => {
         for (const notice of it.database.notices) say(notice);
+        deps.meter.attach(it.counters);
         if (it.foreign)
           say(
             `The host on ${it.foreign} works on this folder, so this one only reads: the database does not cross machines.`,
@@ -102,7 +109,7 @@ export function createEngine(deps: EngineDeps) {
   const slots = (): number => deps.config().maxConcurrentTasks;
 
   const carryDeps = (it: EngineStore, claim: Claim): CarryDeps => ({
-    store: it.tasks,
+    store: meterTask(it.tasks, deps.meter, now),
     git: deps.gitFor(markerOf(claim.taskId, claim.token)),
     agents: deps.agents,
     checks,
@@ -164,6 +171,7 @@ export function createEngine(deps: EngineDeps) {
     isDead: (owner, lease) => isOwnerDead(it.hosts, owner, lease, now),
     onChange: it.watcher.onChange,
     slots,
+    pulse: deps.pulse,
     onError: (error) => say(`The worker loop failed and goes on: ${describeError(error)}`),
   });
 
@@ -206,6 +214,8 @@ export function createEngine(deps: EngineDeps) {
     exists,
     existing,
     writable,
+    /** Id of this host while it runs the engine. */
+    hostId: (): string | null => presence?.id ?? null,
 
     /** Reads what changed since the last look whenever some process has written. */
     async watch(it: EngineStore, listener: (change: Change) => void): Promise<() => void> {
@@ -243,6 +253,7 @@ export function createEngine(deps: EngineDeps) {
       presence = await announceHost(it.hosts, { id: newId(), kind, asks }, now, say);
       loops.push(runWorker(workerDeps(it), stop.signal), keepBackups(it));
       if (schedule) loops.push(deps.runSchedule(it, presence.id, stop.signal));
+      loops.push(deps.runBeside(it, presence.id, stop.signal));
       await this.watch(it, () => undefined);
     },
 
@@ -284,6 +295,7 @@ export function createEngine(deps: EngineDeps) {
       stop.abort();
       await Promise.allSettled(loops);
       await presence?.stop();
+      await deps.meter.close();
       await (await opened)?.close();
     },
   };

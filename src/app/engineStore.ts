@@ -3,6 +3,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gitDirOf } from '../adapters/git/layout.ts';
 import { createCounterStore, type CounterStore } from '../adapters/sqlite/counterStore.ts';
+import { createWebhookStore } from '../adapters/sqlite/webhookStore.ts';
 import { createHostStore, type HostStore } from '../adapters/sqlite/hostStore.ts';
 import { createLeaseStore, type LeaseStore } from '../adapters/sqlite/leaseStore.ts';
 import { openDatabase, type OpenDatabase } from '../adapters/sqlite/open.ts';
@@ -14,7 +15,7 @@ import { createTaskStore } from '../adapters/sqlite/taskStore.ts';
 import { AmpaError } from '../errors.ts';
 import type { ScheduleStore } from '../scheduler/ports.ts';
 import type { TaskBoard } from '../tasks/board.ts';
-import type { WatchStore } from '../tasks/watch.ts';
+import type { WebhookStore, WatchStore } from '../tasks/watch.ts';
 import type { TaskStore, WorkQueue } from '../tasks/ports.ts';
 import { otherMachine } from './hosts.ts';
 import { makeStateDir, type StatePaths, type Workspace } from './state.ts';
@@ -31,6 +32,7 @@ export interface EngineStore {
   hosts: HostStore;
   schedule: ScheduleStore & ScheduleImport;
   watches: WatchStore;
+  webhooks: WebhookStore;
   leases: LeaseStore;
   counters: CounterStore;
   watcher: StoreWatcher;
@@ -119,13 +121,24 @@ export async function openEngineStore(
       (await lookForeign()) === null ? claim(...args) : undefined;
   const tasks = createTaskStore(database, now, newId);
   const schedule = { ...createScheduleStore(database.db), ...createScheduleImport(database.db) };
+  const leases = createLeaseStore(database.db);
+  const counters = createCounterStore(database.db);
   const watcher = watchStore(database);
   return {
     database,
     hosts,
     watches: createWatchStore(database.db, now),
-    leases: createLeaseStore(database.db),
-    counters: createCounterStore(database.db),
+    webhooks: createWebhookStore(database.db, now),
+    leases: {
+      ...leases,
+      take: async (...lease) => (await lookForeign()) === null && leases.take(...lease),
+      takeFrom: async (...lease) => (await lookForeign()) === null && leases.takeFrom(...lease),
+    },
+    counters: {
+      ...counters,
+      // Figures are not worth a torn file: what is counted meanwhile is lost.
+      record: async (changes) => ((await lookForeign()) === null ? counters.record(changes) : undefined),
+    },
     watcher,
     schedule: { ...schedule, claim: unlessForeign(schedule.claim) },
     tasks: {

@@ -11,10 +11,13 @@ import { createScheduler } from '../scheduler/loop.ts';
 import type { Run } from '../scheduler/ports.ts';
 import { simulate } from '../scheduler/simulate.ts';
 import type { ConfigValues } from '../config/knobs.ts';
+import type { Pulse } from '../tasks/ports.ts';
 import { isActive } from '../tasks/task.ts';
 import { wallClock } from './engine.ts';
 import type { EngineStore } from './engineStore.ts';
 import { announceHost, isOwnerDead } from './hosts.ts';
+import type { Meter } from './meter.ts';
+import { meterRuns } from './metering.ts';
 import { machine, reapRun, runCommand } from './runCommand.ts';
 import type { Schedule } from './scheduleApi.ts';
 import { importFile, importOnce, type ImportDeps } from './scheduleImport.ts';
@@ -29,6 +32,10 @@ export interface ScheduleDeps extends Omit<ImportDeps, 'outputs' | 'keepRuns'>, 
   config(): ConfigValues;
   existing(): Promise<EngineStore> | undefined;
   writable(): Promise<EngineStore>;
+  /** The settings have changed. */
+  onConfig(listener: () => void): () => void;
+  meter: Meter;
+  pulse: Pulse;
   startTask(
     runId: string,
     request: { prompt: string; agent?: string; base?: string },
@@ -106,7 +113,7 @@ export function createSchedule(deps: ScheduleDeps): {
   }
 
   const carryDeps = (it: EngineStore, onOutput?: (text: string) => void): CarryRunDeps => ({
-    store: it.schedule,
+    store: meterRuns(it.schedule, deps.meter),
     clock: wallClock,
     onChange: it.watcher.onChange,
     keepRuns,
@@ -142,7 +149,7 @@ export function createSchedule(deps: ScheduleDeps): {
 
   const clearDeps = (it: EngineStore) => ({
     ...carryDeps(it),
-    store: it.schedule,
+    store: meterRuns(it.schedule, deps.meter),
     isDead: (owner: string, lease: number) => isOwnerDead(it.hosts, owner, lease, now),
     reap: (run: Run) => reapRun(it.schedule, run),
   });
@@ -287,6 +294,8 @@ export function createSchedule(deps: ScheduleDeps): {
       await takeOver(it).catch((error: unknown) => say(describeError(error)));
       const scheduler = createScheduler(
         {
+          pulse: deps.pulse,
+          onRules: deps.onConfig,
           owner: host,
           machine,
           newId,

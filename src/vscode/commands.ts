@@ -6,6 +6,7 @@ import { isActive, type Task } from '../tasks/task.ts';
 import { hasDiff, hasLog, hasWorktree, isAbortable, isContinuable, isMergeable } from './abilities.ts';
 import { chooseFolder, chooseTask, requireTrust, taskIdOf, type Chosen, type TaskQuestion } from './choose.ts';
 import type { CommandId } from './commandTable.ts';
+import { copyServerAddress } from './copyServer.ts';
 import type { Diffs } from './diff.ts';
 import type { Documents } from './documents.ts';
 import type { Folder, Folders } from './folders.ts';
@@ -180,6 +181,10 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
         async () => (await folder.app()).doctor(),
       );
       await documents.show('AMPA Setup', doctorPage(folder.uri.fsPath, checks));
+    },
+    'ampa.copyServerAddress': async () => {
+      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Local server of') : undefined;
+      if (folder) await copyServerAddress(folder);
     },
     'ampa.openSettings': async () => vscode.commands.executeCommand('workbench.action.openSettings', '@ext:ampa.ampa'),
     'ampa.manageTrust': async () => vscode.commands.executeCommand('workbench.trust.manage'),

@@ -173,4 +173,10 @@ export const MIGRATIONS: readonly string[] = [
       where task_id = new.task_id and ended_at is null;
   end;
   `,
+  // Webhooks: which deliveries have come, and when somebody was last told to look at a repository before its time.
+  `
+  create table webhooks (id text primary key, at integer not null);
+  create index webhooks_at on webhooks (at);
+  alter table watchers add column woken_at integer;
+  `,
 ];

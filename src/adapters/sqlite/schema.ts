@@ -103,6 +103,15 @@ export interface WatcherRow {
   next_at: number;
   /** JSON of the Allowance. */
   allowance: string;
+  /** When a webhook last asked for a look before its time, ms; null: never. */
+  woken_at: Generated<number | null>;
+}
+
+/** A webhook that has come. */
+export interface WebhookRow {
+  id: string;
+  /** ms since the epoch. */
+  at: number;
 }
 
 /** How long the checks of a workflow usually take. */
@@ -149,6 +158,7 @@ export interface Schema extends ScheduleSchema {
   prompts: PromptRow;
   watches: WatchRow;
   watchers: WatcherRow;
+  webhooks: WebhookRow;
   durations: DurationRow;
   leases: LeaseRow;
   counters: CounterRow;
