@@ -11,11 +11,13 @@ import { SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
 import { resolveConfig, type Resolved } from '../config/resolve.ts';
 import { configSources, type SettingsReader } from '../config/sources.ts';
 import { describeError, notFound } from '../errors.ts';
+import { isDiscord } from '../notifications/heartbeat.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { abortTask } from './abort.ts';
 import { createAnnouncements, type BotService } from './announcements.ts';
 import type { App, HostKind } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
+import { configuredChannels } from './channels.ts';
 import { cleanTasks } from './clean.ts';
 import { runDoctor } from './doctor.ts';
 import { createEngine, wallClock } from './engine.ts';
@@ -100,7 +102,9 @@ export async function createApp(options: AppOptions): Promise<App> {
     return options.config ? { ...result, values: options.config } : result;
   }
 
+  const place = options.place ?? { scheme: 'vscode', folder: pathToFileURL(workspace.root).href };
   const engine = createEngine({
+    place,
     workspace,
     paths,
     childEnv: hostEnv,
@@ -122,7 +126,6 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
 
   const bot: BotService = { channel: () => null, run: async () => undefined };
-  const place = options.place ?? { scheme: 'vscode', folder: pathToFileURL(workspace.root).href };
   const announcements = createAnnouncements({
     ...{ kind: options.kind, workspace, env, clock, secrets, place, bot, newId, say },
     config: () => resolved.values,
@@ -141,6 +144,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     childEnv: hostEnv,
     secrets,
     config: () => resolved.values,
+    announcements,
     storeFile: () => resolved.values.schedulerStore,
     isTracked: async (file) =>
       (await git.repository.locate(path.dirname(file), [path.basename(file)]))?.tracks(file) ?? false,
@@ -191,7 +195,12 @@ export async function createApp(options: AppOptions): Promise<App> {
       const before = JSON.stringify(resolved);
       resolved = resolveAll();
       const changed = JSON.stringify(resolved) !== before;
-      if (changed) engine.poke();
+      if (changed) {
+        schedule
+          .configChanged()
+          .then(engine.poke)
+          .catch((error: unknown) => say(`The schedule does not follow the settings: ${describeError(error)}`));
+      }
       return changed;
     },
     setTrusted(value) {
@@ -327,7 +336,10 @@ export async function createApp(options: AppOptions): Promise<App> {
 
     channels: announcements.channels,
     notify: (message) => announcements.announce(message),
-    sendHeartbeat: announcements.sendHeartbeat,
+    async sendHeartbeat() {
+      if (configuredChannels(resolved.values).some(isDiscord)) await schedule.open();
+      return announcements.sendHeartbeat();
+    },
     testNotification: announcements.testNotification,
 
     schedule: schedule.facade,

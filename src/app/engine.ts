@@ -44,6 +44,8 @@ export interface EngineDeps {
   carrier: CarrierCommand;
   /** Token of the editor's GitHub session, for carriers, which cannot ask the editor. */
   githubToken(): Promise<string | null>;
+  /** Where links to tasks lead. */
+  place: { scheme: string; folder: string };
   newId(): string;
   /** The first of the store's files that git tracks now, or null. */
   trackedState(): Promise<string | null>;
@@ -145,7 +147,7 @@ export function createEngine(deps: EngineDeps) {
           workspace: workspace.root,
           logDir: paths.logs,
           env: childEnv,
-          credentials: { config: deps.config(), githubToken: await deps.githubToken() },
+          credentials: { config: deps.config(), githubToken: await deps.githubToken(), place: deps.place },
         },
         claim,
       ),

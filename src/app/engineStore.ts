@@ -121,7 +121,7 @@ export async function openEngineStore(
     async (...args: A): Promise<R | undefined> =>
       (await lookForeign()) === null ? claim(...args) : undefined;
   const tasks = createTaskStore(database, now, newId);
-  const schedule = { ...createScheduleStore(database.db), ...createScheduleImport(database.db) };
+  const schedule = { ...createScheduleStore(database.db, newId), ...createScheduleImport(database.db) };
   const watcher = watchStore(database);
   return {
     database,

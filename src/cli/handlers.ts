@@ -7,6 +7,7 @@ import { AmpaError, usageError } from '../errors.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import type { Session } from './io.ts';
+import { NOTIFY_HANDLERS } from './notify.ts';
 import { SCHEDULE_HANDLERS } from './schedule.ts';
 import { cleanText, configJson, configText, doctorText, stateOf, taskTable, taskText } from './render.ts';
 
@@ -253,6 +254,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   },
 
   ...SCHEDULE_HANDLERS,
+  ...NOTIFY_HANDLERS,
 
   async work({ app, io }, { id, owner, token }) {
     const claim = owner !== undefined && token !== undefined ? { owner, token } : null;

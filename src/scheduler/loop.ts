@@ -133,15 +133,18 @@ export function createScheduler(deps: SchedulerDeps, stop: AbortSignal): Schedul
     return Infinity;
   }
 
+  const asleep = (): string => [...(deps.rules().dormant ?? [])].join();
+
   /** Resolves at `at`, when the store or the clock makes it worth to look earlier, or when it stops. */
   async function wait(at: number): Promise<void> {
     const begun = clock.now();
+    const dormant = asleep();
     const wake = new AbortController();
     nudge = () => wake.abort();
     const off = deps.onChange(() => {
       // A machine that slept, or whose clock was set, has its timers wrong: every change is a chance to see it.
       const now = clock.now();
-      if (now >= at || now < begun) return wake.abort();
+      if (now >= at || now < begun || asleep() !== dormant) return wake.abort();
       store.revision().then(
         (current) => current !== rev && wake.abort(),
         (error: unknown) => {

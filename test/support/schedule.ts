@@ -71,7 +71,7 @@ export function scheduleBench() {
       now: clock.now,
     });
     closing.push(() => database.close());
-    const store = { ...createScheduleStore(database.db), ...createScheduleImport(database.db) };
+    const store = { ...createScheduleStore(database.db, newId), ...createScheduleImport(database.db) };
     return { database, store, hosts: createHostStore(database.db) };
   }
   return {

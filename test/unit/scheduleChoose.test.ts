@@ -20,6 +20,7 @@ const rules: Rules = { minIntervalMs: 0, priorityWeight: 0.1 };
 
 const schedule = (over: Partial<Schedule> = {}): Schedule => ({
   id: 'a',
+  type: 'shell',
   active: true,
   running: false,
   exempt: false,
@@ -109,6 +110,7 @@ describe('choosing', () => {
   );
   const ago = fc.integer({ min: -60 * MINUTE, max: 3 * 24 * 60 * MINUTE });
   const anySchedule = fc.record({
+    type: fc.constantFrom('shell', 'shell', 'heartbeat'),
     active: fc.boolean(),
     running: fc.boolean(),
     exempt: fc.boolean(),
@@ -131,6 +133,7 @@ describe('choosing', () => {
   const anyRules = fc.record({
     minIntervalMs: fc.constantFrom(0, 1000, MINUTE),
     priorityWeight: fc.constantFrom(-1, 0, 0.1, 2),
+    dormant: fc.constantFrom(new Set<string>(), new Set(['heartbeat'])),
   });
   const lastStart = fc.option(ago.map((ms) => NOW - ms));
 
