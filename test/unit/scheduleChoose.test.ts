@@ -145,6 +145,7 @@ describe('choosing', () => {
           it.active &&
           !it.running &&
           (llmUp || !it.requiresLlm) &&
+          !r.dormant.has(it.type) &&
           (it.exempt || last === null || NOW - last >= r.minIntervalMs || r.minIntervalMs === 0);
         const late = all.filter(free).flatMap((it) => latenessOf(it, NOW, r) ?? []);
         if (!chosen) return assert.deepEqual(late, []);
