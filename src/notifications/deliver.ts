@@ -77,12 +77,14 @@ export function createDelivery(deps: DeliverDeps, stop: AbortSignal): DeliveryLo
   /** A sequence that failed for a reason of ours is not begun again before. */
   const notBefore = new Map<ChannelName, number>();
   let upkeepAt = clock.now();
-  let buriedSeen = clock.now();
+  /** How many messages of each channel had been given up at the last look. */
+  let buried: ReadonlyMap<ChannelName, number> | undefined;
   let changed = false;
   let wake = (): void => {};
 
   async function pass(): Promise<number> {
     const now = clock.now();
+    await sayBuried();
     const listening = deps.configured();
     const news = listening.length > 0 && (await store.hasNews());
     const next = await store.next(now);
@@ -110,11 +112,16 @@ export function createDelivery(deps: DeliverDeps, stop: AbortSignal): DeliveryLo
       else if (step.kind === 'due' || (await takeBack(step))) begin(channel);
       else at = Math.min(at, now + LOOK_AGAIN_MS);
     }
-    for (const { channel, error, at: when } of await store.buriedAfter(buriedSeen)) {
-      buriedSeen = Math.max(buriedSeen, when);
-      deps.onBuried(channel, error);
-    }
     return at;
+  }
+
+  /** Says what was given up since the last look, whichever process did it. */
+  async function sayBuried(): Promise<void> {
+    const before = buried;
+    const now = await store.burials();
+    buried = new Map(now.map(({ channel, count }) => [channel, count]));
+    if (before === undefined) return;
+    for (const { channel, error, count } of now) if (count > (before.get(channel) ?? 0)) deps.onBuried(channel, error);
   }
 
   /** What a dead process was sending may have arrived: it is sent again, and says so. */

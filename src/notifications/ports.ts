@@ -188,8 +188,8 @@ export interface DeliveryStore {
   /** What became of a message, by channel. */
   fate(key: string): Promise<Fate[]>;
   status(channel: ChannelName): Promise<ChannelStatus>;
-  /** Channels for which a message was given up after `at`, whoever did it. */
-  buriedAfter(at: number): Promise<{ channel: ChannelName; error: string; at: number }[]>;
+  /** How many messages of each channel were given up, whoever did it, and why the last one was. Cheap. */
+  burials(): Promise<{ channel: ChannelName; error: string; count: number }[]>;
   /** A channel says of itself that it cannot go on, or that it can again. */
   noteChannel(channel: ChannelName, state: ChannelState, error: string | null): Promise<void>;
 }

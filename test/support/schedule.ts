@@ -10,50 +10,7 @@ import { createScheduleStore } from '../../src/adapters/sqlite/scheduleStore.ts'
 import { newCommand, type CommandPatch } from '../../src/scheduler/command.ts';
 import { createScheduler } from '../../src/scheduler/loop.ts';
 import type { Claimed, RunEnd } from '../../src/scheduler/ports.ts';
-import type { Clock } from '../../src/tasks/ports.ts';
-
-export const START = Date.parse('2026-03-28T00:00:00Z');
-
-/** Timers fire when the test moves the time there. */
-function movedClock(at = START) {
-  let now = at;
-  const timers = new Set<{ at: number; fire: () => void }>();
-  let sleeps = 0;
-  const clock: Clock = {
-    now: () => now,
-    sleep: (ms, signal) =>
-      new Promise((resolve) => {
-        sleeps++;
-        const timer = { at: now + ms, fire: resolve };
-        timers.add(timer);
-        const end = (): void => {
-          timers.delete(timer);
-          resolve();
-        };
-        if (signal?.aborted) end();
-        else signal?.addEventListener('abort', end, { once: true });
-      }),
-    after(ms, fire) {
-      const timer = { at: now + ms, fire };
-      timers.add(timer);
-      return () => timers.delete(timer);
-    },
-  };
-  return {
-    clock,
-    /** How often somebody began to wait. */
-    sleeps: () => sleeps,
-    /** Moves there in one leap. */
-    to(t: number): void {
-      now = t;
-      for (const timer of timers)
-        if (timer.at <= now) {
-          timers.delete(timer);
-          timer.fire();
-        }
-    },
-  };
-}
+import { movedClock } from './movedClock.ts';
 
 export function scheduleBench() {
   const dir = mkdtempSync(path.join(tmpdir(), 'ampa-schedule-'));

@@ -230,9 +230,9 @@ export function createDeliveryStore(db: Kysely<Schema>): DeliveryStore {
         buriedAt: row?.buried_at ?? null,
       };
     },
-    async buriedAfter(at) {
-      const rows = await db.selectFrom('channels').selectAll().where('buried_at', '>', at).execute();
-      return rows.map((row) => ({ channel: row.name, error: row.error ?? '', at: row.buried_at ?? at }));
+    async burials() {
+      const rows = await db.selectFrom('channels').select(['name', 'error', 'buried']).execute();
+      return rows.map(({ name, error, buried }) => ({ channel: name, error: error ?? '', count: buried }));
     },
     async noteChannel(name, state, error) {
       await setChannel(db, name, { state, error });

@@ -1,0 +1,44 @@
+import type { Clock } from '../../src/tasks/ports.ts';
+
+export const START = Date.parse('2026-03-28T00:00:00Z');
+
+/** Timers fire when the test moves the time there. */
+export function movedClock(at = START) {
+  let now = at;
+  const timers = new Set<{ at: number; fire: () => void }>();
+  let sleeps = 0;
+  const clock: Clock = {
+    now: () => now,
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        sleeps++;
+        const timer = { at: now + ms, fire: resolve };
+        timers.add(timer);
+        const end = (): void => {
+          timers.delete(timer);
+          resolve();
+        };
+        if (signal?.aborted) end();
+        else signal?.addEventListener('abort', end, { once: true });
+      }),
+    after(ms, fire) {
+      const timer = { at: now + ms, fire };
+      timers.add(timer);
+      return () => timers.delete(timer);
+    },
+  };
+  return {
+    clock,
+    /** How often somebody began to wait. */
+    sleeps: () => sleeps,
+    /** Moves there in one leap. */
+    to(t: number): void {
+      now = t;
+      for (const timer of timers)
+        if (timer.at <= now) {
+          timers.delete(timer);
+          timer.fire();
+        }
+    },
+  };
+}
