@@ -109,7 +109,7 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
     isDead: (holder, lease) => isOwnerDead(it.hosts, holder, lease, now),
     bury: (letter) => bury(deadLetterFile(config(), deps.workspace), letter),
     onBuried(channel, error) {
-      const notice = `${CHANNEL_TITLES[channel]} did not take a message: ${error}. It is kept in ${deadLetterFile(config(), deps.workspace)}.`;
+      const notice = `${CHANNEL_TITLES[channel]} did not take a message${error === '' ? '' : `: ${error}`}. It is kept in ${deadLetterFile(config(), deps.workspace)}.`;
       // The same trouble is said once.
       if (told.get(channel) === error) return;
       told.set(channel, error);
