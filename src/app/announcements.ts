@@ -156,8 +156,11 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
   }
 
   async function until(done: () => Promise<boolean>, ms: number, signal?: AbortSignal): Promise<void> {
-    for (const end = now() + ms; now() < end && !signal?.aborted && !(await done());)
+    const end = now() + ms;
+    while (!(await done()) && now() < end) {
+      if (signal?.aborted) return;
       await clock.sleep(LOOK_MS, signal);
+    }
   }
 
   const outcomeOf = ({ channel, state, detail }: Fate): Told => {

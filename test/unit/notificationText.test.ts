@@ -74,7 +74,7 @@ describe('the text of a message', () => {
     const text = cutMarkdown(`words\n${fenced('x'.repeat(3000))}`, 2000);
     assert.equal(text.length, 2000);
     assert.ok(text.endsWith('x...\n```'));
-    const nested = cutMarkdown(`${fenced('a ``` b\n'.repeat(1000))}`, 500);
+    const nested = cutMarkdown(fenced('a ``` b\n'.repeat(1000)), 500);
     assert.ok(nested.startsWith('````\n') && nested.endsWith('...\n````') && nested.length <= 500);
     assert.ok(cutMarkdown(`${fenced('short')}\n${'y'.repeat(3000)}`, 2000).endsWith('yyy...'));
     assert.ok(cutMarkdown(`~~~\n${'z'.repeat(3000)}`, 100).endsWith('\n~~~'));

@@ -48,7 +48,7 @@ function targetOf(url: string): { server: string; topic: string } {
 }
 
 /** The message in ntfy's own fields. Pure. */
-export function ntfyMessage(message: Message, repeat: boolean): Record<string, unknown> {
+function ntfyMessage(message: Message, repeat: boolean): Record<string, unknown> {
   const links = linksInOrder(message.links ?? []);
   const fields = (message.fields ?? []).map(({ name, value }) => `${name}: ${value}`);
   const output = message.output?.trim() ? [cut(message.output.trim(), OUTPUT)] : [];
