@@ -132,7 +132,9 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
   async function run(it: EngineStore, host: string, stop: AbortSignal, passive = false): Promise<void> {
     loops++;
     try {
-      const bot = passive ? undefined : deps.bot.run(it, host, stop);
+      const bot = passive
+        ? undefined
+        : deps.bot.run(it, host, stop).catch((error: unknown) => say(`The Discord bot: ${hide(describeError(error))}`));
       await Promise.all([createDelivery(deliverDeps(it, host, passive), stop).loop(), bot]);
     } finally {
       loops--;
@@ -314,7 +316,8 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
       const key = `startup:${Math.floor(now() / SAME_START_MS)}`;
       await outbox.say(key, startupMessage(deps.workspace.root, os.hostname(), commands));
     },
-    sendHeartbeat: async (): Promise<Told[]> => announce(await pulse(await deps.existing())),
+    sendHeartbeat: async (signal?: AbortSignal): Promise<Told[]> =>
+      announce(await pulse(await deps.existing()), { signal }),
     testNotification: (): Promise<Told[]> => announce(channelTest(deps.workspace.root), { first: true }),
   };
 }

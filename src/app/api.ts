@@ -165,9 +165,9 @@ export interface App {
   /** All channels, configured or not. */
   channels(): Promise<ChannelInfo[]>;
   /** Says it outside the editor and waits until it is out, a minute at most. Empty: no channel is configured. */
-  notify(message: Message): Promise<Told[]>;
+  notify(message: Message, signal?: AbortSignal): Promise<Told[]>;
   /** The same with a heartbeat, on Discord. */
-  sendHeartbeat(): Promise<Told[]>;
+  sendHeartbeat(signal?: AbortSignal): Promise<Told[]>;
   /** Says something on each channel; resolves to what happened there. */
   testNotification(): Promise<Told[]>;
 

@@ -335,10 +335,10 @@ export async function createApp(options: AppOptions): Promise<App> {
     },
 
     channels: announcements.channels,
-    notify: (message) => announcements.announce(message),
-    async sendHeartbeat() {
+    notify: (message, signal) => announcements.announce(message, { signal }),
+    async sendHeartbeat(signal) {
       if (configuredChannels(resolved.values).some(isDiscord)) await schedule.open();
-      return announcements.sendHeartbeat();
+      return announcements.sendHeartbeat(signal);
     },
     testNotification: announcements.testNotification,
 

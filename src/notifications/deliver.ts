@@ -90,15 +90,18 @@ export function createDelivery(deps: DeliverDeps, stop: AbortSignal): DeliveryLo
     const next = await store.next(now);
     const upkeep = now >= upkeepAt;
     if (!news && !upkeep && next.size === 0) return upkeepAt;
-    if (!(await deps.mayAct())) return now + LOOK_AGAIN_MS;
+    if (upkeep) upkeepAt = now + UPKEEP_MS;
+    if (!(await deps.mayAct())) return news || next.size > 0 ? now + LOOK_AGAIN_MS : upkeepAt;
     if (upkeep) {
       await store.prune(now);
       for (;;) {
         const stale = await store.claimStale(now - STALE_MS, owner, now + LEASE_MS);
         if (!stale) break;
-        await giveUp(stale, new SendError('nobody could send it for a week'));
+        if (!(await giveUp(stale, new SendError('nobody could send it for a week')))) {
+          await store.giveBack(stale.id, stale.token);
+          break;
+        }
       }
-      upkeepAt = now + UPKEEP_MS;
     }
     if (news) await store.fanOut({ ...deps.rendering, channels: listening, now });
     let at = upkeepAt;

@@ -156,7 +156,7 @@ export interface FanOut {
 }
 
 export interface DeliveryStore {
-  /** Records a message with its deliveries at once; false: the same key was there already. */
+  /** Records a message, with its deliveries where there are channels; false: the same key was there already. */
   say(key: string, message: Message, options: Pick<FanOut, 'channels' | 'now' | 'newId'>): Promise<boolean>;
   /** Whether something was recorded that has no deliveries yet. Cheap. */
   hasNews(): Promise<boolean>;

@@ -262,6 +262,8 @@ describe('the channels', () => {
     it('may lie behind a path', async () => {
       await send(createNtfy({ url: `${server.url}/push/alerts`, token: '', post }), message());
       assert.deepEqual([server.received[0]?.url, server.received[0]?.body['topic']], ['/push/', 'alerts']);
+      await send(createNtfy({ url: `${server.url.replace('//', '//me:p%40ss@')}/x`, token: '', post }), message());
+      assert.equal(server.received[1]?.headers.authorization, `Basic ${btoa('me:p@ss')}`);
     });
   });
 

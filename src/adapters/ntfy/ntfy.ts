@@ -27,7 +27,7 @@ export function createNtfy({ url, token, post }: NtfyDeps): Channel {
       if (message.type === 'heartbeat') return { sent: false, why: 'a phone gets no heartbeat' };
       const target = targetOf(url);
       const answer = await post(target.server, {
-        headers: token === '' ? {} : { authorization: `Bearer ${token}` },
+        headers: authorization(target, token),
         body: { topic: target.topic, ...ntfyMessage(message, repeat) },
         signal,
       });
@@ -37,14 +37,20 @@ export function createNtfy({ url, token, post }: NtfyDeps): Channel {
 }
 
 /** JSON is published to the server, with the topic, the last part of its address, in it. */
-function targetOf(url: string): { server: string; topic: string } {
+function targetOf(url: string): { server: string; topic: string; login: string | null } {
   if (!URL.canParse(url)) throw new SendError('AMPA_NTFY_URL is no address', { stopped: true });
-  const { origin, pathname } = new URL(url);
+  const { origin, pathname, username, password } = new URL(url);
   const parts = pathname.split('/').filter(Boolean);
   const topic = parts.pop();
   if (topic === undefined)
     throw new SendError('AMPA_NTFY_URL names no topic: https://ntfy.sh/TOPIC', { stopped: true });
-  return { server: `${origin}/${parts.map((part) => `${part}/`).join('')}`, topic: decodeURIComponent(topic) };
+  const login = username === '' ? null : `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { server: `${origin}/${parts.map((part) => `${part}/`).join('')}`, topic: decodeURIComponent(topic), login };
+}
+
+function authorization({ login }: { login: string | null }, token: string): Record<string, string> {
+  if (token !== '') return { authorization: `Bearer ${token}` };
+  return login === null ? {} : { authorization: `Basic ${Buffer.from(login).toString('base64')}` };
 }
 
 /** The message in ntfy's own fields. Pure. */

@@ -108,7 +108,8 @@ export function createDeliveryStore(db: Kysely<Schema>): DeliveryStore {
       db.transaction().execute(async (tx) => {
         const id = newId();
         if (!(await sayIn(tx, { id, key, message, now }))) return false;
-        await deliverTo(tx, { id, message, now }, channels);
+        // Where this process knows of no channel, another may.
+        if (channels.length > 0) await deliverTo(tx, { id, message, now }, channels);
         return true;
       }),
     async next(now) {
