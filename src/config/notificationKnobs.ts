@@ -54,6 +54,7 @@ export const NOTIFICATION_KNOBS = {
     ownOnly: true,
     type: 'string',
     default: '',
+    secret: true,
     description: 'Address of an ntfy topic, such as https://ntfy.sh/my-topic: what happens reaches a phone.',
   },
   ntfyToken: {
