@@ -12,7 +12,7 @@ import type { Channel, ChannelName, Fate, Outbox, Told } from '../notifications/
 import { channelTest, startupMessage } from '../notifications/runMessages.ts';
 import { redact } from '../tasks/redact.ts';
 import type { Clock } from '../tasks/ports.ts';
-import type { ChannelInfo, DoctorCheck, HostKind } from './api.ts';
+import type { ChannelInfo, DoctorCheck } from './api.ts';
 import {
   bury,
   CHANNEL_TITLES,
@@ -35,7 +35,6 @@ export interface BotService {
 }
 
 export interface AnnouncementsDeps {
-  kind: HostKind;
   workspace: { root: string; stateDir: string };
   env: Readonly<Record<string, string | undefined>>;
   clock: Clock;

@@ -127,7 +127,7 @@ export async function createApp(options: AppOptions): Promise<App> {
 
   const bot: BotService = { channel: () => null, run: async () => undefined };
   const announcements = createAnnouncements({
-    ...{ kind: options.kind, workspace, env, clock, secrets, place, bot, newId, say },
+    ...{ workspace, env, clock, secrets, place, bot, newId, say },
     config: () => resolved.values,
     existing: engine.existing,
     writable: engine.writable,

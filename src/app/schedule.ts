@@ -296,11 +296,13 @@ export function createSchedule(deps: ScheduleDeps): {
     async runSchedule(it, host, stop) {
       try {
         await takeOver(it);
-        await deps.announcements.startup(it, host);
       } catch (error) {
         say(describeError(error));
         return;
       }
+      await deps.announcements
+        .startup(it, host)
+        .catch((error: unknown) => say(`The start could not be said: ${describeError(error)}`));
       const scheduler = createScheduler(
         {
           ...carryDeps(it),
