@@ -2,12 +2,91 @@ import assert from 'node:assert/strict';
 import { SendError, type Sent } from '../../src/notifications/ports.ts';
 import { sayIn } from '../../src/adapters/sqlite/outbox.ts';
 import { deliveryBench } from '../support/delivery.ts';
+import { makeTask } from '../support/repo.ts';
 import { START } from '../support/movedClock.ts';
 import { until } from '../support/until.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const SENT: Sent = { sent: true, remoteId: null };
+
+describe('the ends of tasks', () => {
+  let bench: ReturnType<typeof deliveryBench>;
+  beforeEach(() => (bench = deliveryBench()));
+  afterEach(() => bench.remove());
+  const titles = (): (string | null)[] => bench.taken.map((it) => it.message.title);
+
+  it('are told once each, in order, by whichever host reads them first', async () => {
+    const hosts = [await bench.host('a'), await bench.host('b'), await bench.host('c')] as const;
+    const { tasks, board } = hosts[0];
+    const wanted: string[] = [];
+    for (let i = 0; i < 30; i++) {
+      await board.insert(makeTask({ id: bench.newId(), repo: '/r', title: `Task ${i}` }));
+      const claim = await tasks.claimNext('carrier', 1);
+      if (i % 3 === 0) await tasks.apply(claim!, { type: 'succeed' });
+      else await tasks.apply(claim!, { type: 'stop', reason: i % 3 === 1 ? 'agent_missing' : 'max_attempts' });
+      wanted.push(
+        [
+          `[DONE] Task ${i} checks green`,
+          `[NEEDS-HUMAN] Task ${i} needs a human`,
+          `[FROZEN] Task ${i} frozen: budget exhausted`,
+        ][i % 3]!,
+      );
+    }
+    await Promise.all(hosts.map((host) => host.turn()));
+    await Promise.all(hosts.map((host) => host.turn()));
+    assert.deepEqual(titles(), wanted);
+    await board.continueTask((await board.find((await board.list({})).tasks[0]!.id)).id, 'again');
+    for (const host of hosts) await host.turn();
+    assert.equal(bench.taken.length, 30, 'what a person does is told to nobody');
+  });
+
+  it('say that work has landed, whatever it was before, and name what it is called on the forge', async () => {
+    const host = await bench.host('a');
+    const { tasks, board } = host;
+    const forge = {
+      kind: 'github',
+      host: 'github.com',
+      owner: 'o',
+      name: 'r',
+      pullRequest: 'first',
+      identity: 'gh',
+      issue: null,
+    } as const;
+    for (const end of ['succeed', 'stop'] as const) {
+      const { id } = await board.insert(makeTask({ id: bench.newId(), repo: '/r', forge }));
+      const claim = await tasks.claimNext('carrier', 1);
+      await tasks.patch(claim!, { pr_number: 7, pr_url: 'https://github.com/o/r/pull/7', summary: 's3cr3t-value' });
+      await tasks.apply(claim!, end === 'succeed' ? { type: 'succeed' } : { type: 'stop', reason: 'checks_missing' });
+      await host.turn();
+      await board.recordMerge(id, new Date(bench.clock.now()).toISOString(), 'Merged.');
+      await host.turn();
+    }
+    assert.deepEqual(titles(), [
+      '[DONE] o/r#7 checks green',
+      '[DONE] o/r#7 landed',
+      '[NEEDS-HUMAN] o/r#7 needs a human',
+      '[DONE] o/r#7 landed',
+    ]);
+    assert.ok(!JSON.stringify(bench.taken).includes('s3cr3t-value'));
+  });
+
+  it('are told to nobody who comes later than an hour', async () => {
+    bench.state.configured = [];
+    const host = await bench.host('a');
+    const end = async (): Promise<void> => {
+      await host.board.insert(makeTask({ id: bench.newId(), repo: '/r', title: `At ${bench.clock.now() - START}` }));
+      await host.tasks.apply((await host.tasks.claimNext('carrier', 1))!, { type: 'succeed' });
+    };
+    await end();
+    bench.time.to(START + HOUR + 1);
+    await end();
+    await host.turn();
+    bench.state.configured = ['slack'];
+    await host.turn();
+    assert.deepEqual(titles(), [`[DONE] At ${HOUR + 1} checks green`]);
+  });
+});
 
 describe('what is to be said', () => {
   let bench: ReturnType<typeof deliveryBench>;

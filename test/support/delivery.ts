@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { monotonicFactory } from 'ulid';
 import { createDeliveryStore } from '../../src/adapters/sqlite/deliveryStore.ts';
+import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
+import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { openDatabase } from '../../src/adapters/sqlite/open.ts';
 import { createDelivery } from '../../src/notifications/deliver.ts';
 import { doorbell } from '../../src/notifications/doorbell.ts';
@@ -47,7 +49,12 @@ export function deliveryBench() {
       now: clock.now,
     });
     closing.push(() => database.close());
-    return { db: database.db, store: createDeliveryStore(database.db) };
+    return {
+      db: database.db,
+      store: createDeliveryStore(database.db),
+      tasks: createTaskStore(database, clock.now, newId),
+      board: createTaskBoard(database.db, clock.now),
+    };
   }
   return {
     dir,
@@ -62,7 +69,7 @@ export function deliveryBench() {
     open,
     /** A host with its own connection, that serves the named channels; default: all that are configured. */
     async host(name: string, serves?: readonly ChannelName[]) {
-      const { db, store } = await open();
+      const { db, store, tasks, board } = await open();
       const stop = new AbortController();
       stops.push(stop);
       const channelOf = (channel: ChannelName): Channel => ({
@@ -102,6 +109,8 @@ export function deliveryBench() {
       return {
         db,
         store,
+        tasks,
+        board,
         stop,
         ...delivery,
         /** One look, and everything that it starts. */

@@ -2,15 +2,13 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Message } from '../../notifications/message.ts';
 import type { ChannelName, Delivery, DeliveryStore, LastSent, Next } from '../../notifications/ports.ts';
 import { LONGEST_WAIT_MS, PATIENT_TRIES } from '../../notifications/retry.ts';
-import { createFanOut, deliverTo, STALE_MS } from './fanOut.ts';
+import { createFanOut, deliverTo, STALE_MS, WAITING_OR_SENDING as OPEN } from './fanOut.ts';
 import { sayIn } from './outbox.ts';
 import type { Schema } from './schema.ts';
 
 type Tx = Transaction<Schema>;
 type Queries = Kysely<Schema> | Tx;
 
-/** The partial index `deliveries_open`. */
-const OPEN = sql<boolean>`(deliveries.state = 'waiting' or deliveries.state = 'sending')`;
 /** What has been dealt with is remembered for so long, and a heartbeat for an hour. */
 const REMEMBERED_MS = 7 * 24 * 3600_000;
 

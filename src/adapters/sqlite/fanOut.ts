@@ -11,6 +11,8 @@ type Tx = Transaction<Schema>;
 /** What nobody wanted to hear for so long is not told to whoever comes later; ms. */
 export const STALE_MS = 3600_000;
 const BATCH = 500;
+/** The partial index `deliveries_open`. */
+export const WAITING_OR_SENDING = sql<boolean>`(deliveries.state = 'waiting' or deliveries.state = 'sending')`;
 /** The partial index `outbox_open`. */
 const OPEN = sql<boolean>`outbox.fanned_at is null`;
 /** Events that may be the end of a task, as literals: see `literals.ts`. */
@@ -35,14 +37,17 @@ export async function deliverTo(
     await tx
       .updateTable('deliveries')
       .set({ state: 'dropped', ended_at: now })
+      .where(WAITING_OR_SENDING)
       .where('state', '=', 'waiting')
       .where('channel', 'in', audience)
-      .where('outbox_id', 'in', (eb) =>
-        eb
-          .selectFrom('outbox')
-          .select('outbox.id')
-          .where('outbox.id', '<>', id)
-          .where(sql<boolean>`message ->> 'type' = 'heartbeat'`),
+      .where('outbox_id', '<>', id)
+      .where(({ exists, selectFrom }) =>
+        exists(
+          selectFrom('outbox')
+            .select('outbox.id')
+            .whereRef('outbox.id', '=', 'deliveries.outbox_id')
+            .where(sql<boolean>`message ->> 'type' = 'heartbeat'`),
+        ),
       )
       .execute();
   }
@@ -83,11 +88,12 @@ export function createFanOut(db: Kysely<Schema>) {
       .selectFrom('events as e')
       .innerJoin('tasks as t', 't.id', 'e.task_id')
       .leftJoin('events as before', 'before.id', 'e.prev')
-      .select(['e.id as event', 'e.at', 'e.status', 'e.reason', 'before.status as was'])
+      .select(['e.id as event', 'e.status', 'e.reason', 'before.status as was'])
       .select(['t.id', 't.title', 't.forge', 't.pr_number', 't.pr_url', 't.ci_url', 't.reason as reasonNow'])
       .select(['t.reason_detail', 't.summary'])
       .where('e.id', '>', from)
       .where(ENDS)
+      .where('e.at', '>', new Date(now - STALE_MS).toISOString())
       .orderBy('e.id')
       .limit(BATCH)
       .execute();
@@ -96,7 +102,6 @@ export function createFanOut(db: Kysely<Schema>) {
       // Work that was finished, or that a person looked at, becomes a success by its merge only.
       const landed = row.status === 'success' && (row.was === 'success' || row.was === 'needs_review');
       if (kind === null || (row.was === row.status && !landed)) continue;
-      if (now - Date.parse(row.at) > STALE_MS) continue;
       const forge = JSON.parse(row.forge) as { owner: string; name: string } | null;
       const facts: Ring = {
         taskId: row.id,
