@@ -10,6 +10,7 @@ import { wallClock } from '../../src/app/engine.ts';
 import { announceHost, isOwnerDead } from '../../src/app/hosts.ts';
 import { createPost } from '../../src/app/post.ts';
 import { watchStore } from '../../src/app/watcher.ts';
+import { SendError } from '../../src/notifications/ports.ts';
 import { createDelivery } from '../../src/notifications/deliver.ts';
 
 const [dir = '', name = '', url = ''] = process.argv.slice(2);
@@ -22,8 +23,16 @@ const hosts = createHostStore(database.db);
 const watcher = watchStore(database);
 watcher.setBusy(true);
 const presence = await announceHost(hosts, { id: name, kind: 'daemon', asks: false }, now);
-const post = createPost(async () => fetch, now, 5000);
-const named: typeof post = (to, request) => post(to, { ...request, headers: { 'x-host': name } });
+const post = createPost(async () => fetch, now, 25_000);
+const named: typeof post = async (to, request) => {
+  try {
+    return await post(to, { ...request, headers: { 'x-host': name } });
+  } catch (error) {
+    // Told to the campaign, which knows of no reason but a death.
+    if (error instanceof SendError && error.unsure) process.stderr.write(`${name} is not sure: ${error.message}\n`);
+    throw error;
+  }
+};
 const channels = [
   createSlackWebhook({ url: `${url}/slack`, post: named }),
   createDiscordWebhook({ url: `${url}/discord`, post: named, now }),
