@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { STATUSES, type Status } from '../tasks/task.ts';
 import { count, flag, option, text, type OptionMeta } from './commandOptions.ts';
+import { NOTIFY_COMMANDS } from './notifyCommands.ts';
 import { SCHEDULE_COMMANDS } from './scheduleCommands.ts';
 
 const taskId = option(z.string(), 'Id of the task, or an unambiguous part of its beginning or end.', {
@@ -216,6 +217,7 @@ export const COMMANDS = {
     refusedInTask: true,
   },
   ...SCHEDULE_COMMANDS,
+  ...NOTIFY_COMMANDS,
   work: {
     id: 'work',
     palette: null,

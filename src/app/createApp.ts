@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { monotonicFactory } from 'ulid';
 import { createAgents } from '../adapters/agents/agents.ts';
 import { listAgents, resolveAgent } from '../adapters/agents/resolve.ts';
@@ -10,13 +11,16 @@ import { KNOBS, SECRET_NAMES, type ConfigValues, type Knob, type KnobName } from
 import { resolveConfig, type Resolved } from '../config/resolve.ts';
 import { configFiles, configSources, type SettingsReader } from '../config/sources.ts';
 import { describeError, notFound } from '../errors.ts';
+import { isDiscord } from '../notifications/heartbeat.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { secretForms } from '../tasks/redact.ts';
 import { HOST_GONE_MS } from '../tasks/timings.ts';
 import { abortTask } from './abort.ts';
 import { answerOnBoard } from './answerPrompt.ts';
+import { createAnnouncements, type BotService } from './announcements.ts';
 import type { App, HostKind } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
+import { configuredChannels } from './channels.ts';
 import { cleanTasks } from './clean.ts';
 import { followSettings } from './configWatch.ts';
 import { runDoctor } from './doctor.ts';
@@ -47,6 +51,8 @@ export interface AppOptions {
   /** This host can put a question to a person. */
   asks: boolean;
   carrier: CarrierCommand;
+  /** Where links to tasks lead: the scheme of the editor in use, and its address of the folder. Default: `vscode`, a file. */
+  place?: { scheme: string; folder: string };
   /** Tests pass one that runs faster. */
   clock?: Clock;
   /** Values handed down by the host that started this carrier: they go before every other source. */
@@ -129,9 +135,14 @@ export async function createApp(options: AppOptions): Promise<App> {
     if (JSON.stringify(resolved) === before) return false;
     for (const warning of resolved.warnings) if (!known.includes(warning)) say(`Warning: ${warning}`);
     for (const listener of configListeners) listener();
+    schedule
+      .configChanged()
+      .then(engine.poke)
+      .catch((error: unknown) => say(`The schedule does not follow the settings: ${describeError(error)}`));
     return true;
   }
   const pulses = { 'worker loop': createPulse(now), scheduler: createPulse(wallClock.now) };
+  const place = options.place ?? { scheme: 'vscode', folder: pathToFileURL(workspace.root).href };
   const engine = createEngine({
     meter,
     pulse: pulses['worker loop'],
@@ -139,6 +150,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       followSettings(configFiles(workspace.root, env), stop, reloadConfig, say);
       await serving.run(it, host, stop);
     },
+    place,
     workspace,
     paths,
     childEnv: hostEnv,
@@ -155,6 +167,16 @@ export async function createApp(options: AppOptions): Promise<App> {
     trackedState,
     say,
     runSchedule: (it, host, stop) => schedule.runSchedule(it, host, stop),
+    deliver: (it, host, stop, passive) => announcements.run(it, host, stop, passive),
+    drain: (it, only) => announcements.drain(it, only),
+  });
+
+  const bot: BotService = { channel: () => null, run: async () => undefined };
+  const announcements = createAnnouncements({
+    ...{ workspace, env, clock, secrets, place, bot, newId, say },
+    config: () => resolved.values,
+    existing: engine.existing,
+    writable: engine.writable,
   });
 
   const schedule = createSchedule({
@@ -169,6 +191,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     childEnv: hostEnv,
     secrets,
     config: () => resolved.values,
+    announcements,
     storeFile: () => resolved.values.schedulerStore,
     isTracked: async (file) =>
       (await git.repository.locate(path.dirname(file), [path.basename(file)]))?.tracks(file) ?? false,
@@ -261,6 +284,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       const it = await engine.writable();
       const landed = await mergeTask({ board: it.board, repository: git.repository, forges, now, say }, id, how);
       it.watcher.poke();
+      if (options.kind === 'cli') await announcements.drain(it);
       return landed;
     },
     clean: async (how) =>
@@ -328,6 +352,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,
       })),
       ...(await serving.doctor()),
+      ...(await announcements.doctor()),
       ...(await schedule.facade.warnings()).map((detail) => ({
         name: 'schedule',
         ok: false,
@@ -364,6 +389,14 @@ export async function createApp(options: AppOptions): Promise<App> {
       noticeListeners.add(listener);
       return () => noticeListeners.delete(listener);
     },
+
+    channels: announcements.channels,
+    notify: (message, signal) => announcements.announce(message, { signal }),
+    async sendHeartbeat(signal) {
+      if (configuredChannels(resolved.values).some(isDiscord)) await schedule.open();
+      return announcements.sendHeartbeat(signal);
+    },
+    testNotification: announcements.testNotification,
 
     schedule: schedule.facade,
     syncWorklog: (which, how) =>

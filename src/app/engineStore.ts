@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { gitDirOf } from '../adapters/git/layout.ts';
 import { createCounterStore, type CounterStore } from '../adapters/sqlite/counterStore.ts';
 import { createWebhookStore } from '../adapters/sqlite/webhookStore.ts';
+import { createDeliveryStore } from '../adapters/sqlite/deliveryStore.ts';
 import { createHostStore, type HostStore } from '../adapters/sqlite/hostStore.ts';
 import { createLeaseStore, type LeaseStore } from '../adapters/sqlite/leaseStore.ts';
 import { openDatabase, type OpenDatabase } from '../adapters/sqlite/open.ts';
@@ -13,6 +14,7 @@ import { createTaskBoard } from '../adapters/sqlite/taskBoard.ts';
 import { createWatchStore } from '../adapters/sqlite/watchStore.ts';
 import { createTaskStore } from '../adapters/sqlite/taskStore.ts';
 import { AmpaError } from '../errors.ts';
+import type { DeliveryStore } from '../notifications/ports.ts';
 import type { ScheduleStore } from '../scheduler/ports.ts';
 import type { TaskBoard } from '../tasks/board.ts';
 import type { WebhookStore, WatchStore } from '../tasks/watch.ts';
@@ -35,6 +37,7 @@ export interface EngineStore {
   webhooks: WebhookStore;
   leases: LeaseStore;
   counters: CounterStore;
+  deliveries: DeliveryStore;
   watcher: StoreWatcher;
   /** Name of another machine that works on this store, as last looked at: then this process only reads. */
   readonly foreign: string | null;
@@ -120,9 +123,9 @@ export async function openEngineStore(
     async (...args: A): Promise<R | undefined> =>
       (await lookForeign()) === null ? claim(...args) : undefined;
   const tasks = createTaskStore(database, now, newId);
-  const schedule = { ...createScheduleStore(database.db), ...createScheduleImport(database.db) };
   const leases = createLeaseStore(database.db);
   const counters = createCounterStore(database.db);
+  const schedule = { ...createScheduleStore(database.db, newId), ...createScheduleImport(database.db) };
   const watcher = watchStore(database);
   return {
     database,
@@ -139,6 +142,7 @@ export async function openEngineStore(
       // Figures are not worth a torn file: what is counted meanwhile is lost.
       record: async (changes) => ((await lookForeign()) === null ? counters.record(changes) : undefined),
     },
+    deliveries: createDeliveryStore(database.db),
     watcher,
     schedule: { ...schedule, claim: unlessForeign(schedule.claim) },
     tasks: {

@@ -8,6 +8,7 @@ import { reasonText } from '../tasks/reasons.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import { runDaemon } from './daemon.ts';
 import type { Session } from './io.ts';
+import { NOTIFY_HANDLERS } from './notify.ts';
 import { SCHEDULE_HANDLERS } from './schedule.ts';
 import { cleanText, configJson, configText, doctorText, stateOf, taskTable, taskText } from './render.ts';
 
@@ -244,6 +245,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   },
 
   ...SCHEDULE_HANDLERS,
+  ...NOTIFY_HANDLERS,
 
   async work({ app, io }, { id, owner, token }) {
     const claim = owner !== undefined && token !== undefined ? { owner, token } : null;

@@ -71,6 +71,7 @@ async function run(argv: readonly string[], entry: string): Promise<number> {
     asks: false,
     carrier: { execPath: process.execPath, args: [...process.execArgv, entry], env: {} },
     config: credentials?.config,
+    place: credentials?.place,
     editorToken: async (host) => (host === 'github.com' ? (credentials?.githubToken ?? null) : null),
   });
   const session: Session = { app, io };

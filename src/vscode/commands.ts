@@ -20,6 +20,7 @@ import type { ScheduleTree } from './scheduleTree.ts';
 import type { Start, StartArguments } from './startTask.ts';
 import { stateSentence, stateWords, wishOf } from './taskRows.ts';
 import { nextNeeding, parseElement } from './tasksModel.ts';
+import { testNotification } from './testNotification.ts';
 import type { TasksTree } from './tasksTree.ts';
 import type { Unread } from './unread.ts';
 import { whatNow } from './whatNow.ts';
@@ -189,6 +190,7 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
     'ampa.openSettings': async () => vscode.commands.executeCommand('workbench.action.openSettings', '@ext:ampa.ampa'),
     'ampa.manageTrust': async () => vscode.commands.executeCommand('workbench.trust.manage'),
     'ampa.whatNow': () => whatNow(overview),
+    'ampa.testNotification': () => testNotification(folders),
     'ampa.showMore': async (given) => {
       const element = typeof given === 'string' ? parseElement(given) : undefined;
       if (element?.kind === 'more') tree().showMore(element.parent);
