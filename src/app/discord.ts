@@ -3,7 +3,7 @@ import { startBot, type Bot, type BotOptions, type BotState } from '../adapters/
 import { handleClick, type ClickDeps } from '../notifications/clicks.ts';
 import type { Channel } from '../notifications/ports.ts';
 import type { Clock } from '../tasks/ports.ts';
-import { withLease, type LeaseDeps } from './lease.ts';
+import { aborted, withLease, type LeaseDeps } from './lease.ts';
 
 export interface DiscordSettings {
   token: string;
@@ -119,9 +119,3 @@ async function untilOther(deps: DiscordDeps, settings: DiscordSettings, stop: Ab
   };
   while (!stop.aborted && sameNow()) await deps.clock.sleep(LOOK_MS, stop);
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });

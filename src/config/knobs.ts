@@ -299,6 +299,13 @@ export const KNOBS = {
     description:
       'Address that tells whether the language model is up, for scheduled commands that need it: any answer below 500. Empty: it counts as up.',
   },
+  botSocketPath: {
+    env: 'AMPA_BOT_SOCKET_PATH',
+    type: 'string',
+    default: '',
+    description:
+      "Socket at which scripts say what is to be notified; on Windows the name of a pipe. Empty: ampa.sock in the workspace's own folder of your state folder.",
+  },
 } as const satisfies Record<string, Knob>;
 
 export type KnobName = keyof typeof KNOBS;
