@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DigitalDiscord } from 'discord-digital-twin';
+import { ChannelType } from 'discord.js';
 
 export const TOKEN = 'twin-bot-token';
 const GUILDS = 1;
@@ -66,7 +67,7 @@ export async function startTwin(): Promise<Twin> {
   const dir = mkdtempSync(path.join(tmpdir(), 'ampa-discord-'));
   const discord = new DigitalDiscord({
     botToken: TOKEN,
-    channels: [{ name: 'general', type: 0 }],
+    channels: [{ name: 'general', type: ChannelType.GuildText }],
     users: [{ username: 'alice' }, { username: 'bob' }],
     dbUrl: `file:${path.join(dir, 'twin.db')}`,
   });

@@ -38,7 +38,7 @@ describe('Buttons', () => {
     ],
     [[{ ...blue, url: 'https://x' }], 'component 1 has "url", which is none of type, label, custom_id, style'],
     [[blue, blue], 'component 2 has the custom_id of another one'],
-    [Array(26).fill(blue), 'components are 26, and at most 25 fit'],
+    [Array.from({ length: 26 }, () => blue), 'components are 26, and at most 25 fit'],
   ];
   for (const [components, why] of wrong) {
     it(`are refused whole: ${why}`, () => assert.deepEqual(validateButtons(components), { ok: false, why }));

@@ -87,7 +87,7 @@ function newClient(discord: DiscordJs, deps: SessionDeps): Client {
     intents: [],
     rest: {
       ...(deps.api === undefined ? {} : { api: deps.api }),
-      makeRequest: (url, init) => deps.fetch(url, init as RequestInit) as never,
+      makeRequest: (url, init) => deps.fetch(url, init as unknown as RequestInit) as never,
       // What is said is tried again by the outbox, which knows of it; answers to clicks wait here.
       retries: 0,
       rejectOnRateLimit: ['/channels'],

@@ -9,7 +9,7 @@ const GOODBYE_MS = 1000;
 interface Shard {
   destroy(options: object): Promise<void>;
   internalConnect(): Promise<void>;
-  connection: { onerror: ((event: unknown) => void) | null; terminate(): void } | null;
+  connection: { addEventListener(event: 'error', listener: () => void): void; terminate(): void } | null;
 }
 
 /**
@@ -36,7 +36,7 @@ async function endShard(shard: Shard, options: object): Promise<void> {
   const hangUp = (): void => {
     if (!shard.connection) return;
     // A socket that is ended before it is open says so as an error.
-    shard.connection.onerror = () => {};
+    shard.connection.addEventListener('error', () => {});
     shard.connection.terminate();
   };
   const timer = setTimeout(hangUp, GOODBYE_MS);

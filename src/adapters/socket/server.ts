@@ -59,21 +59,25 @@ function converse(client: net.Socket, options: SocketOptions): () => Promise<voi
       if (!client.destroyed && !client.write(`${JSON.stringify(reply)}\n`)) await drained(client);
     }
   };
-  const then = (next: () => Promise<void>): void => {
-    work = work.then(next).catch(options.onError);
+  const afterwards = (next: () => Promise<void>): void => {
+    const before = work;
+    work = (async () => {
+      await before;
+      await next().catch(options.onError);
+    })();
   };
   // Whoever hangs up hears no reply; there is nobody to tell.
   client.on('error', () => client.destroy());
   client.on('data', (chunk: Buffer) => {
     client.pause();
     const found = lines.push(chunk);
-    then(async () => {
+    afterwards(async () => {
       await answer(found);
       client.resume();
     });
   });
   client.on('end', () =>
-    then(async () => {
+    afterwards(async () => {
       await answer(lines.end());
       client.end();
     }),
