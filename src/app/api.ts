@@ -3,6 +3,8 @@ import type { Resolved } from '../config/resolve.ts';
 import type { Continued, OpenPrompt, TaskDetail, TaskFilter } from '../tasks/board.ts';
 import type { ChangedFile, ConversationEntry } from '../tasks/ports.ts';
 import type { PermissionMode, Task } from '../tasks/task.ts';
+import type { Message } from '../notifications/message.ts';
+import type { ChannelName, ChannelState, Told } from '../notifications/ports.ts';
 import type { Schedule } from './scheduleApi.ts';
 
 export type HostKind = 'vscode' | 'cli' | 'daemon' | 'carrier';
@@ -83,6 +85,22 @@ export interface DoctorCheck {
   fix: string | null;
 }
 
+/** A way out of the editor, as doctor, tooltips and `/health` show it. */
+export interface ChannelInfo {
+  name: ChannelName;
+  /** For people. */
+  title: string;
+  configured: boolean;
+  /** `failing`: the last try failed, and more come; `stopped`: not before its settings change. */
+  state: ChannelState;
+  /** Why it fails; null where it does not. */
+  error: string | null;
+  /** Messages that wait for it. */
+  depth: number;
+  /** Messages that it never took, in the dead letter file. */
+  buried: number;
+}
+
 export interface CleanReport {
   worktrees: number;
   logs: number;
@@ -143,6 +161,15 @@ export interface App {
   /** Things a person should know that came up since the app was made (restored database, another machine). */
   notices(): string[];
   onNotice(listener: (notice: string) => void): () => void;
+
+  /** All channels, configured or not. */
+  channels(): Promise<ChannelInfo[]>;
+  /** Says it outside the editor and waits until it is out, a minute at most. Empty: no channel is configured. */
+  notify(message: Message): Promise<Told[]>;
+  /** The same with a heartbeat, on Discord. */
+  sendHeartbeat(): Promise<Told[]>;
+  /** Says something on each channel; resolves to what happened there. */
+  testNotification(): Promise<Told[]>;
 
   /** The scheduled commands of the workspace. */
   readonly schedule: Schedule;

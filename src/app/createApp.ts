@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { monotonicFactory } from 'ulid';
 import { createAgents } from '../adapters/agents/agents.ts';
 import { listAgents, resolveAgent } from '../adapters/agents/resolve.ts';
@@ -12,6 +13,7 @@ import { configSources, type SettingsReader } from '../config/sources.ts';
 import { describeError, notFound } from '../errors.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { abortTask } from './abort.ts';
+import { createAnnouncements, type BotService } from './announcements.ts';
 import type { App, HostKind } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
 import { cleanTasks } from './clean.ts';
@@ -40,6 +42,8 @@ export interface AppOptions {
   /** This host can put a question to a person. */
   asks: boolean;
   carrier: CarrierCommand;
+  /** Where links to tasks lead: the scheme of the editor in use, and its address of the folder. Default: `vscode`, a file. */
+  place?: { scheme: string; folder: string };
   /** Tests pass one that runs faster. */
   clock?: Clock;
   /** Values handed down by the host that started this carrier: they go before every other source. */
@@ -113,6 +117,17 @@ export async function createApp(options: AppOptions): Promise<App> {
     trackedState,
     say,
     runSchedule: (it, host, stop) => schedule.runSchedule(it, host, stop),
+    deliver: (it, host, stop, passive) => announcements.run(it, host, stop, passive),
+    drain: (it, only) => announcements.drain(it, only),
+  });
+
+  const bot: BotService = { channel: () => null, run: async () => undefined };
+  const place = options.place ?? { scheme: 'vscode', folder: pathToFileURL(workspace.root).href };
+  const announcements = createAnnouncements({
+    ...{ kind: options.kind, workspace, env, clock, secrets, place, bot, newId, say },
+    config: () => resolved.values,
+    existing: engine.existing,
+    writable: engine.writable,
   });
 
   const schedule = createSchedule({
@@ -175,7 +190,9 @@ export async function createApp(options: AppOptions): Promise<App> {
     reloadConfig() {
       const before = JSON.stringify(resolved);
       resolved = resolveAll();
-      return JSON.stringify(resolved) !== before;
+      const changed = JSON.stringify(resolved) !== before;
+      if (changed) engine.poke();
+      return changed;
     },
     setTrusted(value) {
       trusted = value;
@@ -209,6 +226,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       const it = await engine.writable();
       const landed = await mergeTask({ board: it.board, repository: git.repository, forges, now, say }, id, how);
       it.watcher.poke();
+      if (options.kind === 'cli') await announcements.drain(it);
       return landed;
     },
     clean: async (how) =>
@@ -272,6 +290,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         github: async () => (remoteUrl === null ? null : forges.describe(remoteUrl)),
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,
       })),
+      ...(await announcements.doctor()),
       ...(await schedule.facade.warnings()).map((detail) => ({
         name: 'schedule',
         ok: false,
@@ -305,6 +324,11 @@ export async function createApp(options: AppOptions): Promise<App> {
       noticeListeners.add(listener);
       return () => noticeListeners.delete(listener);
     },
+
+    channels: announcements.channels,
+    notify: (message) => announcements.announce(message),
+    sendHeartbeat: announcements.sendHeartbeat,
+    testNotification: announcements.testNotification,
 
     schedule: schedule.facade,
     syncWorklog: (which, how) =>

@@ -51,6 +51,10 @@ export interface EngineDeps {
   say(notice: string): void;
   /** Runs the scheduled commands as a host of that id, until `stop`. */
   runSchedule(it: EngineStore, host: string, stop: AbortSignal): Promise<void>;
+  /** Brings out what is to be said, as a host of that id, until `stop`; a passive one only while no other host does. */
+  deliver(it: EngineStore, host: string, stop: AbortSignal, passive: boolean): Promise<void>;
+  /** Brings out what is due before this process ends; `record` leaves the sending to others. */
+  drain(it: EngineStore, only?: 'record'): Promise<void>;
 }
 
 const ACTIVE = ['queued', 'running', 'retrying'] as const;
@@ -155,18 +159,23 @@ export function createEngine(deps: EngineDeps) {
     onError: (error) => say(`The worker loop failed and goes on: ${describeError(error)}`),
   });
 
-  async function carry(it: EngineStore, claim: Claim, signal: AbortSignal): Promise<Task> {
+  /** `alone`: people may have closed every window, so the process of a task says itself what there is to say. */
+  async function carry(it: EngineStore, claim: Claim, signal: AbortSignal, alone = false): Promise<Task> {
     it.watcher.setBusy(true);
     // Started too late, it may have been given to another: then nothing here may be touched.
     if (!(await it.tasks.renew(claim, 0))) {
       throw new AmpaError('lost_claim', `task ${claim.taskId} is carried by another process`, 'Nothing to do here.');
     }
     const host = await announceHost(it.hosts, { id: claim.owner, kind: 'carrier', asks: false }, now);
+    const ended = new AbortController();
+    const delivering = alone ? deps.deliver(it, host.id, ended.signal, true) : undefined;
     try {
       await reapPredecessors(it.hosts, claim.taskId, claim.token);
       await it.board.losePrompts(claim.taskId);
       return await carryTask(carryDeps(it, claim), claim, signal);
     } finally {
+      ended.abort();
+      await delivering;
       await host.stop();
     }
   }
@@ -194,6 +203,15 @@ export function createEngine(deps: EngineDeps) {
     exists,
     existing,
     writable,
+
+    /** Lets every loop of this process look again: what they read of the configuration has changed. */
+    poke(): void {
+      void opened?.then(
+        (it) => it.watcher.poke(),
+        // Whoever opened it has been told.
+        () => undefined,
+      );
+    },
 
     /** Reads what changed since the last look whenever some process has written. */
     async watch(it: EngineStore, listener: (change: Change) => void): Promise<() => void> {
@@ -230,6 +248,7 @@ export function createEngine(deps: EngineDeps) {
       const it = await writable();
       presence = await announceHost(it.hosts, { id: newId(), kind, asks }, now);
       loops.push(runWorker(workerDeps(it), stop.signal), keepBackups(it));
+      loops.push(deps.deliver(it, presence.id, stop.signal, false));
       if (schedule) loops.push(deps.runSchedule(it, presence.id, stop.signal));
       await this.watch(it, () => undefined);
     },
@@ -239,6 +258,7 @@ export function createEngine(deps: EngineDeps) {
       while (!signal.aborted && (await it.board.list({ statuses: ACTIVE, limit: 1 })).total > 0) {
         await nextChange(it, clock, AbortSignal.any([signal, stop.signal]));
       }
+      if (!signal.aborted) await deps.drain(it);
     },
 
     /** Carries a task in this process, or watches while another holds it, until it is no longer active. */
@@ -248,7 +268,10 @@ export function createEngine(deps: EngineDeps) {
       for (;;) {
         const task = await it.tasks.get(id);
         if (!task) throw notFound('task', id, '`ampa ls --all` lists them.');
-        if (!isActive(task.status) || signal.aborted) return task;
+        if (!isActive(task.status) || signal.aborted) {
+          await deps.drain(it, 'record');
+          return task;
+        }
         const held = await claim(it, task);
         if (held) await carry(it, held, signal);
         else await nextChange(it, clock, signal);
@@ -262,9 +285,10 @@ export function createEngine(deps: EngineDeps) {
       if (!task) throw notFound('task', id, '`ampa ls --all` lists them.');
       const held = handed ? { taskId: id, ...handed } : await claim(it, task);
       if (!held) return null;
-      const result = await carry(it, held, signal);
+      const result = await carry(it, held, signal, true);
       // Claims are conditional: if a host is there too, one of us gets the next task.
       if (!signal.aborted && deps.config().continueAfterClose) await workOnce(workerDeps(it));
+      if (!signal.aborted) await deps.drain(it);
       return result;
     },
 

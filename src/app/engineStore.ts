@@ -3,6 +3,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gitDirOf } from '../adapters/git/layout.ts';
 import { createCounterStore, type CounterStore } from '../adapters/sqlite/counterStore.ts';
+import { createDeliveryStore } from '../adapters/sqlite/deliveryStore.ts';
 import { createHostStore, type HostStore } from '../adapters/sqlite/hostStore.ts';
 import { createLeaseStore, type LeaseStore } from '../adapters/sqlite/leaseStore.ts';
 import { openDatabase, type OpenDatabase } from '../adapters/sqlite/open.ts';
@@ -12,6 +13,7 @@ import { createTaskBoard } from '../adapters/sqlite/taskBoard.ts';
 import { createWatchStore } from '../adapters/sqlite/watchStore.ts';
 import { createTaskStore } from '../adapters/sqlite/taskStore.ts';
 import { AmpaError } from '../errors.ts';
+import type { DeliveryStore } from '../notifications/ports.ts';
 import type { ScheduleStore } from '../scheduler/ports.ts';
 import type { TaskBoard } from '../tasks/board.ts';
 import type { WatchStore } from '../tasks/watch.ts';
@@ -33,6 +35,7 @@ export interface EngineStore {
   watches: WatchStore;
   leases: LeaseStore;
   counters: CounterStore;
+  deliveries: DeliveryStore;
   watcher: StoreWatcher;
   /** Name of another machine that works on this store, as last looked at: then this process only reads. */
   readonly foreign: string | null;
@@ -126,6 +129,7 @@ export async function openEngineStore(
     watches: createWatchStore(database.db, now),
     leases: createLeaseStore(database.db),
     counters: createCounterStore(database.db),
+    deliveries: createDeliveryStore(database.db),
     watcher,
     schedule: { ...schedule, claim: unlessForeign(schedule.claim) },
     tasks: {

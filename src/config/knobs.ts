@@ -3,6 +3,8 @@
  * table come from here (`npm run generate`), and a test holds them together.
  */
 
+import { NOTIFICATION_KNOBS } from './notificationKnobs.ts';
+
 interface KnobBase {
   /** Environment name, also its name in a `.env` file. */
   env: `AMPA_${string}`;
@@ -299,13 +301,7 @@ export const KNOBS = {
     description:
       'Address that tells whether the language model is up, for scheduled commands that need it: any answer below 500. Empty: it counts as up.',
   },
-  botSocketPath: {
-    env: 'AMPA_BOT_SOCKET_PATH',
-    type: 'string',
-    default: '',
-    description:
-      "Socket at which scripts say what is to be notified; on Windows the name of a pipe. Empty: ampa.sock in the workspace's own folder of your state folder.",
-  },
+  ...NOTIFICATION_KNOBS,
 } as const satisfies Record<string, Knob>;
 
 export type KnobName = keyof typeof KNOBS;
@@ -329,10 +325,6 @@ export const SECRET_NAMES: readonly string[] = [
   ...Object.values<Knob>(KNOBS)
     .filter((knob) => knob.secret)
     .map((knob) => knob.env),
-  'AMPA_DISCORD_BOT_TOKEN',
-  'AMPA_DISCORD_WEBHOOK',
-  'AMPA_SLACK_WEBHOOK_URL',
-  'AMPA_NTFY_TOKEN',
   'AMPA_GITHUB_APP_PRIVATE_KEY_PATH',
   'AMPA_GITHUB_WEBHOOK_SECRET',
 ];

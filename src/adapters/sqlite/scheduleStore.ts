@@ -10,6 +10,8 @@ import type { Schema } from './schema.ts';
 
 type Tx = Transaction<Schema>;
 
+type CommandPatchRow = Partial<Omit<CommandRow, 'id' | 'rev' | 'pristine'> & { pristine: number }>;
+
 const unknown = (id: string): AmpaError => notFound('command', id, '`ampa schedule list` lists them.');
 /** The partial index `schedule_runs_running`. */
 const RUNNING = sql<boolean>`status = 'running'`;
@@ -33,7 +35,7 @@ export function createScheduleStore(db: Kysely<Schema>): ScheduleStore {
     queries.selectFrom('schedule_commands').selectAll().where('id', '=', id).executeTakeFirst();
   const globals = (queries: Kysely<Schema> | Tx) =>
     queries.selectFrom('schedule_globals').selectAll().executeTakeFirstOrThrow();
-  const set = (tx: Tx, id: string, values: Partial<Omit<CommandRow, 'id' | 'rev'>>) =>
+  const set = (tx: Tx, id: string, values: CommandPatchRow) =>
     tx.updateTable('schedule_commands').set(values).where('id', '=', id).execute();
 
   return {

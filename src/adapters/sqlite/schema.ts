@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely';
+import type { DeliverySchema } from './deliverySchema.ts';
 import type { ScheduleSchema } from './scheduleSchema.ts';
 import type { Table } from './prepared.ts';
 import type { Attempt, Check, Message, Task, TaskEvent } from '../../tasks/task.ts';
@@ -136,9 +137,11 @@ export interface OutboxRow {
   message: string;
   /** ms since the epoch. */
   created_at: number;
+  /** When its deliveries were made, ms; null: they are not yet. */
+  fanned_at: Generated<number | null>;
 }
 
-export interface Schema extends ScheduleSchema {
+export interface Schema extends ScheduleSchema, DeliverySchema {
   tasks: TaskRow;
   attempts: Attempt;
   checks: Check;

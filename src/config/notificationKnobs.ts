@@ -1,0 +1,117 @@
+/**
+ * The knobs of what is said outside the editor. Addresses and tokens are never read from a
+ * repository's own files: they decide who hears of the work.
+ */
+export const NOTIFICATION_KNOBS = {
+  discordBotToken: {
+    env: 'AMPA_DISCORD_BOT_TOKEN',
+    ownOnly: true,
+    type: 'string',
+    default: '',
+    secret: true,
+    description: 'Token of a Discord bot that tells what happens and asks with buttons; with its channel below.',
+  },
+  discordChannelId: {
+    env: 'AMPA_DISCORD_CHANNEL_ID',
+    ownOnly: true,
+    type: 'string',
+    default: '',
+    description: 'Id of the channel that the Discord bot writes to.',
+  },
+  discordAllowedIds: {
+    env: 'AMPA_DISCORD_ALLOWED_IDS',
+    ownOnly: true,
+    type: 'list',
+    default: [],
+    description:
+      'Ids of the Discord users and roles that may answer questions and act on tasks by buttons. Empty: nobody may.',
+  },
+  discordWebhook: {
+    env: 'AMPA_DISCORD_WEBHOOK',
+    ownOnly: true,
+    type: 'string',
+    default: '',
+    secret: true,
+    description: 'Address of a Discord webhook that is told what happens, without buttons.',
+  },
+  disableDiscord: {
+    env: 'AMPA_DISABLE_DISCORD',
+    type: 'boolean',
+    default: false,
+    safe: true,
+    description: 'Say nothing on Discord, whatever is configured.',
+  },
+  slackWebhookUrl: {
+    env: 'AMPA_SLACK_WEBHOOK_URL',
+    ownOnly: true,
+    type: 'string',
+    default: '',
+    secret: true,
+    description: 'Address of a Slack incoming webhook that is told what happens.',
+  },
+  ntfyUrl: {
+    env: 'AMPA_NTFY_URL',
+    ownOnly: true,
+    type: 'string',
+    default: '',
+    description: 'Address of an ntfy topic, such as https://ntfy.sh/my-topic: what happens reaches a phone.',
+  },
+  ntfyToken: {
+    env: 'AMPA_NTFY_TOKEN',
+    ownOnly: true,
+    type: 'string',
+    default: '',
+    secret: true,
+    description: 'Access token for the ntfy topic, where it needs one.',
+  },
+  linkBaseUrl: {
+    env: 'AMPA_LINK_BASE_URL',
+    ownOnly: true,
+    type: 'string',
+    default: '',
+    description: 'Address that links to a task begin with, as ADDRESS/?task=ID. Empty: they open the editor.',
+  },
+  heartbeatMinutes: {
+    env: 'AMPA_HEARTBEAT_MINUTES',
+    type: 'number',
+    default: 1,
+    min: 0.1,
+    max: 10080,
+    safe: true,
+    description: 'Minutes between two heartbeats on Discord, until the heartbeat command is edited.',
+  },
+  maxRetries: {
+    env: 'AMPA_MAX_RETRIES',
+    type: 'number',
+    default: 10,
+    min: 1,
+    max: 100,
+    integer: true,
+    safe: true,
+    description: 'How often a message is tried before it goes to the dead letter file.',
+  },
+  backoffBaseSeconds: {
+    env: 'AMPA_BACKOFF_BASE_SECONDS',
+    type: 'number',
+    default: 2,
+    min: 0.001,
+    max: 3600,
+    safe: true,
+    description: 'Seconds until a message that failed is tried again; doubled with each failure.',
+  },
+  deadletterFile: {
+    env: 'AMPA_DEADLETTER_FILE',
+    ownOnly: true,
+    type: 'string',
+    default: '',
+    description: 'File for messages that could not be sent, a JSON line each. Empty: .worklog/ampa/deadletter.log.',
+  },
+  botSocketPath: {
+    env: 'AMPA_BOT_SOCKET_PATH',
+    ownOnly: true,
+    type: 'string',
+    default: '',
+    description:
+      "Socket at which scripts say what is to be notified; on Windows the name of a pipe. Empty: ampa.sock in the workspace's own folder of your state folder.",
+  },
+} as const;
