@@ -156,12 +156,19 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
   }
 
   async function until(done: () => Promise<boolean>, ms: number, signal?: AbortSignal): Promise<void> {
-    for (const end = now() + ms; now() < end && !signal?.aborted && !(await done());) await clock.sleep(LOOK_MS, signal);
+    for (const end = now() + ms; now() < end && !signal?.aborted && !(await done());)
+      await clock.sleep(LOOK_MS, signal);
   }
 
   const outcomeOf = ({ channel, state, detail }: Fate): Told => {
     const outcome =
-      state === 'sent' ? 'sent' : state === 'dead' ? 'failed' : state === 'skipped' || state === 'dropped' ? 'skipped' : 'waiting';
+      state === 'sent'
+        ? 'sent'
+        : state === 'dead'
+          ? 'failed'
+          : state === 'skipped' || state === 'dropped'
+            ? 'skipped'
+            : 'waiting';
     return { channel, outcome, detail };
   };
 
@@ -258,7 +265,12 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
       });
     }
     if (checks.length === 0)
-      checks.push({ name: 'channels', ok: true, detail: 'none is configured: nobody is told outside the editor', fix: null });
+      checks.push({
+        name: 'channels',
+        ok: true,
+        detail: 'none is configured: nobody is told outside the editor',
+        fix: null,
+      });
     return checks;
   }
 

@@ -5,7 +5,8 @@ import { describeError } from '../errors.ts';
 import type { Outbox } from '../notifications/ports.ts';
 import { parseSocketMessage } from '../notifications/socketMessage.ts';
 import type { Clock } from '../tasks/ports.ts';
-import { aborted, withLease, type LeaseDeps } from './lease.ts';
+import type { EngineStore } from './engineStore.ts';
+import { aborted, withLease } from './lease.ts';
 
 export interface SocketDeps {
   place(): SocketPlace;
@@ -20,8 +21,14 @@ export interface SocketDeps {
 /** How often it is tried again where the socket could not be opened, ms. */
 const RETRY_MS = 5_000;
 
-/** Listens while this host holds the lease, until `stop`. */
-export function runSocket(deps: SocketDeps, lease: LeaseDeps, stop: AbortSignal): Promise<void> {
+/** Listens, as the host of that id, while no other host of the workspace does; until `stop`. */
+export function runSocket(
+  deps: SocketDeps,
+  it: Pick<EngineStore, 'leases' | 'hosts'>,
+  host: string,
+  stop: AbortSignal,
+): Promise<void> {
+  const lease = { leases: it.leases, hosts: it.hosts, clock: deps.clock, owner: host, onError: deps.onError };
   return withLease(lease, 'socket', stop, async (held) => {
     let said = '';
     while (!held.aborted) {

@@ -65,37 +65,6 @@ export function routeOf(customId: string): Route | null {
   return kind === 'task' ? { to: 'task', id, action: argument } : null;
 }
 
-/**
- * A button for each choice of a question, as many as fit. A choice too long for a custom_id, or one that
- * looks like it, goes by its number: `#2`.
- */
-export function promptButtons(promptId: string, choices: readonly string[]): Button[] {
-  const distinct = choices.map((choice, i) => ({ choice, i })).filter(({ choice, i }) => choices.indexOf(choice) === i);
-  return distinct.slice(0, MAX_BUTTONS).map(({ choice, i }) => {
-    const plain = `prompt:${promptId}:${choice}`;
-    return {
-      type: 'button',
-      label: shortened(choice.trim()) || `${i + 1}`,
-      custom_id:
-        plain.length > MAX_CUSTOM_ID || choice.trim() === '' || choice.startsWith('#')
-          ? `prompt:${promptId}:#${i + 1}`
-          : plain,
-    };
-  });
-}
-
-/** The choice that the end of a custom_id stands for; null: the question has no choice of that number. */
-export function choiceOf(named: string, choices: readonly string[]): string | null {
-  const number = /^#(\d+)$/.exec(named)?.[1];
-  return number === undefined || choices.includes(named) ? named : (choices[Number(number) - 1] ?? null);
-}
-
-function shortened(label: string): string {
-  if (label.length <= MAX_LABEL) return label;
-  const cut = label.slice(0, MAX_LABEL - 1);
-  return `${/[\uD800-\uDBFF]$/.test(cut) ? cut.slice(0, -1) : cut}…`;
-}
-
 /** What is offered where nobody may decide: no button that decides, and a line that says how to allow it. */
 export function offered(
   buttons: readonly Button[],

@@ -1,7 +1,7 @@
 /** What a click on a button does: it is acknowledged, decides if it may, and hears what became of it. */
 import type { Respond } from '../conversations/ports.ts';
 import { AmpaError, describeError } from '../errors.ts';
-import { choiceOf, HOW_TO_ALLOW, mayDecide, routeOf, selectedText, type Route } from './buttons.ts';
+import { HOW_TO_ALLOW, mayDecide, routeOf, selectedText, type Route } from './buttons.ts';
 
 /** One click, as the channel saw it. */
 export interface Click {
@@ -23,9 +23,8 @@ export interface Click {
 }
 
 export interface ClickDeps {
-  /** A question of this workspace, open or not; null: it has none of that id. */
-  prompt(id: string): Promise<{ choices: readonly string[] } | null>;
-  /** Whether a task is one of this workspace. */
+  /** Whether a question, open or not, is one of this workspace. */
+  hasPrompt(id: string): Promise<boolean>;
   hasTask(id: string): Promise<boolean>;
   respond: Respond;
   /** What may be done to a task, by the name in its button; rejects with an `AmpaError` when it cannot be done. */
@@ -68,13 +67,9 @@ async function decisionOf(deps: ClickDeps, click: Click, route: Route): Promise<
     const act = Object.hasOwn(deps.taskActions, route.action) ? deps.taskActions[route.action] : undefined;
     return act && (await deps.hasTask(route.id)) ? () => act(route.id) : null;
   }
-  const prompt = await deps.prompt(route.id);
-  if (!prompt) return null;
-  return async () => {
-    const response = choiceOf(route.choice, prompt.choices);
-    if (response === null) throw new AmpaError('invalid_state', 'that choice is no longer there');
-    await deps.respond({ promptId: route.id, response, by: `${click.user.name} (Discord)` });
-  };
+  if (!(await deps.hasPrompt(route.id))) return null;
+  const by = `${click.user.name} (Discord)`;
+  return () => deps.respond({ promptId: route.id, response: route.choice, by });
 }
 
 async function refuse(deps: ClickDeps, click: Click, error: unknown): Promise<void> {

@@ -40,7 +40,7 @@ function openFence(text: string): string | null {
 /** The text cut to `limit`; a code fence that the cut leaves open is closed. */
 export function cutMarkdown(text: string, limit: number): string {
   if (text.length <= limit) return text;
-  for (let room = limit; ; ) {
+  for (let room = limit; ;) {
     const whole = text.slice(0, boundary(text, room - DOTS.length));
     const fence = openFence(whole);
     const result = fence === null ? `${whole}${DOTS}` : `${whole}${DOTS}\n${fence}`;

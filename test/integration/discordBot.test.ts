@@ -56,8 +56,6 @@ describe('The Discord bot', function () {
         channelId: options.channelId ?? twin.channelId,
         api: options.api ?? twin.api,
         allowedIds: () => options.allowedIds ?? [],
-        render: ({ title, body }, { repeat, max }) =>
-          `${repeat ? '(repeat) ' : ''}${title === null ? '' : `# ${title}\n`}${body}`.slice(0, max),
         clock: options.clock ?? wallClock,
         onClick: options.onClick ?? (() => {}),
         onState: (state) => states.push(state),
@@ -114,7 +112,7 @@ describe('The Discord bot', function () {
     assert.equal(String(first['nonce']).length, 25);
     assert.equal(first['enforce_nonce'], true);
     assert.equal(second['nonce'], first['nonce']);
-    assert.match(String(second['content']), /^\(repeat\) /);
+    assert.match(String(second['content']), /^# \(repeat\)\nonce$/);
   });
 
   it('pings nobody, whatever an agent has written', async () => {
@@ -346,7 +344,7 @@ describe('The Discord bot', function () {
       const answers: { promptId?: string; response: string; by: string }[] = [];
       const acts: string[] = [];
       const deps: ClickDeps = {
-        prompt: async (id) => (id === 'P1' ? { choices: ['yes', 'no'] } : null),
+        hasPrompt: async (id) => id === 'P1',
         hasTask: async (id) => id === 'T1',
         respond: async (answer) => {
           answers.push(answer);
@@ -491,7 +489,7 @@ describe('The Discord bot', function () {
         onClick: (click) =>
           void handleClick(
             {
-              prompt: async () => ({ choices: [] }),
+              hasPrompt: async () => true,
               hasTask: async () => false,
               respond: () => slow,
               taskActions: {},

@@ -210,7 +210,8 @@ describe('The socket', function () {
           say: (notice) => notices.push(notice),
           onError,
         },
-        { leases: createLeaseStore(database.db), hosts, clock, owner: name, onError },
+        { leases: createLeaseStore(database.db), hosts },
+        name,
         stop.signal,
       );
       const end = async (): Promise<void> => {

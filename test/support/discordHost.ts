@@ -5,12 +5,15 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { ulid } from 'ulid';
+import { createDeliveryStore } from '../../src/adapters/sqlite/deliveryStore.ts';
 import { createHostStore } from '../../src/adapters/sqlite/hostStore.ts';
 import { createLeaseStore } from '../../src/adapters/sqlite/leaseStore.ts';
 import { openDatabase } from '../../src/adapters/sqlite/open.ts';
-import { createDiscord, type DiscordSettings } from '../../src/app/discord.ts';
+import { createDiscord } from '../../src/app/discord.ts';
 import { wallClock } from '../../src/app/engine.ts';
 import { announceHost } from '../../src/app/hosts.ts';
+import type { ConfigValues } from '../../src/config/knobs.ts';
+import { resolveConfig } from '../../src/config/resolve.ts';
 import { fastClock } from './fastClock.ts';
 
 const [folder = '', api = '', channelId = '', token = ''] = process.argv.slice(2);
@@ -26,32 +29,37 @@ const database = await openDatabase({
 });
 const hosts = createHostStore(database.db);
 const host = await announceHost(hosts, { id: ulid(), kind: 'cli', asks: false }, Date.now);
-let settings: DiscordSettings | null = null;
+let config: ConfigValues = resolveConfig([], true).values;
 const stop = new AbortController();
 const onError = (error: unknown): void => report({ error: String(error) });
-// Only how long it waits for its settings is shortened: leases are by the wall's clock.
+// Only its pauses are shortened: leases are by the clock of the wall.
 const { sleep } = fastClock(10);
 const discord = createDiscord({
-  settings: () => settings,
+  config: () => config,
+  api,
   clicks: {
-    prompt: async () => null,
+    hasPrompt: async () => false,
     hasTask: async () => false,
     respond: () => Promise.reject(new Error('not asked')),
     taskActions: {},
   },
-  render: ({ body }) => body ?? '',
   clock: { ...wallClock, sleep },
   say: (notice) => report({ notice }),
   onError,
 });
-discord.onChange(() => report({ state: discord.state()?.state ?? null, channel: discord.channel() !== null }));
 process.stdin.on('data', (chunk) => {
   if (chunk.toString().includes('stop')) stop.abort();
-  else settings = { token, channelId, allowedIds: [], api };
+  else config = { ...config, discordBotToken: token, discordChannelId: channelId };
 });
-report({ state: null, channel: false });
-const lease = { leases: createLeaseStore(database.db), hosts, clock: wallClock, owner: host.id, onError };
-await discord.run(lease, stop.signal);
+const look = (): void => report({ state: discord.state()?.state ?? null, channel: discord.channel() !== null });
+look();
+const store = {
+  leases: createLeaseStore(database.db),
+  hosts,
+  deliveries: createDeliveryStore(database.db),
+  watcher: { poke: look },
+};
+await discord.run(store, host.id, stop.signal);
 await host.stop();
 await database.close();
 process.stdin.destroy();

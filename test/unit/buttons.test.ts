@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
 import {
-  choiceOf,
   HOW_TO_ALLOW,
   labelOf,
   mayDecide,
   offered,
-  promptButtons,
   routeOf,
   validateButtons,
 } from '../../src/notifications/buttons.ts';
@@ -43,27 +40,6 @@ describe('Buttons', () => {
   for (const [components, why] of wrong) {
     it(`are refused whole: ${why}`, () => assert.deepEqual(validateButtons(components), { ok: false, why }));
   }
-
-  it('of a question are valid, whatever its choices, and lead back to them', () => {
-    fc.assert(
-      fc.property(fc.array(fc.string({ maxLength: 150 }), { maxLength: 40 }), (choices) => {
-        const buttons = promptButtons('01JD00000000000000000000AB', choices);
-        assert.deepEqual(validateButtons(buttons), { ok: true, buttons });
-        const back = buttons.map(({ custom_id }) => {
-          const route = routeOf(custom_id);
-          assert.ok(route?.to === 'prompt' && route.id === '01JD00000000000000000000AB');
-          return choiceOf(route.choice, choices);
-        });
-        assert.deepEqual(back, [...new Set(choices)].slice(0, 25));
-      }),
-    );
-  });
-
-  it('of a question whose choices are hashes and numbers mean the choices', () => {
-    const choices = ['#2', 'two', 'a:b'];
-    const back = promptButtons('P', choices).map(({ custom_id }) => custom_id);
-    assert.deepEqual(back, ['prompt:P:#1', 'prompt:P:two', 'prompt:P:a:b']);
-  });
 
   const routes: [customId: string, route: object | null][] = [
     ['prompt:P1:yes', { to: 'prompt', id: 'P1', choice: 'yes' }],

@@ -2,8 +2,8 @@
 import type { Click } from '../../notifications/clicks.ts';
 import { SendError, type Channel } from '../../notifications/ports.ts';
 import type { Clock } from '../../tasks/ports.ts';
-import { sendMessage, type SendingDeps } from './sending.ts';
-import { runSession, type Ended, type Session } from './session.ts';
+import { sendMessage } from './sending.ts';
+import { messageOf, runSession, type Ended, type Fetch, type Session } from './session.ts';
 
 export interface BotState {
   /** `starting` also while a lost connection is mended. */
@@ -19,10 +19,9 @@ export interface BotOptions {
   api?: string;
   /** Ids of the users and roles who may decide; empty: nobody, and no button that decides is offered. */
   allowedIds(): readonly string[];
-  render: SendingDeps['render'];
   clock: Clock;
   /** Default: Node's own. The gateway's socket does not go through it. */
-  fetch?: typeof globalThis.fetch;
+  fetch?: Fetch;
   onClick(click: Click): void;
   onState(state: BotState): void;
   onError(error: unknown): void;
@@ -69,7 +68,7 @@ export function startBot(options: BotOptions, stop: AbortSignal): Bot {
         onDrop: (why) => set('starting', why),
       },
       stop,
-    ).catch((error: unknown): Ended => ({ why: (error as Error).message, fatal: false }));
+    ).catch((error: unknown): Ended => ({ why: messageOf(error), fatal: false }));
     session = undefined;
     return { ...ended, wasReady };
   }
@@ -99,7 +98,7 @@ export function startBot(options: BotOptions, stop: AbortSignal): Bot {
         if (!session) {
           const why = current.why === null ? '' : `: ${current.why}`;
           const what = current.state === 'stopped' ? 'the bot has stopped' : 'the bot is not connected';
-          throw new SendError(`Discord: ${what}${why}`, { permanent: refused });
+          throw new SendError(`${what}${why}`, { stopped: refused });
         }
         return sendMessage({ ...options, session }, message, sendOptions);
       },

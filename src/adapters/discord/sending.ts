@@ -3,13 +3,12 @@ import { createHash } from 'node:crypto';
 import type { APIChannel, APIMessage, ButtonStyle as DiscordStyle } from 'discord.js';
 import { BUTTONS_PER_ROW, offered, validateButtons } from '../../notifications/buttons.ts';
 import type { Button, Message } from '../../notifications/message.ts';
+import { MESSAGE_CHARACTERS, renderText } from '../../notifications/render.ts';
 import { SendError, type SendOptions, type Sent } from '../../notifications/ports.ts';
 import type { Clock } from '../../tasks/ports.ts';
 import type { DiscordJs } from './load.ts';
-import type { Session } from './session.ts';
+import { messageOf, type Session } from './session.ts';
 
-/** UTF-16 units: Discord counts no more than these. */
-const MAX_CONTENT = 2000;
 /** A heartbeat is not sent where somebody has spoken within this time, ms. */
 const QUIET_MS = 5 * 60_000;
 const UNKNOWN_MESSAGE = 10008;
@@ -18,8 +17,6 @@ export interface SendingDeps {
   session: Session;
   channelId: string;
   allowedIds(): readonly string[];
-  /** The text of a message, at most `max` UTF-16 units. */
-  render(message: Message, options: { repeat: boolean; max: number }): string;
   clock: Clock;
 }
 
@@ -84,10 +81,12 @@ function payloadOf(deps: SendingDeps, message: Message, repeat: boolean): Payloa
   if (!validated.ok) throw new SendError(`its buttons are not valid: ${validated.why}`, { permanent: true });
   const { buttons, note } = offered(validated.buttons, deps.allowedIds());
   const tail = note === null ? '' : `\n\n${note}`;
-  const content = `${deps.render(message, { repeat, max: MAX_CONTENT - tail.length })}${tail}`;
+  const content = `${renderText(message, { repeat, max: MESSAGE_CHARACTERS - tail.length })}${tail}`;
   if (content.trim() === '') throw new SendError('it is empty', { permanent: true });
-  if (content.length > MAX_CONTENT)
-    throw new SendError(`it has ${content.length} characters, and Discord takes ${MAX_CONTENT}`, { permanent: true });
+  if (content.length > MESSAGE_CHARACTERS)
+    throw new SendError(`it has ${content.length} characters, and Discord takes ${MESSAGE_CHARACTERS}`, {
+      permanent: true,
+    });
   const payload: Payload = { content, allowed_mentions: { parse: [] } };
   return buttons.length === 0 ? payload : { ...payload, components: rowsOf(deps.session.discord, buttons) };
 }
@@ -115,24 +114,24 @@ function rowsOf(discord: DiscordJs, buttons: readonly Button[]): { type: number;
 /** At most 25 characters: Discord takes no more. */
 const nonceOf = (key: string): string => createHash('sha256').update(key).digest('base64url').slice(0, 25);
 
-function asSendError(discord: DiscordJs, error: unknown, signal: AbortSignal): SendError {
-  if (error instanceof SendError) return error;
-  const fail = (why: string, options: { retryAfterMs?: number; permanent?: boolean } = {}): SendError =>
-    new SendError(`Discord: ${why}`, { ...options, cause: error });
-  if (error instanceof discord.RateLimitError)
-    return fail('too many messages', { retryAfterMs: Math.max(error.retryAfter, error.sublimitTimeout) });
-  if (error instanceof discord.DiscordAPIError)
-    return fail(`${error.message} (${error.status})`, { permanent: error.status >= 400 && error.status < 500 });
-  if (error instanceof discord.HTTPError) return fail(`it answered ${error.status}`);
-  if (signal.aborted) return fail('sending was stopped');
-  if (error instanceof Error && error.name === 'AbortError') return fail('it did not answer in time');
-  return fail(causeOf(error));
-}
+/** What failed before anything was sent: the message has surely not arrived. */
+const UNSENT: readonly unknown[] = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH'];
 
-/** `fetch failed` says nothing; its cause does. */
-function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error && error.cause.message
-    ? `${error.message}: ${error.cause.message}`
-    : error.message;
+function asSendError(discord: DiscordJs, error: unknown, signal: AbortSignal): SendError {
+  if (error instanceof discord.RateLimitError)
+    return new SendError('too many messages', { retryAfterMs: Math.max(error.retryAfter, error.sublimitTimeout) });
+  if (error instanceof discord.DiscordAPIError) {
+    const { status } = error;
+    // The token, the channel or the permission to write there is gone.
+    const stopped = [401, 403, 404].includes(status);
+    return new SendError(`HTTP ${status}: ${error.message}`, { stopped, permanent: status < 500 });
+  }
+  // A gateway that gave up waiting does not know whether the service behind it took the message.
+  if (error instanceof discord.HTTPError)
+    return new SendError(`HTTP ${error.status}`, { unsure: error.status === 504 });
+  if (signal.aborted) return new SendError('sending was stopped', { unsure: true });
+  if (error instanceof Error && error.name === 'AbortError')
+    return new SendError('no answer in time', { unsure: true });
+  const cause = error instanceof Error ? (error.cause as { code?: unknown } | undefined) : undefined;
+  return new SendError(messageOf(error), { unsure: !UNSENT.includes(cause?.code), cause: error });
 }

@@ -6,12 +6,15 @@ import { clickOf } from './click.ts';
 import { loadDiscord, type DiscordJs } from './load.ts';
 import { shardingStrategy } from './shards.ts';
 
+/** As much of `fetch` as is used here. */
+export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
+
 export interface SessionDeps {
   token: string;
   /** Root of the REST API where it is not Discord's own. */
   api?: string;
   clock: Clock;
-  fetch: typeof globalThis.fetch;
+  fetch: Fetch;
   onReady(session: Session): void;
   /** The connection is lost, and the library mends it. */
   onDrop(why: string): void;
@@ -100,8 +103,15 @@ function failure(discord: DiscordJs, error: unknown): Ended {
   const { message, code } = error as { message: string; code?: unknown };
   if (code === discord.DiscordjsErrorCodes.TokenInvalid || message === 'Authentication failed')
     return refusal(AUTHENTICATION_FAILED);
-  const { cause } = error as { cause?: unknown };
-  return { why: cause instanceof Error && cause.message ? `${message}: ${cause.message}` : message, fatal: false };
+  return { why: messageOf(error), fatal: false };
+}
+
+/** `fetch failed` says nothing; its cause does. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error && error.cause.message
+    ? `${error.message}: ${error.cause.message}`
+    : error.message;
 }
 
 /** The gateway closes with these where no other try helps. */

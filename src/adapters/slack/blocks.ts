@@ -1,13 +1,19 @@
 /** A message in Slack's blocks, within their limits. Pure. */
 import type { Message } from '../../notifications/message.ts';
 import { withoutMentions } from '../../notifications/neutral.ts';
-import { bodyOf, cut, isWeb, linksInOrder, MESSAGE_CHARACTERS, OUTPUT_CHARACTERS, renderText, titleOf } from '../../notifications/render.ts';
+import {
+  bodyOf,
+  cut,
+  isWeb,
+  linksInOrder,
+  MESSAGE_CHARACTERS,
+  OUTPUT_CHARACTERS,
+  renderText,
+  titleOf,
+} from '../../notifications/render.ts';
 
 type Text = { type: 'plain_text'; text: string; emoji: boolean } | { type: 'mrkdwn'; text: string; verbatim?: boolean };
-type Block =
-  | { type: 'header'; text: Text }
-  | { type: 'section'; text: Text }
-  | { type: 'section'; fields: Text[] };
+type Block = { type: 'header'; text: Text } | { type: 'section'; text: Text } | { type: 'section'; fields: Text[] };
 
 /** Slack's own limits: of a header, of a section's text, of a field's text, and of fields in a section. */
 const HEADER = 150;
@@ -16,8 +22,7 @@ const FIELD = 2000;
 const FIELDS = 10;
 
 /** What Slack reads as control characters; with them gone nobody can be called either. */
-const escaped = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
 /** Escaped, and then still within the limit: escaping makes texts longer, and must not be cut in two. */
 function escapedWithin(text: string, limit: number): string {
@@ -43,7 +48,8 @@ export function slackMessage(message: Message, repeat: boolean): { text: string;
     .filter((line) => !told.has(line))
     .join('\n')
     .trim();
-  if (links.length > 0) blocks.push({ type: 'section', text: mrkdwn(links.map(linkText).join('   ').slice(0, SECTION)) });
+  if (links.length > 0)
+    blocks.push({ type: 'section', text: mrkdwn(links.map(linkText).join('   ').slice(0, SECTION)) });
   if (body) blocks.push({ type: 'section', text: mrkdwn(escapedWithin(withoutMentions(body), MESSAGE_CHARACTERS)) });
   const fields = (message.fields ?? []).slice(0, FIELDS).map(({ name, value }) => {
     const label = escapedWithin(withoutMentions(name), 100);

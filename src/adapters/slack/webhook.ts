@@ -9,7 +9,8 @@ export interface SlackDeps {
 }
 
 /** What Slack says where a webhook will never work again. */
-const GONE = /^(no_service|no_team|team_disabled|channel_not_found|channel_is_archived|invalid_token|action_prohibited)/;
+const GONE =
+  /^(no_service|no_team|team_disabled|channel_not_found|channel_is_archived|invalid_token|action_prohibited)/;
 
 /** A Slack incoming webhook: blocks, without buttons; Slack tells no id of what it took. */
 export function createSlackWebhook({ url, post }: SlackDeps): Channel {
