@@ -28,7 +28,7 @@ export interface ClickDeps {
   hasTask(id: string): Promise<boolean>;
   respond: Respond;
   /** What may be done to a task, by the name in its button; rejects with an `AmpaError` when it cannot be done. */
-  taskActions: Readonly<Record<string, (taskId: string) => Promise<void>>>;
+  taskActions: Readonly<Record<string, (taskId: string) => Promise<unknown>>>;
   /** Ids of the users and roles who may decide. */
   allowedIds(): readonly string[];
   onError(error: unknown): void;

@@ -29,7 +29,7 @@ export function parseSocketMessage(line: string): Message {
 }
 
 /** `{content | title/body, components?, message_type}` as a message. Throws `usage`. */
-export function messageOf(it: Record<string, unknown>): Message {
+function messageOf(it: Record<string, unknown>): Message {
   const body = textOf(it, 'content') ?? textOf(it, 'body');
   const title = textOf(it, 'title');
   if (body === null) throw usage("empty message: no 'content' or 'body' field");

@@ -237,11 +237,21 @@ describe('The Discord bot', function () {
       const tried = twin.requests.length;
       await assert.rejects(
         say(message('x')),
-        (error) => error instanceof SendError && error.permanent === permanent && error.message.includes(`${status}`),
+        (error) =>
+          error instanceof SendError &&
+          error.permanent === permanent &&
+          error.stopped === permanent &&
+          error.message.includes(`${status}`),
       );
       assert.equal(twin.requests.length, tried + 1, 'the outbox tries again, and nobody else');
     });
   }
+
+  it('says that a message may have arrived where the answer is lost', async () => {
+    const { say } = await start();
+    twin.fail = ({ method }) => (method === 'POST' ? { status: 0, body: {} } : undefined);
+    await assert.rejects(say(message('x')), (error) => error instanceof SendError && error.unsure && !error.permanent);
+  });
 
   it('gives up a message when it is told to', async () => {
     const { say } = await start();
@@ -301,6 +311,12 @@ describe('The Discord bot', function () {
     await until('it notices', () => other.states.some(({ state }) => state === 'starting'));
     await until('another one is back', () => other.bot.state().state === 'ready');
     assert.deepEqual([twin.logins() + twin.resumed(), twin.connections()], [before + 2, 1]);
+  });
+
+  it('can be stopped before it has begun', async () => {
+    const { bot, stop } = await start({ ready: false });
+    stop.abort();
+    await bot.ended;
   });
 
   it('stops at once with a token that Discord does not know, and says so', async () => {

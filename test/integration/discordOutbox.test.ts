@@ -25,7 +25,7 @@ describe('The outbox and the Discord bot', function () {
   const newId = monotonicFactory();
   const notices: string[] = [];
   let config: ConfigValues;
-  let it_: EngineStore;
+  let store: EngineStore;
   let announcements: Announcements;
   const stop = new AbortController();
   let running: Promise<unknown>;
@@ -36,8 +36,8 @@ describe('The outbox and the Discord bot', function () {
     const workspace = { root: dir, stateDir: path.join(dir, '.worklog/ampa'), isGit: false };
     const env = { HOME: dir };
     const say = (notice: string): void => void notices.push(notice);
-    it_ = await openEngineStore(workspace, statePaths(workspace, env), Date.now, newId, say, async () => null);
-    const host = await announceHost(it_.hosts, { id: newId(), kind: 'daemon', asks: false }, Date.now);
+    store = await openEngineStore(workspace, statePaths(workspace, env), Date.now, newId, say, async () => null);
+    const host = await announceHost(store.hosts, { id: newId(), kind: 'daemon', asks: false }, Date.now);
     const bot = createDiscord({
       config: () => config,
       api: twin.api,
@@ -54,15 +54,18 @@ describe('The outbox and the Discord bot', function () {
     announcements = createAnnouncements({
       ...{ kind: 'daemon', workspace, env, clock, config: () => config, secrets: [], bot, newId, say },
       place: { scheme: 'vscode', folder: 'file:///x' },
-      existing: () => Promise.resolve(it_),
-      writable: () => Promise.resolve(it_),
+      existing: () => Promise.resolve(store),
+      writable: () => Promise.resolve(store),
     });
-    running = announcements.run(it_, host.id, stop.signal).finally(() => host.stop());
+    running = (async () => {
+      await announcements.run(store, host.id, stop.signal);
+      await host.stop();
+    })();
   });
   after(async () => {
     stop.abort();
     await running;
-    await it_.close();
+    await store.close();
     await twin.stop();
     rmSync(dir, { recursive: true, force: true });
   });

@@ -45,7 +45,7 @@ export interface Twin {
   alice: string;
   bob: string;
   requests: Recorded[];
-  /** Answers the next requests that match instead of the twin; undefined: it may pass. */
+  /** Answers instead of the twin; status 0: hangs up; undefined: it may pass. */
   fail: ((request: Recorded) => { status: number; body: object; headers?: Record<string, string> } | undefined) | null;
   /** Identified connections to the gateway. */
   connections(): number;
@@ -109,7 +109,8 @@ export async function startTwin(): Promise<Twin> {
 
   const gate = http.createServer((request, response) => {
     void pass(request).then(
-      ({ status, headers, body }) => response.writeHead(status, headers).end(body),
+      ({ status, headers, body }) =>
+        status === 0 ? response.destroy() : response.writeHead(status, headers).end(body),
       (error: unknown) => response.destroy(error as Error),
     );
   });

@@ -1,15 +1,15 @@
 import type { ButtonInteraction } from 'discord.js';
 import { labelOf } from '../../notifications/buttons.ts';
+import { cut, MESSAGE_CHARACTERS } from '../../notifications/render.ts';
 import type { Click } from '../../notifications/clicks.ts';
 import type { DiscordJs } from './load.ts';
 
 const ALREADY_ACKNOWLEDGED = 40060;
-const MAX_CONTENT = 2000;
 
 /** A click on a button, as the notifications see it. */
 export function clickOf(discord: DiscordJs, it: ButtonInteraction, now: number): Click {
   const component = it.component as { label?: string | null } | null;
-  const text = (content: string) => ({ content: content.slice(0, MAX_CONTENT), allowedMentions: { parse: [] } });
+  const text = (content: string) => ({ content: cut(content, MESSAGE_CHARACTERS), allowedMentions: { parse: [] } });
   return {
     customId: it.customId,
     label: component?.label ?? labelOf(it.customId),

@@ -1,5 +1,5 @@
 /** One login to Discord's gateway, until it ends. */
-import type { Client, REST } from 'discord.js';
+import type { Client, REST, RESTOptions } from 'discord.js';
 import type { Click } from '../../notifications/clicks.ts';
 import type { Clock } from '../../tasks/ports.ts';
 import { clickOf } from './click.ts';
@@ -38,12 +38,16 @@ export interface Ended {
 /** How long a login, and the mending of a connection, may take, ms. */
 const PATIENCE_MS = 30_000;
 const AUTHENTICATION_FAILED = 4004;
+const STOPPED: Ended = { why: 'it was stopped', fatal: false };
 
 /** Logs in and stays until `stop`, or until the library cannot go on. Never rejects. */
 export async function runSession(deps: SessionDeps, stop: AbortSignal): Promise<Ended> {
   const { promise: ended, resolve: end } = Promise.withResolvers<Ended>();
   const discord = await loadDiscord();
+  if (stop.aborted) return STOPPED;
   const client = newClient(discord, deps);
+  /** What the connection has failed with. */
+  let latest = '';
   let disarm: (() => void) | undefined;
   // Runs from the first of many failures on: each try of the library is another one.
   const arm = (why: string): void => {
@@ -53,13 +57,13 @@ export async function runSession(deps: SessionDeps, stop: AbortSignal): Promise<
   const ready = (): void => {
     disarm?.();
     disarm = undefined;
+    latest = '';
     if (!stop.aborted) deps.onReady({ discord, rest: client.rest, revoked });
   };
   const { Events } = discord;
   client.on(Events.ClientReady, ready);
   client.on(Events.ShardResume, ready);
   client.on(Events.ShardReady, ready);
-  let latest = '';
   client.on(Events.ShardReconnecting, () => {
     if (stop.aborted) return;
     arm(latest || 'the connection to Discord was lost and did not come back');
@@ -71,7 +75,7 @@ export async function runSession(deps: SessionDeps, stop: AbortSignal): Promise<
   client.on(Events.InteractionCreate, (it) => {
     if (it.isButton() && !stop.aborted) deps.onClick(clickOf(discord, it, deps.clock.now()));
   });
-  const stopped = (): void => end({ why: 'it was stopped', fatal: false });
+  const stopped = (): void => end(STOPPED);
   stop.addEventListener('abort', stopped, { once: true });
   try {
     arm(`Discord did not let the bot in within ${PATIENCE_MS / 1000} s`);
@@ -90,7 +94,8 @@ function newClient(discord: DiscordJs, deps: SessionDeps): Client {
     intents: [],
     rest: {
       ...(deps.api === undefined ? {} : { api: deps.api }),
-      makeRequest: (url, init) => deps.fetch(url, init as unknown as RequestInit) as never,
+      // The library's types mean another undici than Node's.
+      makeRequest: deps.fetch as unknown as RESTOptions['makeRequest'],
       // What is said is tried again by the outbox, which knows of it; answers to clicks wait here.
       retries: 0,
       rejectOnRateLimit: ['/channels'],
