@@ -13,8 +13,6 @@ import type { StoreWatcher } from './watcher.ts';
 export interface DiscordDeps {
   /** Asked often: the bot follows its settings. */
   config(): ConfigValues;
-  /** Root of the REST API where it is not Discord's own. */
-  api?: string;
   clicks: Omit<ClickDeps, 'allowedIds' | 'onError'>;
   clock: Clock;
   fetch?: BotOptions['fetch'];
@@ -25,10 +23,7 @@ export interface DiscordDeps {
 
 type Store = Pick<EngineStore, 'leases' | 'hosts' | 'deliveries'> & { watcher: Pick<StoreWatcher, 'poke'> };
 
-interface Settings {
-  token: string;
-  channelId: string;
-}
+type Settings = Pick<BotOptions, 'token' | 'channelId' | 'api'>;
 
 export interface Discord extends BotService {
   /**
@@ -66,8 +61,8 @@ export function createDiscord(deps: DiscordDeps): Discord {
     };
     const onClick: BotOptions['onClick'] = (click) =>
       void handleClick({ ...deps.clicks, allowedIds, onError: deps.onError }, click);
-    const { api, fetch, onError } = deps;
-    const bot = startBot({ ...settings, api, allowedIds, clock, fetch, onClick, onState, onError }, held);
+    const { fetch, onError } = deps;
+    const bot = startBot({ ...settings, allowedIds, clock, fetch, onClick, onState, onError }, held);
     mine = { bot, usable: false };
     try {
       await bot.ended;
@@ -103,14 +98,18 @@ export function createDiscord(deps: DiscordDeps): Discord {
 /** Null while the bot is not configured, or Discord is disabled. */
 const settingsOf = (config: ConfigValues): Settings | null =>
   configuredChannels(config).includes('discord-bot')
-    ? { token: config.discordBotToken, channelId: config.discordChannelId }
+    ? {
+        token: config.discordBotToken,
+        channelId: config.discordChannelId,
+        api: config.discordApiUrl || undefined,
+      }
     : null;
 
 /** Resolves when the connection would be another one, or none, by the settings of now. */
 async function untilOther(deps: DiscordDeps, settings: Settings, stop: AbortSignal): Promise<void> {
   const sameNow = (): boolean => {
     const now = settingsOf(deps.config());
-    return now?.token === settings.token && now.channelId === settings.channelId;
+    return now?.token === settings.token && now.channelId === settings.channelId && now.api === settings.api;
   };
   while (!stop.aborted && sameNow()) await deps.clock.sleep(LOOK_MS, stop);
 }

@@ -26,6 +26,13 @@ export const NOTIFICATION_KNOBS = {
     description:
       'Ids of the Discord users and roles that may answer questions and act on tasks by buttons. Empty: nobody may.',
   },
+  discordApiUrl: {
+    env: 'AMPA_DISCORD_API_URL',
+    ownOnly: true,
+    type: 'string',
+    default: '',
+    description: 'Address of the Discord API for the bot where it is not https://discord.com/api.',
+  },
   discordWebhook: {
     env: 'AMPA_DISCORD_WEBHOOK',
     ownOnly: true,

@@ -32,7 +32,13 @@ describe('The outbox and the Discord bot', function () {
 
   before(async () => {
     twin = await startTwin();
-    config = { ...resolveConfig([], true).values, discordBotToken: TOKEN, discordChannelId: twin.channelId };
+    config = {
+      ...resolveConfig([], true).values,
+      discordBotToken: TOKEN,
+      discordChannelId: twin.channelId,
+      discordApiUrl: twin.api,
+      backoffBaseSeconds: 0.01,
+    };
     const workspace = { root: dir, stateDir: path.join(dir, '.worklog/ampa'), isGit: false };
     const env = { HOME: dir };
     const say = (notice: string): void => void notices.push(notice);
@@ -40,7 +46,6 @@ describe('The outbox and the Discord bot', function () {
     const host = await announceHost(store.hosts, { id: newId(), kind: 'daemon', asks: false }, Date.now);
     const bot = createDiscord({
       config: () => config,
-      api: twin.api,
       clicks: {
         hasPrompt: async () => false,
         hasTask: async () => false,
@@ -99,13 +104,27 @@ describe('The outbox and the Discord bot', function () {
     assert.ok(!content.includes('@everyone') && !content.includes('<@1>'), content);
   });
 
+  it('a message whose answer was lost is sent again, and is there once', async () => {
+    twin.loseAnswers = true;
+    await announcements.outbox.say('lost', message('only once'));
+    const posts = (): number =>
+      twin.requests.filter(({ body }) => String(body?.['content']).includes('only once')).length;
+    await until('it was tried twice', () => posts() > 1);
+    twin.loseAnswers = false;
+    await until('it is dealt with', async () => (await announcements.channels())[0]!.depth === 0);
+    assert.deepEqual((await contents()).slice(4), ['only once']);
+    const [first, second] = twin.requests.filter(({ body }) => String(body?.['content']).includes('only once'));
+    assert.equal(second!.body!['nonce'], first!.body!['nonce']);
+    assert.equal(second!.body!['content'], '# (repeat)\nonly once');
+  });
+
   it('a heartbeat is silent after other words', async () => {
     const told = await announcements.announce(message('alive', { type: 'heartbeat' }));
     assert.deepEqual(
       told.map(({ channel, outcome }) => [channel, outcome]),
       [['discord-bot', 'skipped']],
     );
-    assert.equal((await contents()).length, 4);
+    assert.equal((await contents()).length, 5);
   });
 
   it('heartbeats are one message, edited in place, in a channel where nothing else is said', async () => {
@@ -114,7 +133,7 @@ describe('The outbox and the Discord bot', function () {
       const told = await announcements.announce(message(body, { type: 'heartbeat' }));
       assert.equal(told[0]?.outcome, 'sent', JSON.stringify(told));
     }
-    assert.deepEqual((await contents()).slice(4), ['beat 3']);
+    assert.deepEqual((await contents()).slice(5), ['beat 3']);
   });
 
   it('a bot that is switched off leaves, and comes back when it is on again', async () => {

@@ -36,7 +36,6 @@ const onError = (error: unknown): void => report({ error: String(error) });
 const { sleep } = fastClock(10);
 const discord = createDiscord({
   config: () => config,
-  api,
   clicks: {
     hasPrompt: async () => false,
     hasTask: async () => false,
@@ -49,7 +48,7 @@ const discord = createDiscord({
 });
 process.stdin.on('data', (chunk) => {
   if (chunk.toString().includes('stop')) stop.abort();
-  else config = { ...config, discordBotToken: token, discordChannelId: channelId };
+  else config = { ...config, discordBotToken: token, discordChannelId: channelId, discordApiUrl: api };
 });
 const look = (): void => report({ state: discord.state()?.state ?? null, channel: discord.channel() !== null });
 look();

@@ -1,6 +1,7 @@
 /**
  * A Discord to talk to: the digital twin, with what the real one does and the twin does not (resumed
- * sessions, intents), and a gate before its REST API that records requests and can fail them.
+ * sessions, intents, a nonce that is taken once, one click acknowledged by one), and a gate before its
+ * REST API that records requests and can fail them.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
@@ -19,6 +20,12 @@ interface Recorded {
   /** Below `/api/v10`. */
   path: string;
   body: Record<string, unknown> | null;
+}
+
+interface Answer {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
 }
 
 interface GatewayClient {
@@ -47,6 +54,8 @@ export interface Twin {
   requests: Recorded[];
   /** Answers instead of the twin; status 0: hangs up; undefined: it may pass. */
   fail: ((request: Recorded) => { status: number; body: object; headers?: Record<string, string> } | undefined) | null;
+  /** While true, messages are taken and their answers get lost. */
+  loseAnswers: boolean;
   /** Identified connections to the gateway. */
   connections(): number;
   /** Logins since the beginning, resumed sessions not counted. */
@@ -135,8 +144,31 @@ export async function startTwin(): Promise<Twin> {
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ message: '401: Unauthorized', code: 0 }),
       };
+    const answer = await (recorded.path.startsWith('/interactions/')
+      ? inTurn(() => forward(request, text))
+      : once(recorded, () => forward(request, text)));
+    if (twin.loseAnswers && recorded.method === 'POST') return { ...answer, status: 0 };
+    return answer;
+  }
+  /** Two acknowledgements at the same moment would both be taken by the twin. */
+  let turn: Promise<unknown> = Promise.resolve();
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = turn.then(work);
+    turn = mine.catch(() => undefined);
+    return mine;
+  }
+  const taken = new Map<string, Promise<Answer>>();
+  /** The same nonce again is answered with the message that it made. */
+  function once({ body }: Recorded, work: () => Promise<Answer>): Promise<Answer> {
+    if (body?.['enforce_nonce'] !== true) return work();
+    const nonce = String(body['nonce']);
+    const answer = taken.get(nonce) ?? work();
+    taken.set(nonce, answer);
+    return answer;
+  }
+  async function forward(request: http.IncomingMessage, text: string): Promise<Answer> {
     const answer = await fetch(`http://127.0.0.1:${discord.port}${request.url}`, {
-      method: recorded.method,
+      method: request.method!,
       headers: { 'content-type': 'application/json' },
       body: text === '' ? undefined : text,
     });
@@ -163,6 +195,7 @@ export async function startTwin(): Promise<Twin> {
         else client.ws.close(code);
       }
     },
+    loseAnswers: false,
     forgetSessions: false,
     down: false,
     async messages() {
