@@ -26,6 +26,13 @@ export const NOTIFICATION_KNOBS = {
     description:
       'Ids of the Discord users and roles that may answer questions and act on tasks by buttons. Empty: nobody may.',
   },
+  discordApiUrl: {
+    env: 'AMPA_DISCORD_API_URL',
+    ownOnly: true,
+    type: 'string',
+    default: '',
+    description: 'Address of the Discord API for the bot where it is not https://discord.com/api.',
+  },
   discordWebhook: {
     env: 'AMPA_DISCORD_WEBHOOK',
     ownOnly: true,
@@ -106,5 +113,13 @@ export const NOTIFICATION_KNOBS = {
     type: 'string',
     default: '',
     description: 'File for messages that could not be sent, a JSON line each. Empty: .worklog/ampa/deadletter.log.',
+  },
+  botSocketPath: {
+    env: 'AMPA_BOT_SOCKET_PATH',
+    ownOnly: true,
+    type: 'string',
+    default: '',
+    description:
+      "Socket at which scripts say what is to be notified; on Windows the name of a pipe. Empty: ampa.sock in the workspace's own folder of your state folder.",
   },
 } as const;
