@@ -3,7 +3,8 @@ import path from 'node:path';
 import { createDiscordWebhook } from '../adapters/discord/webhook.ts';
 import { createNtfy } from '../adapters/ntfy/ntfy.ts';
 import { createSlackWebhook } from '../adapters/slack/webhook.ts';
-import { KNOBS, type ConfigValues, type Knob, type KnobName } from '../config/knobs.ts';
+import type { ConfigValues } from '../config/knobs.ts';
+import { isDiscord } from '../notifications/heartbeat.ts';
 import type { Channel, ChannelName, DeadLetter, Post } from '../notifications/ports.ts';
 
 export const CHANNEL_TITLES: Readonly<Record<ChannelName, string>> = {
@@ -44,12 +45,11 @@ export function webChannels(config: ConfigValues, post: Post, now: () => number)
   return made.filter(({ name }) => on.includes(name));
 }
 
-/** The secrets among the values: no message, log or notice may show them. */
-export const secretsOf = (config: ConfigValues): string[] =>
-  Object.entries<Knob>(KNOBS).flatMap(([name, knob]) => {
-    const value: unknown = config[name as KnobName];
-    return knob.secret && typeof value === 'string' && value !== '' ? [value] : [];
-  });
+/** Why nobody outside hears of anything, for people: Discord is expected unless it is disabled. */
+export const nobodyHears = (config: ConfigValues): string[] =>
+  config.disableDiscord || configuredChannels(config).some(isDiscord)
+    ? []
+    : ['There is no Discord token and no webhook: set AMPA_DISCORD_WEBHOOK, or AMPA_DISABLE_DISCORD=1.'];
 
 export const deadLetterFile = (config: ConfigValues, workspace: { root: string; stateDir: string }): string =>
   config.deadletterFile === ''

@@ -20,7 +20,7 @@ import { answerOnBoard } from './answerPrompt.ts';
 import { createAnnouncements, type BotService } from './announcements.ts';
 import type { App, HostKind } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
-import { configuredChannels } from './channels.ts';
+import { configuredChannels, nobodyHears } from './channels.ts';
 import { cleanTasks } from './clean.ts';
 import { followSettings } from './configWatch.ts';
 import { runDoctor } from './doctor.ts';
@@ -135,10 +135,6 @@ export async function createApp(options: AppOptions): Promise<App> {
     if (JSON.stringify(resolved) === before) return false;
     for (const warning of resolved.warnings) if (!known.includes(warning)) say(`Warning: ${warning}`);
     for (const listener of configListeners) listener();
-    schedule
-      .configChanged()
-      .then(engine.poke)
-      .catch((error: unknown) => say(`The schedule does not follow the settings: ${describeError(error)}`));
     return true;
   }
   const pulses = { 'worker loop': createPulse(now), scheduler: createPulse(wallClock.now) };
@@ -173,7 +169,7 @@ export async function createApp(options: AppOptions): Promise<App> {
 
   const bot: BotService = { channel: () => null, run: async () => undefined };
   const announcements = createAnnouncements({
-    ...{ workspace, env, clock, secrets, place, bot, newId, say },
+    ...{ workspace, env, clock, secrets, place, bot, newId, onConfig, meter, say },
     config: () => resolved.values,
     existing: engine.existing,
     writable: engine.writable,
@@ -218,7 +214,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     hostId: engine.hostId,
     watch: (it, listener) => engine.watch(it, listener),
     respond: (it) => answerOnBoard(it.board, it.watcher.poke),
-    channels: () => [],
+    channels: () => nobodyHears(resolved.values),
   });
 
   async function required(id: string): Promise<EngineStore> {

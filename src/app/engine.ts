@@ -228,15 +228,6 @@ export function createEngine(deps: EngineDeps) {
     /** Id of this host while it runs the engine. */
     hostId: (): string | null => presence?.id ?? null,
 
-    /** Lets every loop of this process look again: what they read of the configuration has changed. */
-    poke(): void {
-      void opened?.then(
-        (it) => it.watcher.poke(),
-        // Whoever opened it has been told.
-        () => undefined,
-      );
-    },
-
     /** Reads what changed since the last look whenever some process has written. */
     async watch(it: EngineStore, listener: (change: Change) => void): Promise<() => void> {
       let rev = await it.board.revision();

@@ -24,7 +24,11 @@ describe('the local server', () => {
 
   /** An editor window that was asked to serve. */
   async function serve(agent = 'cat >/dev/null; echo good > state.txt', env: Record<string, string> = {}) {
-    const app = await project.open(agent, { AMPA_METRICS_PORT: '0', ...env }, { asks: true });
+    const app = await project.open(
+      agent,
+      { AMPA_METRICS_PORT: '0', AMPA_DISABLE_DISCORD: '1', ...env },
+      { asks: true },
+    );
     await app.startEngine();
     const address = await until('it serves', () => app.server());
     return { app, address };
@@ -327,6 +331,9 @@ describe('the local server', () => {
       return { status: answer.status, reasons };
     };
     assert.deepEqual(await health(), { status: 200, reasons: [] });
+    const silent = await serve(undefined, { AMPA_DISABLE_DISCORD: '0' });
+    const { ok, reasons } = await silent.app.health();
+    assert.deepEqual([ok, reasons.map(({ kind }) => kind)], [false, ['channels']], 'Discord is expected');
     const other = new BetterSqlite3(path.join(project.repo, '.worklog/ampa/ampa.db'));
     other.exec('begin immediate');
     try {
