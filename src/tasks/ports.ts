@@ -85,8 +85,8 @@ export interface PermissionRequest {
   title: string;
   /** The exact command or paths, for people. */
   detail: string;
-  /** The same as what can be allowed for the rest of a task; null where the agent names neither. */
-  what: string | null;
+  /** The exact command, which may be allowed for the rest of a task; null where it is none. */
+  command: string | null;
 }
 
 /** Reason of a signal that withdraws a question because the agent's process has ended. */

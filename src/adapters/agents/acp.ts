@@ -10,7 +10,7 @@ import type {
   RequestPermissionResponse,
   SessionNotification,
 } from '@agentclientprotocol/sdk';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as settled, setTimeout as sleep } from 'node:timers/promises';
 import {
   AGENT_GONE,
   type AgentEvent,
@@ -242,6 +242,8 @@ export async function runAcpTurn(
       if (usage !== null) sink.emit(usage);
       const status = field(field(field(response, '_meta'), 'codex'), 'threadStatus');
       if (textField(status, 'type') === 'systemError') modelFailed = true;
+      // The SDK hands updates on a few steps later than the response that came after them.
+      await settled();
       if (response.stopReason !== 'end_turn' || modelFailed || reader.systemError()) return response.stopReason;
       const next = await own(turn.onAnswered(reader.lastText(), over.signal));
       if (next === null) return response.stopReason;

@@ -216,7 +216,7 @@ export function createPromptStore(db: Kysely<Schema>, now: () => number, newId: 
 async function allow(tx: Writer, { taskId }: Claim, always: Allowed, at: string): Promise<void> {
   const { allowed } = await tx.selectFrom('tasks').select('allowed').where('id', '=', taskId).executeTakeFirstOrThrow();
   const known = JSON.parse(allowed) as Allowed[];
-  if (known.some((it) => it.kind === always.kind && it.what === always.what)) return;
+  if (known.some((it) => it.kind === always.kind && it.command === always.command)) return;
   await tx
     .updateTable('tasks')
     .set({ allowed: JSON.stringify([...known, always]), ...touched(at) })

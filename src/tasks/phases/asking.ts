@@ -21,7 +21,7 @@ import type { NewPrompt } from '../../conversations/ports.ts';
 import type { Automatic, ContextEntry, Prompt } from '../../conversations/prompt.ts';
 import type { Carry } from '../carry.ts';
 import { AGENT_GONE, type AgentTurn, type AttemptLog, type PermissionRequest } from '../ports.ts';
-import type { Task } from '../task.ts';
+import type { Allowed, Task } from '../task.ts';
 
 export interface AskingDeps {
   carry: Carry;
@@ -207,7 +207,7 @@ export function startAsking(deps: AskingDeps): Asking {
     const question = permissionQuestion(carry, request);
     const always = allowable(question);
     const { allowed = [] } = (await store.get(task.id)) ?? {};
-    if (always && allowed.some((it) => it.kind === always.kind && it.what === always.what)) {
+    if (always && allowed.some((it) => it.kind === always.kind && it.command === always.command)) {
       log.note(`always allowed in this task: ${question.summary}`);
       return 'allow';
     }
@@ -309,9 +309,11 @@ const begin = <T extends { discussion: Discussion }>(it: T): T & { question: str
 });
 
 /** What `always` would allow; null where the question names nothing exact. */
-function allowable(question: NewPrompt): { kind: string; what: string } | null {
-  const { what } = question.metadata ?? {};
-  return question.asks === 'permission' && typeof what === 'string' ? { kind: question.kind ?? 'other', what } : null;
+function allowable(question: NewPrompt): Allowed | null {
+  const { command } = question.metadata ?? {};
+  return question.asks === 'permission' && typeof command === 'string'
+    ? { kind: question.kind ?? 'other', command }
+    : null;
 }
 
 function permissionQuestion(
@@ -326,8 +328,8 @@ function permissionQuestion(
     summary,
     detail,
     prompt_text: detail === summary || detail === '' ? summary : `${summary}\n\n${detail}`,
-    choices: request.what === null ? [ALLOW, REJECT] : [ALLOW, REJECT, ALWAYS],
-    metadata: request.what === null ? {} : { what: carry.mask(request.what) },
+    choices: request.command === null ? [ALLOW, REJECT] : [ALLOW, REJECT, ALWAYS],
+    metadata: request.command === null ? {} : { command: carry.mask(request.command) },
   };
 }
 
