@@ -72,6 +72,8 @@ export interface HostInfo {
   startedAt: string;
   /** ms since the epoch. */
   lastBeat: number;
+  /** Shows questions to a person by itself. */
+  asks: boolean;
   /** Beaten within 45 s. */
   live: boolean;
 }

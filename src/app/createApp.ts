@@ -11,7 +11,7 @@ import { resolveConfig, type Resolved } from '../config/resolve.ts';
 import { configSources, type SettingsReader } from '../config/sources.ts';
 import { ALWAYS } from '../conversations/choices.ts';
 import { noSuchPrompt } from '../conversations/prompt.ts';
-import { describeError, notFound } from '../errors.ts';
+import { describeError, notFound, usageError } from '../errors.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { abortTask } from './abort.ts';
 import type { App, HostKind } from './api.ts';
@@ -226,8 +226,14 @@ export async function createApp(options: AppOptions): Promise<App> {
       it.watcher.poke();
       return landed;
     },
-    clean: async (how) =>
-      cleanTasks({ board: (await engine.writable()).board, repository: git.repository, logs: paths.logs, now }, how),
+    async clean(how) {
+      const { board } = await engine.writable();
+      const report = await cleanTasks({ board, repository: git.repository, logs: paths.logs, now }, how);
+      // What may still be open stays, however much is to be removed.
+      const seconds = Math.max(how.olderThanDays * 24 * 3600, resolved.values.resumeTimeoutSeconds);
+      await talk.files().prune(now() - seconds * 1000);
+      return report;
+    },
     async prompts() {
       const it = await engine.existing();
       return it ? talk.of(it).open() : [];
@@ -242,7 +248,12 @@ export async function createApp(options: AppOptions): Promise<App> {
       if (!engine.exists()) throw noSuchPrompt();
       return talk.of(await engine.writable()).wait(promptId, signal);
     },
-    alwaysAllow: (promptId, by) => app.respond({ promptId, response: ALWAYS, by }),
+    async alwaysAllow(promptId, by) {
+      const open = (await app.prompts()).find((it) => it.id === promptId);
+      if (open && !open.choices.includes(ALWAYS))
+        throw usageError('this cannot be allowed for good', 'Only an exact command can; allow it once.');
+      return app.respond({ promptId, response: ALWAYS, by });
+    },
     fallbackRules: talk.rules,
 
     async readLog(id, { cursor, attempt, tailBytes = 1024 * 1024 }) {
@@ -281,6 +292,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         machine: host.machine,
         startedAt: host.started_at,
         lastBeat: host.beat_at,
+        asks: host.asks === 1,
         live: states[i] !== 'dead' && now() - host.beat_at < GONE_MS,
       }));
     },
@@ -295,6 +307,12 @@ export async function createApp(options: AppOptions): Promise<App> {
         onGitHub: remoteUrl !== null && /github/i.test(remoteUrl),
         github: async () => (remoteUrl === null ? null : forges.describe(remoteUrl)),
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,
+      })),
+      ...(await talk.rules()).warnings.map((detail) => ({
+        name: 'fallback rules',
+        ok: false,
+        detail,
+        fix: 'Mend the rule; until then such questions wait for a person.',
       })),
       ...(await schedule.facade.warnings()).map((detail) => ({
         name: 'schedule',

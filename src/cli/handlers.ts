@@ -66,7 +66,8 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
       const { tasks, total } = await app.list(filter);
       if (io.asJson) return io.json({ tasks: tasks.map(taskJson), total }, args.watch);
       if (args.watch && io.isTerminal) io.out('\u001b[H\u001b[2J');
-      if (tasks.length > 0) io.out(taskTable(tasks, Date.now(), io.paint));
+      const asking = new Set((await app.prompts()).map((prompt) => prompt.task_id));
+      if (tasks.length > 0) io.out(taskTable(tasks, asking, Date.now(), io.paint));
       else
         io.err(
           total === 0 && !args.all
@@ -241,8 +242,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     io.err(
       `Working on ${app.workspace.root}${args.untilIdle ? ' until no task is active' : ''}. Ctrl-C ends this process; running tasks go on.`,
     );
-    const sayQuestions = questionSayer({ app, io }, () => !io.asJson);
-    sayQuestions(await app.prompts());
+    const sayQuestions = await questionSayer({ app, io }, () => !io.asJson);
     const off = app.watch(({ tasks, prompts }) => {
       for (const task of tasks) announce({ app, io }, task);
       sayQuestions(prompts);
@@ -299,8 +299,7 @@ async function waitFor(session: Session, id: string, how: { carry: boolean; stre
     if (io.asJson && how.stream) io.json(taskJson(task), true);
     else announce(session, task);
   };
-  const sayQuestions = questionSayer(session, (prompt) => prompt.task_id === id);
-  sayQuestions(await app.prompts());
+  const sayQuestions = await questionSayer(session, (prompt) => prompt.task_id === id);
   const offWatch = app.watch(({ tasks, prompts }) => {
     tasks.filter((it) => it.id === id).forEach(onEvent);
     sayQuestions(prompts);

@@ -116,6 +116,26 @@ export function createPromptStore(db: Kysely<Schema>, now: () => number, newId: 
       return row && decode(row);
     },
     open: (of) => openPrompts(db, of),
+    ofSession: (session) =>
+      db
+        .selectFrom('prompts')
+        .select(['id', 'state', 'prompt_file', 'work_item', 'summary', 'response', 'answered_at', 'created_at'])
+        .where('session', '=', session)
+        .where(OPEN)
+        .orderBy('id')
+        .execute(),
+    async statesOfIds(ids) {
+      const rows = [];
+      for (let from = 0; from < ids.length; from += 500)
+        rows.push(
+          ...(await db
+            .selectFrom('prompts')
+            .select(['id', 'state', 'answer_id'])
+            .where('id', 'in', ids.slice(from, from + 500))
+            .execute()),
+        );
+      return rows;
+    },
     async statesOf(taskId) {
       const rows = await db
         .selectFrom('prompts')
@@ -154,14 +174,25 @@ export function createPromptStore(db: Kysely<Schema>, now: () => number, newId: 
     },
     fail: async (id, answerId) =>
       (await step(db, id, 'fail', NO_ANSWER, sql<boolean>`answer_id = ${answerId}`)) !== undefined,
-    deliver: (claim, id, always) =>
-      db.transaction().execute(async (tx) => {
-        const prompt = await step(tx, id, 'deliver', {}, held(claim));
-        if (prompt?.response === ALWAYS && always) await allow(tx, claim, always, iso());
-        return prompt;
-      }),
+    async deliver(claim, id, always) {
+      // One statement for most answers: whoever gave them waits.
+      const once = always ? sql<boolean>`${held(claim)} and response is not ${sql.lit(ALWAYS)}` : held(claim);
+      const prompt = await step(db, id, 'deliver', {}, once);
+      if (prompt || !always) return prompt;
+      return db.transaction().execute(async (tx) => {
+        const forGood = await step(tx, id, 'deliver', {}, held(claim));
+        if (forGood?.response === ALWAYS) await allow(tx, claim, always, iso());
+        return forGood;
+      });
+    },
     async delivered(id) {
-      await db.updateTable('prompts').set({ delivered: 1 }).where('id', '=', id).execute();
+      const row = await db
+        .updateTable('prompts')
+        .set({ delivered: 1 })
+        .where('id', '=', id)
+        .returningAll()
+        .executeTakeFirst();
+      return row && decode(row);
     },
     withdraw: async (claim, id) => (await step(db, id, 'withdraw', {}, held(claim))) !== undefined,
     lose: async (id, holder) => (await step(db, id, 'lose', {}, sql<boolean>`holder = ${holder}`)) !== undefined,

@@ -60,6 +60,7 @@ export function startAsking(deps: AskingDeps): Asking {
   /** Questions that wait, and how to wake whoever waits for each. */
   const waiting = new Map<string, () => void>();
   const writing = new Set<Promise<void>>();
+  let books: Promise<void> = Promise.resolve();
   /** What the agent is told when it has answered in full. */
   const later: ({ text: string } | { discussion: Discussion; rule: Automatic; kind: string })[] = [];
   let under: { discussion: Discussion; question: string; rule: Automatic; kind: string; script?: Prompt } | null = null;
@@ -120,7 +121,11 @@ export function startAsking(deps: AskingDeps): Asking {
       let wake = new AbortController();
       waiting.set(prompt.id, () => wake.abort());
       try {
-        for (;;) {
+        for (let woken = false; ;) {
+          if (woken) {
+            const taken = await prompts.deliver(claim, prompt.id, allowable(question));
+            if (taken) return delivered(taken);
+          }
           const now = await prompts.get(prompt.id);
           if (!now || now.state === 'withdrawn' || now.state === 'lost') return 'cancelled';
           if (now.state === 'answering') {
@@ -139,7 +144,8 @@ export function startAsking(deps: AskingDeps): Asking {
           }
           const left = Math.max(1, Math.min(LOOK_MS, now.expires_at - clock.now()));
           await clock.sleep(left, AbortSignal.any([wake.signal, until]));
-          if (wake.signal.aborted) wake = new AbortController();
+          woken = wake.signal.aborted;
+          if (woken) wake = new AbortController();
         }
       } finally {
         waiting.delete(prompt.id);
@@ -151,7 +157,10 @@ export function startAsking(deps: AskingDeps): Asking {
 
   /** The agent gets it in this same tick; only then is it written down that it has. */
   function delivered(prompt: Prompt): Prompt {
-    afterwards(clock.sleep(0).then(() => prompts.delivered(prompt.id)));
+    // One after the other: other answers go first.
+    books = books.then(() => clock.sleep(0)).then(() => prompts.delivered(prompt.id));
+    afterwards(books);
+    books = books.catch(() => undefined);
     return prompt;
   }
 
