@@ -6,13 +6,15 @@ import { readAttemptLog, readConversation } from '../adapters/files/logReader.ts
 import { createGitAdapter } from '../adapters/git/adapter.ts';
 import { childEnv, withOwner } from '../adapters/process/env.ts';
 import { findOnPath } from '../adapters/process/find.ts';
-import { SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
+import { KNOBS, SECRET_NAMES, type ConfigValues, type Knob, type KnobName } from '../config/knobs.ts';
 import { resolveConfig, type Resolved } from '../config/resolve.ts';
 import { configSources, type SettingsReader } from '../config/sources.ts';
 import { ALWAYS } from '../conversations/choices.ts';
 import { noSuchPrompt } from '../conversations/prompt.ts';
 import { describeError, notFound, usageError } from '../errors.ts';
 import type { Clock } from '../tasks/ports.ts';
+import { secretForms } from '../tasks/redact.ts';
+import { HOST_GONE_MS } from '../tasks/timings.ts';
 import { abortTask } from './abort.ts';
 import type { App, HostKind } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
@@ -22,10 +24,10 @@ import { setUpConversations } from './conversationSetup.ts';
 import { createEngine, wallClock } from './engine.ts';
 import { createForges } from './forges.ts';
 import { indexWritten, storeFiles, type EngineStore } from './engineStore.ts';
-import { GONE_MS, stateOfHost } from './hosts.ts';
+import { stateOfHost } from './hosts.ts';
 import { mergeTask } from './merge.ts';
 import { createSchedule } from './schedule.ts';
-import { identityOf, newTask, planStart, type StartDeps } from './start.ts';
+import { identityOf, newTask, planStart, repositoryOf, type StartDeps } from './start.ts';
 import { resolveWorkspace, secretValues, statePaths } from './state.ts';
 import { createTrust } from './trust.ts';
 import { syncWorklog } from './worklogSync.ts';
@@ -59,6 +61,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   const paths = statePaths(workspace, env);
   const hostEnv = childEnv(env, SECRET_NAMES);
   const secrets = secretValues(env, SECRET_NAMES);
+  /** From now on nothing shows it: whoever masks reads the same list each time. */
+  const learn = (value: string): void => {
+    for (const form of secretForms(value)) if (!secrets.includes(form)) secrets.push(form);
+  };
   const forges = createForges({ env, config: () => resolved.values, editorToken: options.editorToken, secrets, now });
   const git = createGitAdapter({ env: hostEnv, clock, credentials: forges.credential });
   const find = (program: string): Promise<string | null> => findOnPath(program, hostEnv, { notIn: [workspace.root] });
@@ -96,7 +102,12 @@ export async function createApp(options: AppOptions): Promise<App> {
     });
     const result = resolveConfig(sources, trusted);
     result.warnings.push(...warnings);
-    return options.config ? { ...result, values: options.config } : result;
+    const values = options.config ?? result.values;
+    for (const [name, knob] of Object.entries<Knob>(KNOBS)) {
+      const value = values[name as KnobName];
+      if (knob.secret && typeof value === 'string' && value !== '') learn(value);
+    }
+    return { ...result, values };
   }
 
   const talk = setUpConversations({
@@ -146,7 +157,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       (await git.repository.locate(path.dirname(file), [path.basename(file)]))?.tracks(file) ?? false,
     existing: engine.existing,
     writable: engine.writable,
-    // Under the id of its run: the same run records one task, however often it is taken up.
+    // Under the id of its run, which the command remembers before the task is there.
     startTask: async (runId, request) => {
       const it = await engine.writable();
       const task = await it.board.insert(await newTask({ ...startDeps, newId: () => runId }, request));
@@ -167,7 +178,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const startDeps: StartDeps = {
     repository: git.repository,
     config: () => resolved,
-    trusted: () => trusted,
+    trusted: (it) => (it.root === repo?.root ? trusted : trust.isTrusted(it.root, it.remoteUrl)),
     resolveAgent: (name, permissions) =>
       resolveAgent({
         name,
@@ -293,7 +304,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         startedAt: host.started_at,
         lastBeat: host.beat_at,
         asks: host.asks === 1,
-        live: states[i] !== 'dead' && now() - host.beat_at < GONE_MS,
+        live: states[i] !== 'dead' && now() - host.beat_at < HOST_GONE_MS,
       }));
     },
     doctor: async () => [
@@ -304,7 +315,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         agents: await app.agents(),
         config: resolved,
         trusted,
-        onGitHub: remoteUrl !== null && /github/i.test(remoteUrl),
+        onGitHub: remoteUrl !== null && forges.isGitHub(remoteUrl),
         github: async () => (remoteUrl === null ? null : forges.describe(remoteUrl)),
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,
       })),
@@ -321,11 +332,14 @@ export async function createApp(options: AppOptions): Promise<App> {
         fix: 'Run some of them less often, or lower the interval.',
       })),
     ],
-    async trust(revoke) {
-      if (revoke) trust.revoke(workspace.root);
-      else trust.trust(workspace.root, remoteUrl);
-      app.setTrusted(!revoke);
-      return { trusted };
+    async trust(revoke, named) {
+      const other = named === undefined ? null : await repositoryOf(startDeps, named);
+      const own = other === null || other.root === repo?.root;
+      const it = own ? { root: workspace.root, remoteUrl } : other;
+      if (revoke) trust.revoke(it.root);
+      else trust.trust(it.root, it.remoteUrl);
+      if (own) app.setTrusted(!revoke);
+      return { trusted: !revoke, folder: it.root };
     },
 
     watch(listener) {

@@ -4,6 +4,7 @@ import type { Answer, Respond, Resumed, StoredPrompt } from '../conversations/po
 import {
   DELIVERY_MS,
   isExpired,
+  isStuck,
   noSuchPrompt,
   refusal,
   severalPrompts,
@@ -28,7 +29,7 @@ export interface RespondingDeps {
 /** How often a holder's death is looked for while an answer waits for it, ms. */
 const LOOK_MS = 2_000;
 
-export const resumedOf = (prompt: Prompt): Resumed => ({
+const resumedOf = (prompt: Prompt): Resumed => ({
   status: 'resumed',
   session: prompt.session,
   prompt_id: prompt.id,
@@ -83,6 +84,8 @@ export function createResponding({ it, clock, newId, show, shown }: RespondingDe
     let prompt = await find(answer);
     const accepted = acceptResponse(prompt, answer.response);
     for (;;) {
+      if (isStuck(prompt, now()) && (await store.fail(prompt.id, prompt.answer_id ?? '')))
+        prompt = (await store.get(prompt.id)) ?? prompt;
       const refused = refusal(prompt, now());
       if (refused) {
         if (refused.code === 'timed_out' && (await store.expire(prompt.id))) await shown(prompt.id, 'expired');

@@ -210,14 +210,14 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     return 0;
   },
 
-  async trust({ app, io }, { revoke }) {
-    const result = await app.trust(revoke === true);
+  async trust({ app, io }, { repo, revoke }) {
+    const result = await app.trust(revoke === true, repo);
     if (io.asJson) io.json(result);
     else
       io.out(
         result.trusted
-          ? `${app.workspace.root} is trusted: checks and setup commands found in it may run.`
-          : `${app.workspace.root} is not trusted any more.`,
+          ? `${result.folder} is trusted: checks and setup commands found in it may run.`
+          : `${result.folder} is not trusted any more.`,
       );
     return 0;
   },
@@ -273,9 +273,9 @@ async function planOrTrust({ app, io }: Session, request: StartRequest): Promise
     return await app.plan(request);
   } catch (error) {
     if (!(error instanceof AmpaError) || error.code !== 'trust') throw error;
-    const question = `${error.message}. Trust ${app.workspace.root} and run what its files name?`;
+    const question = `${error.message}. Trust ${request.repo ?? app.workspace.root} and run what its files name?`;
     if (!(await io.confirm(question))) throw error;
-    await app.trust(false);
+    await app.trust(false, request.repo);
     return app.plan(request);
   }
 }

@@ -293,12 +293,9 @@ describe('A question of an agent', () => {
 
     it('for discussion holds after two rounds without options, and asks a person when it comes back', async () => {
       const app = await it_.open(
-        it_.env(
-          ['run rm -rf build', 'say Well.', 'say I do not know.', `run rm -rf build\n${'write state.txt good'}`],
-          {
-            AMPA_FALLBACK_MODE: 'discuss',
-          },
-        ),
+        it_.env(['run rm -rf build', 'say Well.', 'say I do not know.', 'run rm -rf build\nwrite state.txt good'], {
+          AMPA_FALLBACK_MODE: 'discuss',
+        }),
       );
       const { id } = await start(app);
       const carried = app.carryHere(id, never);

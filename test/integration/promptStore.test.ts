@@ -60,7 +60,12 @@ describe('The store of questions', () => {
   const answer = (by: string) => ({ id: newId(), response: 'allow', by, automatic: null });
 
   it('keeps the questions of an older version, and what they do to their task', async () => {
-    const { db } = await open(MIGRATIONS.slice(0, 4));
+    const { db } = await open(
+      MIGRATIONS.slice(
+        0,
+        MIGRATIONS.findIndex((it) => it.includes('prompts_new')),
+      ),
+    );
     const { id } = await stores().board.insert(makeTaskBefore());
     await sql`update tasks set thread_id = 's-9', attempts = 2 where id = ${id}`.execute(db);
     for (const [prompt, state] of [
@@ -86,7 +91,7 @@ describe('The store of questions', () => {
     assert.ok((await board.revision()) > rev);
   });
 
-  /** A row as version 4 knows it. */
+  /** A row as the version before knows it. */
   const makeTaskBefore = () => {
     const { allowed: _later, ...task } = makeTask({ id: newId(), repo: '/repo' });
     return task as ReturnType<typeof makeTask>;
@@ -165,7 +170,7 @@ describe('The store of questions', () => {
       await open();
       const { it, conversations } = talk();
       const claim = await claimed('holder');
-      const host = await announceHost(it.hosts, { id: 'holder', kind: 'carrier', asks: false }, now);
+      const host = await announceHost(it.hosts, { id: 'holder', kind: 'carrier', asks: false }, now, assert.fail);
       const task = (await it.tasks.get(claim.taskId))!;
       const prompt = await conversations.tasks.open(claim, task, { ...fresh(), session: 's', attempt: 1 });
       const late = conversations.respond({ promptId: prompt.id, response: 'allow', by: 'Ada' });
@@ -174,6 +179,25 @@ describe('The store of questions', () => {
       assert.equal((await it.prompts.get(prompt.id))!.state, 'waiting');
       const second = conversations.respond({ session: 's', response: 'reject', by: 'Bob' });
       for (let taken; !taken; taken = await conversations.tasks.deliver(claim, prompt.id, null));
+      assert.equal((await second).response, 'reject');
+      await host.stop();
+    });
+
+    it('takes over from an answerer who died before the holder took its answer', async () => {
+      await open();
+      const { it, conversations } = talk();
+      const claim = await claimed('holder');
+      const host = await announceHost(it.hosts, { id: 'holder', kind: 'carrier', asks: false }, now, assert.fail);
+      const task = (await it.tasks.get(claim.taskId))!;
+      const { id } = await conversations.tasks.open(claim, task, { ...fresh(), session: 's', attempt: 1 });
+      await it.prompts.answer(id, answer('Ada'));
+      await assert.rejects(conversations.respond({ promptId: id, response: 'allow', by: 'Bob' }), /by Ada/);
+      await sql`update prompts set answered_at = ${new Date(now() - 21_000).toISOString()}`.execute(database.db);
+      const second = conversations.respond({ promptId: id, response: 'reject', by: 'Bob' });
+      for (let taken; taken?.answered_by !== 'Bob';) {
+        if ((await it.prompts.get(id))?.answered_by === 'Bob')
+          taken = await conversations.tasks.deliver(claim, id, null);
+      }
       assert.equal((await second).response, 'reject');
       await host.stop();
     });

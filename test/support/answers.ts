@@ -81,7 +81,7 @@ export async function runAnswers(options: {
     const heard = new Map<unknown, unknown>();
     for (const { many, outcome } of questions.journal()) {
       if (many === undefined) continue;
-      assert.ok(!heard.has(many), `the agent heard twice of ${String(many)}`);
+      assert.ok(!heard.has(many), `the agent heard twice of ${JSON.stringify(many)}`);
       heard.set(many, outcome);
     }
     assert.equal(asked.size, prompts);

@@ -3,10 +3,10 @@ import { announceKey } from '../../conversations/announce.ts';
 import { ALWAYS } from '../../conversations/choices.ts';
 import { stepOf, type PromptEvent } from '../../conversations/prompt.ts';
 import type { PromptStore, StoredPrompt } from '../../conversations/ports.ts';
-import { AmpaError } from '../../errors.ts';
 import type { Claim } from '../../tasks/ports.ts';
 import type { Allowed } from '../../tasks/task.ts';
 import { isoClock, OPEN, touched } from './literals.ts';
+import { lostClaim } from './lostClaim.ts';
 import { sayIn } from './outbox.ts';
 import type { PromptRow, Schema } from './schema.ts';
 
@@ -86,12 +86,7 @@ export function createPromptStore(db: Kysely<Schema>, now: () => number, newId: 
             .where('token', '=', claim.token)
             .where('owner', '=', claim.owner)
             .executeTakeFirst();
-          if (!task)
-            throw new AmpaError(
-              'lost_claim',
-              `task ${claim.taskId} is now carried by another process`,
-              'This one stops; nothing is lost.',
-            );
+          if (!task) throw lostClaim(claim.taskId);
         }
         const { automatic, choices, context, metadata, ...rest } = prompt;
         await tx
