@@ -4,6 +4,7 @@ import { createDiscordWebhook } from '../adapters/discord/webhook.ts';
 import { createNtfy } from '../adapters/ntfy/ntfy.ts';
 import { createSlackWebhook } from '../adapters/slack/webhook.ts';
 import { KNOBS, type ConfigValues, type Knob, type KnobName } from '../config/knobs.ts';
+import { isDiscord } from '../notifications/heartbeat.ts';
 import type { Channel, ChannelName, DeadLetter, Post } from '../notifications/ports.ts';
 
 export const CHANNEL_TITLES: Readonly<Record<ChannelName, string>> = {
@@ -24,6 +25,14 @@ export function configuredChannels(config: ConfigValues): ChannelName[] {
   };
   return (Object.keys(on) as ChannelName[]).filter((name) => on[name]);
 }
+
+/** Why Discord hears of nothing although nobody has said that it shall not; for people. */
+export const silent = (config: ConfigValues): string[] =>
+  config.disableDiscord || configuredChannels(config).some(isDiscord)
+    ? []
+    : [
+        'Discord hears of nothing: set AMPA_DISCORD_BOT_TOKEN with its channel, or AMPA_DISCORD_WEBHOOK, or say that this is meant by AMPA_DISABLE_DISCORD=1.',
+      ];
 
 /** Half a configuration: for people; null where it is whole. */
 export function halfConfigured(config: ConfigValues): string | null {

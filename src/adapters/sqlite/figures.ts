@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import { STATUSES, type Status } from '../../tasks/task.ts';
-import { WAITING } from './literals.ts';
+import { OPEN } from './literals.ts';
 import type { Schema } from './schema.ts';
 
 /** Figures for `/metrics` that the tables hold already. */
@@ -39,7 +39,7 @@ export function createFigures(db: Kysely<Schema>): Figures {
     });
   const count = async (table: 'outbox' | 'prompts'): Promise<number> => {
     let rows = db.selectFrom(table).select((eb) => eb.fn.countAll<number>().as('count'));
-    if (table === 'prompts') rows = rows.where(WAITING);
+    if (table === 'prompts') rows = rows.where(OPEN);
     return (await rows.executeTakeFirstOrThrow()).count;
   };
 
