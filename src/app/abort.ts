@@ -13,9 +13,14 @@ const PATIENCE_MS = STOP_MS + 4_000;
 
 /**
  * Stops a task; resolves when its processes are gone. A live carrier does it itself; for a task that
- * nobody holds, or whose carrier does not answer, this process does.
+ * nobody holds, or whose carrier does not answer, this process does. `loseQuestions` closes what its agent had asked.
  */
-export async function abortTask(store: EngineStore, id: string, now: () => number): Promise<Task> {
+export async function abortTask(
+  store: EngineStore,
+  id: string,
+  now: () => number,
+  loseQuestions: (store: EngineStore, taskId: string) => Promise<void>,
+): Promise<Task> {
   const before = await store.tasks.get(id);
   // An abort that could not end everything has said so, and is repeated by asking again.
   if (before?.status === 'aborted' && (await reapPredecessors(store.hosts, id, before.token + 1))) return before;
@@ -23,7 +28,11 @@ export async function abortTask(store: EngineStore, id: string, now: () => numbe
   store.watcher.poke();
   const deadline = now() + PATIENCE_MS;
   for (let task: Task | undefined = asked; task; task = await store.tasks.get(id)) {
-    if (task.status === 'aborted') return task;
+    if (task.status === 'aborted') {
+      // A script's question, which its carrier leaves open.
+      await loseQuestions(store, id);
+      return task;
+    }
     const verdict = transition(task, { type: 'abort' });
     // Merged, say, by somebody else in the meantime.
     if (!verdict.ok) throw verdict.error;
@@ -32,7 +41,7 @@ export async function abortTask(store: EngineStore, id: string, now: () => numbe
       task.status === 'queued' ||
       (await isOwnerDead(store.hosts, task.owner, task.lease_expires_at, now));
     if (unheld) {
-      if (await stopUnheld(store, task)) continue;
+      if (await stopUnheld(store, task, loseQuestions)) continue;
     } else if (now() > deadline) {
       await endCarrier(store, task);
       continue;
@@ -43,9 +52,13 @@ export async function abortTask(store: EngineStore, id: string, now: () => numbe
 }
 
 /** Takes the task out of everybody's hands first, then ends what may be left of its processes. */
-async function stopUnheld(store: EngineStore, task: Task): Promise<boolean> {
+async function stopUnheld(
+  store: EngineStore,
+  task: Task,
+  loseQuestions: (store: EngineStore, taskId: string) => Promise<void>,
+): Promise<boolean> {
   if (!(await store.board.abortUnowned(task.id, task.token))) return false;
-  await store.board.losePrompts(task.id);
+  await loseQuestions(store, task.id);
   store.watcher.poke();
   await reapPredecessors(store.hosts, task.id, task.token + 1);
   return true;

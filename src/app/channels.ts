@@ -3,7 +3,7 @@ import path from 'node:path';
 import { createDiscordWebhook } from '../adapters/discord/webhook.ts';
 import { createNtfy } from '../adapters/ntfy/ntfy.ts';
 import { createSlackWebhook } from '../adapters/slack/webhook.ts';
-import type { ConfigValues } from '../config/knobs.ts';
+import { KNOBS, type ConfigValues, type Knob, type KnobName } from '../config/knobs.ts';
 import { isDiscord } from '../notifications/heartbeat.ts';
 import type { Channel, ChannelName, DeadLetter, Post } from '../notifications/ports.ts';
 
@@ -26,6 +26,14 @@ export function configuredChannels(config: ConfigValues): ChannelName[] {
   return (Object.keys(on) as ChannelName[]).filter((name) => on[name]);
 }
 
+/** Why Discord hears of nothing although nobody has said that it shall not; for people. */
+export const silent = (config: ConfigValues): string[] =>
+  config.disableDiscord || configuredChannels(config).some(isDiscord)
+    ? []
+    : [
+        'Discord hears of nothing: set AMPA_DISCORD_BOT_TOKEN with its channel, or AMPA_DISCORD_WEBHOOK, or say that this is meant by AMPA_DISABLE_DISCORD=1.',
+      ];
+
 /** Half a configuration: for people; null where it is whole. */
 export function halfConfigured(config: ConfigValues): string | null {
   if (config.disableDiscord || (config.discordBotToken === '') === (config.discordChannelId === '')) return null;
@@ -45,11 +53,12 @@ export function webChannels(config: ConfigValues, post: Post, now: () => number)
   return made.filter(({ name }) => on.includes(name));
 }
 
-/** Why nobody outside hears of anything, for people: Discord is expected unless it is disabled. */
-export const nobodyHears = (config: ConfigValues): string[] =>
-  config.disableDiscord || configuredChannels(config).some(isDiscord)
-    ? []
-    : ['There is no Discord token and no webhook: set AMPA_DISCORD_WEBHOOK, or AMPA_DISABLE_DISCORD=1.'];
+/** The secrets among the values: no message, log or notice may show them. */
+export const secretsOf = (config: ConfigValues): string[] =>
+  Object.entries<Knob>(KNOBS).flatMap(([name, knob]) => {
+    const value: unknown = config[name as KnobName];
+    return knob.secret && typeof value === 'string' && value !== '' ? [value] : [];
+  });
 
 export const deadLetterFile = (config: ConfigValues, workspace: { root: string; stateDir: string }): string =>
   config.deadletterFile === ''

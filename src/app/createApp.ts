@@ -1,29 +1,34 @@
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { monotonicFactory } from 'ulid';
+import { fetchOf } from '../adapters/github/proxy.ts';
 import { createAgents } from '../adapters/agents/agents.ts';
 import { listAgents, resolveAgent } from '../adapters/agents/resolve.ts';
 import { readAttemptLog, readConversation } from '../adapters/files/logReader.ts';
 import { createGitAdapter } from '../adapters/git/adapter.ts';
 import { childEnv, withOwner } from '../adapters/process/env.ts';
 import { findOnPath } from '../adapters/process/find.ts';
-import { KNOBS, SECRET_NAMES, type ConfigValues, type Knob, type KnobName } from '../config/knobs.ts';
+import { SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
 import { resolveConfig, type Resolved } from '../config/resolve.ts';
 import { configFiles, configSources, type SettingsReader } from '../config/sources.ts';
-import { describeError, notFound } from '../errors.ts';
+import { ALWAYS } from '../conversations/choices.ts';
+import { noSuchPrompt } from '../conversations/prompt.ts';
+import { describeError, notFound, usageError } from '../errors.ts';
 import { isDiscord } from '../notifications/heartbeat.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { secretForms } from '../tasks/redact.ts';
 import { HOST_GONE_MS } from '../tasks/timings.ts';
 import { abortTask } from './abort.ts';
-import { answerOnBoard } from './answerPrompt.ts';
-import { createAnnouncements, type BotService } from './announcements.ts';
+import { createAnnouncements } from './announcements.ts';
 import type { App, HostKind } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
-import { configuredChannels, nobodyHears } from './channels.ts';
+import { configuredChannels, secretsOf, silent } from './channels.ts';
 import { cleanTasks } from './clean.ts';
 import { followSettings } from './configWatch.ts';
+import { createDiscord } from './discord.ts';
 import { runDoctor } from './doctor.ts';
+import { runSocket } from './socket.ts';
+import { setUpConversations } from './conversationSetup.ts';
 import { createEngine, wallClock } from './engine.ts';
 import { createForges } from './forges.ts';
 import { indexWritten, storeFiles, type EngineStore } from './engineStore.ts';
@@ -121,10 +126,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     const result = resolveConfig(sources, trusted);
     result.warnings.push(...warnings);
     const values = options.config ?? result.values;
-    for (const [name, knob] of Object.entries<Knob>(KNOBS)) {
-      const value = values[name as KnobName];
-      if (knob.secret && typeof value === 'string' && value !== '') learn(value);
-    }
+    for (const value of secretsOf(values)) learn(value);
     return { ...result, values };
   }
 
@@ -139,12 +141,32 @@ export async function createApp(options: AppOptions): Promise<App> {
   }
   const pulses = { 'worker loop': createPulse(now), scheduler: createPulse(wallClock.now) };
   const place = options.place ?? { scheme: 'vscode', folder: pathToFileURL(workspace.root).href };
+  const talk = setUpConversations({
+    workspace,
+    config: () => resolved.values,
+    clock,
+    newId,
+    remoteUrl: async (dir) => (await git.repository.locate(dir))?.remoteUrl ?? null,
+    isTracked: async (file) =>
+      (await git.repository.locate(path.dirname(file), [path.basename(file)]))?.tracks(file) ?? false,
+    secrets,
+    say,
+  });
   const engine = createEngine({
     meter,
     pulse: pulses['worker loop'],
     runBeside: async (it, host, stop) => {
       followSettings(configFiles(workspace.root, env), stop, reloadConfig, say);
-      await serving.run(it, host, stop);
+      const socket = runSocket(
+        {
+          ...{ outbox: announcements.outbox, clock, newId, say, onError },
+          place: () => ({ wanted: resolved.values.botSocketPath, root: workspace.root, userDir: paths.userDir, env }),
+        },
+        it,
+        host,
+        stop,
+      );
+      await Promise.all([serving.run(it, host, stop), socket]);
     },
     place,
     workspace,
@@ -162,12 +184,28 @@ export async function createApp(options: AppOptions): Promise<App> {
     newId,
     trackedState,
     say,
+    conversations: talk.of,
     runSchedule: (it, host, stop) => schedule.runSchedule(it, host, stop),
     deliver: (it, host, stop, passive) => announcements.run(it, host, stop, passive),
     drain: (it, only) => announcements.drain(it, only),
   });
 
-  const bot: BotService = { channel: () => null, run: async () => undefined };
+  const onError = (error: unknown): void => say(describeError(error));
+  const bot = createDiscord({
+    ...{ clock, say, onError },
+    config: () => resolved.values,
+    fetch: async (url, init) => (await fetchOf(env))(url, init),
+    clicks: {
+      hasPrompt: async (id) => (await (await engine.existing())?.prompts.get(id)) !== undefined,
+      hasTask: async (id) => (await (await engine.existing())?.tasks.get(id)) !== undefined,
+      respond: (answer) => app.respond(answer),
+      taskActions: {
+        continue: (id) => app.continue(id, null),
+        abort: (id) => app.abort(id),
+        merge: (id) => app.merge(id, { method: null, deleteBranch: false }),
+      },
+    },
+  });
   const announcements = createAnnouncements({
     ...{ workspace, env, clock, secrets, place, bot, newId, onConfig, meter, say },
     config: () => resolved.values,
@@ -213,8 +251,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     existing: engine.existing,
     hostId: engine.hostId,
     watch: (it, listener) => engine.watch(it, listener),
-    respond: (it) => answerOnBoard(it.board, it.watcher.poke),
-    channels: () => nobodyHears(resolved.values),
+    respond: (answer) => app.respond(answer),
+    channels: () => silent(resolved.values),
   });
 
   async function required(id: string): Promise<EngineStore> {
@@ -275,7 +313,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       it.watcher.poke();
       return result;
     },
-    abort: async (id) => abortTask(await engine.writable(), id, now),
+    abort: async (id) => abortTask(await engine.writable(), id, now, async (it, task) => talk.of(it).loseEarlier(task)),
     async merge(id, how) {
       const it = await engine.writable();
       const landed = await mergeTask({ board: it.board, repository: git.repository, forges, now, say }, id, how);
@@ -283,15 +321,35 @@ export async function createApp(options: AppOptions): Promise<App> {
       if (options.kind === 'cli') await announcements.drain(it);
       return landed;
     },
-    clean: async (how) =>
-      cleanTasks({ board: (await engine.writable()).board, repository: git.repository, logs: paths.logs, now }, how),
-    async answer(promptId, response, by) {
-      const it = await engine.writable();
-      const first = await it.board.answerPrompt(promptId, response, by);
-      it.watcher.poke();
-      return first;
+    async clean(how) {
+      const { board } = await engine.writable();
+      const report = await cleanTasks({ board, repository: git.repository, logs: paths.logs, now }, how);
+      // What may still be open stays, however much is to be removed.
+      const seconds = Math.max(how.olderThanDays * 24 * 3600, resolved.values.resumeTimeoutSeconds);
+      await talk.files().prune(now() - seconds * 1000);
+      return report;
     },
-    prompts: async () => (await (await engine.existing())?.board.openPrompts()) ?? [],
+    async prompts() {
+      const it = await engine.existing();
+      return it ? talk.of(it).open() : [];
+    },
+    async respond(answer) {
+      if (!engine.exists()) throw noSuchPrompt();
+      return talk.of(await engine.writable()).respond(answer);
+    },
+    startConversation: async (session, prompt, details) =>
+      talk.of(await engine.writable()).start(session, prompt, details ?? {}),
+    async waitForAnswer(promptId, signal) {
+      if (!engine.exists()) throw noSuchPrompt();
+      return talk.of(await engine.writable()).wait(promptId, signal);
+    },
+    async alwaysAllow(promptId, by) {
+      const open = (await app.prompts()).find((it) => it.id === promptId);
+      if (open && !open.choices.includes(ALWAYS))
+        throw usageError('this cannot be allowed for good', 'Only an exact command can; allow it once.');
+      return app.respond({ promptId, response: ALWAYS, by });
+    },
+    fallbackRules: talk.rules,
 
     async readLog(id, { cursor, attempt, tailBytes = 1024 * 1024 }) {
       const number = cursor?.attempt ?? attempt ?? (await app.show(id)).task.attempts;
@@ -329,6 +387,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         machine: host.machine,
         startedAt: host.started_at,
         lastBeat: host.beat_at,
+        asks: host.asks === 1,
         live: states[i] !== 'dead' && now() - host.beat_at < HOST_GONE_MS,
         alive: states[i] === 'alive',
       }));
@@ -349,6 +408,12 @@ export async function createApp(options: AppOptions): Promise<App> {
       })),
       ...(await serving.doctor()),
       ...(await announcements.doctor()),
+      ...(await talk.rules()).warnings.map((detail) => ({
+        name: 'fallback rules',
+        ok: false,
+        detail,
+        fix: 'Mend the rule; until then such questions wait for a person.',
+      })),
       ...(await schedule.facade.warnings()).map((detail) => ({
         name: 'schedule',
         ok: false,

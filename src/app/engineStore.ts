@@ -8,11 +8,13 @@ import { createDeliveryStore } from '../adapters/sqlite/deliveryStore.ts';
 import { createHostStore, type HostStore } from '../adapters/sqlite/hostStore.ts';
 import { createLeaseStore, type LeaseStore } from '../adapters/sqlite/leaseStore.ts';
 import { openDatabase, type OpenDatabase } from '../adapters/sqlite/open.ts';
+import { createPromptStore } from '../adapters/sqlite/promptStore.ts';
 import { createScheduleImport, type ScheduleImport } from '../adapters/sqlite/scheduleImport.ts';
 import { createScheduleStore } from '../adapters/sqlite/scheduleStore.ts';
 import { createTaskBoard } from '../adapters/sqlite/taskBoard.ts';
 import { createWatchStore } from '../adapters/sqlite/watchStore.ts';
 import { createTaskStore } from '../adapters/sqlite/taskStore.ts';
+import type { PromptStore } from '../conversations/ports.ts';
 import { AmpaError } from '../errors.ts';
 import type { DeliveryStore } from '../notifications/ports.ts';
 import type { ScheduleStore } from '../scheduler/ports.ts';
@@ -35,6 +37,7 @@ export interface EngineStore {
   schedule: ScheduleStore & ScheduleImport;
   watches: WatchStore;
   webhooks: WebhookStore;
+  prompts: PromptStore;
   leases: LeaseStore;
   counters: CounterStore;
   deliveries: DeliveryStore;
@@ -122,7 +125,8 @@ export async function openEngineStore(
     <A extends unknown[], R>(claim: (...args: A) => Promise<R | undefined>) =>
     async (...args: A): Promise<R | undefined> =>
       (await lookForeign()) === null ? claim(...args) : undefined;
-  const tasks = createTaskStore(database, now, newId);
+  const tasks = createTaskStore(database, now);
+  const prompts = createPromptStore(database.db, now, newId);
   const leases = createLeaseStore(database.db);
   const counters = createCounterStore(database.db);
   const schedule = { ...createScheduleStore(database.db, newId), ...createScheduleImport(database.db) };
@@ -132,6 +136,7 @@ export async function openEngineStore(
     hosts,
     watches: createWatchStore(database.db, now),
     webhooks: createWebhookStore(database.db, now),
+    prompts,
     leases: {
       ...leases,
       take: async (...lease) => (await lookForeign()) === null && leases.take(...lease),

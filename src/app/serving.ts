@@ -27,7 +27,7 @@ export interface ServingDeps {
   watch(it: EngineStore, listener: (change: Change) => void): Promise<() => void>;
   pulses: Readonly<Record<'worker loop' | 'scheduler', PulseMeter>>;
   meter: Meter;
-  respond(it: EngineStore): Respond;
+  respond: Respond;
   /** Why nobody outside hears of anything, each a sentence for people; none where somebody does. */
   channels(): string[];
   say(notice: string): void;
@@ -104,7 +104,7 @@ export function createServing(deps: ServingDeps): Serving {
           await deps.meter.flush();
           return metricsText(await metrics.collect());
         },
-        respond: deps.respond(it),
+        respond: deps.respond,
         changedSince: async (rev) => (await it.board.changedSince(rev)).tasks,
         revision: it.board.revision,
         onChange,

@@ -9,6 +9,8 @@ export interface StoreWatcher {
   poke(): void;
   /** Look often (a task runs, a question is open) or seldom. */
   setBusy(busy: boolean): void;
+  /** Looks often until the returned function is called: somebody waits for an answer. */
+  keepBusy(): () => void;
   stop(): void;
 }
 
@@ -24,6 +26,7 @@ export function watchStore(database: Pick<OpenDatabase, 'version'>): StoreWatche
   const lookers = new Set<() => void>();
   let version = database.version();
   let busy = false;
+  let kept = 0;
   let timer: NodeJS.Timeout | undefined;
 
   const notify = (): void => {
@@ -41,7 +44,7 @@ export function watchStore(database: Pick<OpenDatabase, 'version'>): StoreWatche
   const count = (): number => listeners.size + lookers.size;
   function schedule(): void {
     clearTimeout(timer);
-    timer = count() > 0 ? setTimeout(tick, busy ? BUSY_MS : IDLE_MS) : undefined;
+    timer = count() > 0 ? setTimeout(tick, busy || kept > 0 ? BUSY_MS : IDLE_MS) : undefined;
   }
   const joining = (set: Set<() => void>) => (listener: () => void) => {
     set.add(listener);
@@ -59,6 +62,15 @@ export function watchStore(database: Pick<OpenDatabase, 'version'>): StoreWatche
       if (busy === value) return;
       busy = value;
       schedule();
+    },
+    keepBusy() {
+      if (kept++ === 0) schedule();
+      let released = false;
+      return () => {
+        if (released) return;
+        released = true;
+        if (--kept === 0) schedule();
+      };
     },
     stop() {
       listeners.clear();

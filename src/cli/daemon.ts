@@ -2,6 +2,7 @@ import type { ArgsOf } from '../app/commands.ts';
 import { usageError } from '../errors.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Session } from './io.ts';
+import { questionSayer } from './prompts.ts';
 
 export interface DaemonDeps {
   /** Sends one, says what came of it, and resolves to the exit status. */
@@ -25,8 +26,10 @@ export async function runDaemon(deps: DaemonDeps, session: Session, args: ArgsOf
   );
   const { reasons } = await app.health();
   for (const { kind, detail } of reasons) if (kind === 'channels') io.err(`Warning: ${detail}`);
-  const off = app.watch(({ tasks }) => {
+  const sayQuestions = await questionSayer(session, () => !io.asJson);
+  const off = app.watch(({ tasks, prompts }) => {
     for (const task of tasks) deps.announce(session, task);
+    sayQuestions(prompts);
   });
   if (args.untilIdle) await app.untilIdle(io.signal);
   else

@@ -9,6 +9,7 @@ import { isActive, type Task } from '../tasks/task.ts';
 import { runDaemon } from './daemon.ts';
 import type { Session } from './io.ts';
 import { NOTIFY_HANDLERS, sendHeartbeat } from './notify.ts';
+import { PROMPT_HANDLERS, questionSayer } from './prompts.ts';
 import { SCHEDULE_HANDLERS } from './schedule.ts';
 import { cleanText, configJson, configText, doctorText, stateOf, taskTable, taskText } from './render.ts';
 
@@ -67,7 +68,8 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
       const { tasks, total } = await app.list(filter);
       if (io.asJson) return io.json({ tasks: tasks.map(taskJson), total }, args.watch);
       if (args.watch && io.isTerminal) io.out('\u001b[H\u001b[2J');
-      if (tasks.length > 0) io.out(taskTable(tasks, Date.now(), io.paint));
+      const asking = new Set((await app.prompts()).map((prompt) => prompt.task_id));
+      if (tasks.length > 0) io.out(taskTable(tasks, asking, Date.now(), io.paint));
       else
         io.err(
           total === 0 && !args.all
@@ -244,6 +246,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     return 0;
   },
 
+  ...PROMPT_HANDLERS,
   ...SCHEDULE_HANDLERS,
   ...NOTIFY_HANDLERS,
 
@@ -287,7 +290,11 @@ async function waitFor(session: Session, id: string, how: { carry: boolean; stre
     if (io.asJson && how.stream) io.json(taskJson(task), true);
     else announce(session, task);
   };
-  const offWatch = app.watch(({ tasks }) => tasks.filter((task) => task.id === id).forEach(onEvent));
+  const sayQuestions = await questionSayer(session, (prompt) => prompt.task_id === id);
+  const offWatch = app.watch(({ tasks, prompts }) => {
+    tasks.filter((it) => it.id === id).forEach(onEvent);
+    sayQuestions(prompts);
+  });
   let task: Task;
   if (how.carry) task = await app.carryHere(id, io.signal);
   else {

@@ -65,7 +65,7 @@ async function run(argv: readonly string[], entry: string): Promise<number> {
   const credentials = isCarrier && !process.stdin.isTTY ? parseCredentials(await io.readStdin()) : undefined;
   const app = await createApp({
     folder: line.common.workspace ?? process.cwd(),
-    kind: isCarrier ? 'carrier' : line.name === 'daemon' ? 'daemon' : 'cli',
+    kind: isCarrier ? 'carrier' : line.name === 'daemon' && line.args['untilIdle'] !== true ? 'daemon' : 'cli',
     env: process.env,
     settings: fileSettings,
     asks: false,

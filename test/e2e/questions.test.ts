@@ -64,8 +64,12 @@ describe('A question of an agent', () => {
     await runCommand(page, 'Notifications: Show Notifications');
     const centre = page.locator('.notifications-center .notification-list-item');
     await centre.filter({ hasText: 'wants to run:' }).click();
-    await centre.filter({ hasText: 'wants to run:' }).locator('.monaco-button').getByText('Allow').click();
-    await page.getByText('This question is closed: it was answered already.').first().waitFor();
+    await centre
+      .filter({ hasText: 'wants to run:' })
+      .locator('.monaco-button')
+      .getByText('Allow', { exact: true })
+      .click();
+    await page.getByText('was answered by').first().waitFor();
     await page.keyboard.press('Escape');
     await runCommand(page, 'Notifications: Clear All Notifications');
   });

@@ -25,7 +25,7 @@ describe('figures of the store', () => {
 
   it('follow the tasks by the log of their changes, as if all were counted each time', async () => {
     const board = createTaskBoard(database.db, Date.now);
-    const tasks = createTaskStore(database, Date.now, newId);
+    const tasks = createTaskStore(database, Date.now);
     const figures = createFigures(database.db);
     const counted = async () => {
       const rows = await database.db.selectFrom('tasks').select('status').execute();

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { mock } from 'node:test';
-import { monotonicFactory } from 'ulid';
 import { createHostStore } from '../../src/adapters/sqlite/hostStore.ts';
 import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
@@ -69,7 +68,7 @@ describe('a host in the store', () => {
 
   it('that lost its claim can record no process, so that none of its acts', async () => {
     const hosts = createHostStore(database.db);
-    const tasks = createTaskStore(database, now, monotonicFactory());
+    const tasks = createTaskStore(database, now);
     const { id } = await createTaskBoard(database.db, now).insert(makeTask({ repo: '/repo' }));
     const claim = (await tasks.claimNext('a', 1))!;
     const row = { task_id: id, pid: 7, start_time: '1', boot_id: 'b', pid_namespace: 'n', kind: 'agent' };

@@ -4,15 +4,10 @@ import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
-import { monotonicFactory } from 'ulid';
-import { openDatabase } from '../../src/adapters/sqlite/open.ts';
-import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
-import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import type { ServerAddress } from '../../src/app/serverAddress.ts';
 import { ask, listen, type Answered, type Asked } from '../support/localServer.ts';
 import { parsePrometheus } from '../support/prometheus.ts';
 import { CHECK, createProject, MENDING_AGENT, type Project } from '../support/project.ts';
-import { makeTask } from '../support/repo.ts';
 import { until } from '../support/until.ts';
 
 describe('the local server', () => {
@@ -260,29 +255,21 @@ describe('the local server', () => {
   }).timeout(120_000);
 
   it('takes the answer to a question, once', async () => {
-    const { address } = await serve();
-    const file = path.join(project.repo, '.worklog/ampa/ampa.db');
-    const database = await openDatabase({ file, backupDir: path.join(project.box.dir, 'b'), now: Date.now });
-    try {
-      const newId = monotonicFactory();
-      const tasks = createTaskStore(database, Date.now, newId);
-      const claim = { taskId: newId(), owner: 'host', token: 1 };
-      const held = { owner: 'host', token: 1, lease_expires_at: Date.now() + 3600_000, slot: true };
-      const task = makeTask({ id: claim.taskId, repo: project.repo, status: 'running', phase: 'agent', ...held });
-      await createTaskBoard(database.db, Date.now).insert(task);
-      const prompt = await tasks.openPrompt(claim, { kind: 'execute', title: 'Run it', detail: 'make' });
-      const respond = (body: object) => over(address)('/respond', { method: 'POST', body });
-      const odd = await respond({ prompt_id: prompt, response: 'perhaps' });
-      assert.deepEqual([odd.status, code(odd)], [400, 'usage']);
-      const answer = await respond({ prompt_id: prompt, response: 'allow' });
-      assert.equal(answer.status, 200, answer.text);
-      const { status, prompt_id, response } = answer.json();
-      assert.deepEqual([status, prompt_id, response], ['resumed', prompt, 'allow']);
-      assert.deepEqual(await tasks.promptState(prompt), { state: 'resumed', response: 'allow', answeredBy: 'HTTP' });
-      assert.ok([404, 409].includes((await respond({ prompt_id: prompt, response: 'reject' })).status));
-    } finally {
-      await database.close();
-    }
+    const { app, address } = await serve();
+    const asked = await app.startConversation('deploy', 'Which one?', { choices: ['staging', 'production'] });
+    const respond = (body: object) => over(address)('/respond', { method: 'POST', body });
+    const unknown = await respond({ prompt_id: 'nothing', response: 'staging' });
+    assert.deepEqual([unknown.status, code(unknown)], [404, 'not_found']);
+    const answer = await respond({ session_id: 'deploy', response: 'staging' });
+    assert.equal(answer.status, 200, answer.text);
+    const { status, prompt_id, response } = answer.json();
+    assert.deepEqual([status, prompt_id, response], ['resumed', asked.id, 'staging']);
+    const late = await respond({ prompt_id: asked.id, response: 'production' });
+    assert.deepEqual([late.status, code(late)], [409, 'invalid_state']);
+    assert.match(late.text, /HTTP/);
+    await app.startConversation('two', 'This?', {});
+    await app.startConversation('two', 'And this?', {});
+    assert.equal((await respond({ session_id: 'two', response: 'yes' })).status, 409);
   });
 
   it('ends its streams and removes its address when it closes', async () => {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import { monotonicFactory } from 'ulid';
 import { createHostStore } from '../../src/adapters/sqlite/hostStore.ts';
 import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
@@ -31,7 +30,7 @@ describe('what earlier holders of a task left running', () => {
     databases.push(database);
     return {
       hosts: createHostStore(database.db),
-      tasks: createTaskStore(database, now, monotonicFactory()),
+      tasks: createTaskStore(database, now),
       board: createTaskBoard(database.db, now),
     };
   }

@@ -67,7 +67,7 @@ describe('a webhook of GitHub', () => {
       now: Date.now,
     });
     // A task that another process carries waits for its checks, and is looked at later.
-    const tasks = createTaskStore(database, Date.now, newId);
+    const tasks = createTaskStore(database, Date.now);
     const { id } = await createTaskBoard(database.db, Date.now).insert(
       makeTask({ id: newId(), repo: project.repo, checks: { provider: 'github' }, forge: FORGE }),
     );

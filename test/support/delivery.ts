@@ -52,7 +52,7 @@ export function deliveryBench() {
     return {
       db: database.db,
       store: createDeliveryStore(database.db),
-      tasks: createTaskStore(database, clock.now, newId),
+      tasks: createTaskStore(database, clock.now),
       board: createTaskBoard(database.db, clock.now),
     };
   }

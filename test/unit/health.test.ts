@@ -9,6 +9,7 @@ const host = (id: string, sinceBeat: number, more: Partial<HostInfo> = {}): Host
   kind: 'daemon',
   pid: 7,
   machine: 'm',
+  asks: false,
   startedAt: '',
   lastBeat: NOW - sinceBeat,
   live: sinceBeat < 45_000,

@@ -16,6 +16,7 @@ describe('the health of a host', () => {
     kind: 'daemon',
     pid: 1,
     machine: 'm',
+    asks: false,
     startedAt: '',
     lastBeat: now,
     live: true,

@@ -32,6 +32,7 @@ describe('The status bar', () => {
       pid: 7,
       machine: 'm',
       startedAt: '',
+      asks: false,
       lastBeat: 1000,
       live: true,
       alive: true,

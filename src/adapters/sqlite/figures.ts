@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import { STATUSES, type Status } from '../../tasks/task.ts';
-import { UNDELIVERED, WAITING } from './literals.ts';
+import { OPEN, UNDELIVERED } from './literals.ts';
 import type { Schema } from './schema.ts';
 
 /** Figures for `/metrics` that the tables hold already. */
@@ -37,7 +37,7 @@ export function createFigures(db: Kysely<Schema>): Figures {
       const of = (status: Status): number => rows.find((row) => row.status === status)?.count ?? 0;
       return Object.fromEntries(STATUSES.map((status) => [status, of(status)])) as Record<Status, number>;
     });
-  const count = async (table: 'deliveries' | 'prompts', which: typeof WAITING): Promise<number> => {
+  const count = async (table: 'deliveries' | 'prompts', which: typeof OPEN): Promise<number> => {
     const rows = db.selectFrom(table).select((eb) => eb.fn.countAll<number>().as('count'));
     return (await rows.where(which).executeTakeFirstOrThrow()).count;
   };
@@ -62,7 +62,7 @@ export function createFigures(db: Kysely<Schema>): Figures {
       }
       return { ...counts };
     },
-    openPrompts: () => count('prompts', WAITING),
+    openPrompts: () => count('prompts', OPEN),
     outboxDepth: () => count('deliveries', UNDELIVERED),
   };
 }

@@ -9,7 +9,7 @@ export const ACTIVE = sql<boolean>`(status = 'queued' or status = 'running' or s
 export const QUEUED = sql<boolean>`status = 'queued'`;
 export const RUNNING = sql<boolean>`(status = 'running' or status = 'retrying')`;
 /** The index `prompts_open`. */
-export const WAITING = sql<boolean>`state = 'waiting'`;
+export const OPEN = sql<boolean>`(state = 'waiting' or state = 'answering')`;
 
 /** The index `deliveries_open`. */
 export const UNDELIVERED = sql<boolean>`(deliveries.state = 'waiting' or deliveries.state = 'sending')`;

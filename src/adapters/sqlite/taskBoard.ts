@@ -1,12 +1,13 @@
 import { sql, type Insertable, type Kysely, type UpdateObject } from 'kysely';
 import { AmpaError, notFound } from '../../errors.ts';
-import type { Continued, OpenPrompt, TaskBoard } from '../../tasks/board.ts';
+import type { Continued, TaskBoard } from '../../tasks/board.ts';
 import { continuedPrompt } from '../../tasks/continuing.ts';
 import { isActive, type Task, type TaskEvent } from '../../tasks/task.ts';
 import { transition, type TransitionEvent } from '../../tasks/transition.ts';
 import { lastAttemptOf } from './attempts.ts';
+import { openPrompts } from './promptStore.ts';
 import { createTaskDecoder, encodeTask, type Schema, type TaskRow } from './schema.ts';
-import { ACTIVE, isoClock, RESUME_PHASE, touched, WAITING } from './literals.ts';
+import { ACTIVE, isoClock, RESUME_PHASE, touched } from './literals.ts';
 
 /** A session's cost is cumulative, so what a `continue` grants comes on top of what it has cost. */
 const renewed = ({ limits, cost_usd: cost }: Task): Task['limits'] =>
@@ -46,25 +47,6 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
       .executeTakeFirst();
     return numUpdatedRows > 0n;
   };
-
-  const decodePrompt = (row: {
-    id: string;
-    task_id: string;
-    kind: string;
-    summary: string;
-    detail: string;
-    choices: string;
-    created_at: string;
-  }): OpenPrompt => ({
-    id: row.id,
-    task_id: row.task_id,
-    kind: row.kind,
-    summary: row.summary,
-    detail: row.detail,
-    choices: JSON.parse(row.choices) as string[],
-    created_at: row.created_at,
-  });
-  const openPrompts = () => db.selectFrom('prompts').selectAll().where(WAITING).orderBy('id');
 
   /** Follows the log of changes back from the task's newest one. */
   const eventsOf = (id: string): Promise<TaskEvent[]> =>
@@ -166,7 +148,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
           .execute(),
         messages: await db.selectFrom('messages').selectAll().where('task_id', '=', id).orderBy('id').execute(),
         events: await eventsOf(id),
-        prompts: (await openPrompts().where('task_id', '=', id).execute()).map(decodePrompt),
+        prompts: await openPrompts(db, { taskId: id }),
       };
     },
     continueTask: (id, text): Promise<Continued> =>
@@ -267,21 +249,5 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
     recordMerge: (id, at, note) => decide(id, { type: 'merge', at }, note),
     setWorktreeReady: (task, ready) => updateEnded(task, { worktree_ready: ready ? 1 : 0 }),
     forgetWorktree: (task) => updateEnded(task, { worktree: null, worktree_ready: 0, ...touched(iso()) }),
-    async openPrompts() {
-      return (await openPrompts().execute()).map(decodePrompt);
-    },
-    async answerPrompt(id, response, by) {
-      const row = await db
-        .updateTable('prompts')
-        .set({ state: 'resumed', response, answered_by: by, answered_at: iso() })
-        .where('id', '=', id)
-        .where(WAITING)
-        .returning('id')
-        .executeTakeFirst();
-      return row !== undefined;
-    },
-    async losePrompts(taskId) {
-      await db.updateTable('prompts').set({ state: 'lost' }).where('task_id', '=', taskId).where(WAITING).execute();
-    },
   };
 }
