@@ -33,6 +33,12 @@ export function halfConfigured(config: ConfigValues): string | null {
     : 'AMPA_DISCORD_CHANNEL_ID is set, and AMPA_DISCORD_BOT_TOKEN is not';
 }
 
+/** Why nobody on Discord hears of anything, for people; empty where somebody does, or shall not. */
+export const unheard = (config: ConfigValues): string[] =>
+  config.disableDiscord || configuredChannels(config).some((name) => name.startsWith('discord'))
+    ? []
+    : ['Neither a Discord bot nor a Discord webhook is configured; AMPA_DISABLE_DISCORD=1 says that none is wanted.'];
+
 /** Those of the channels that any process can serve: all but the bot. */
 export function webChannels(config: ConfigValues, post: Post, now: () => number): Channel[] {
   const on = configuredChannels(config);

@@ -20,7 +20,7 @@ import { answerOnBoard } from './answerPrompt.ts';
 import { createAnnouncements, type BotService } from './announcements.ts';
 import type { App, HostKind } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
-import { configuredChannels } from './channels.ts';
+import { configuredChannels, unheard } from './channels.ts';
 import { cleanTasks } from './clean.ts';
 import { followSettings } from './configWatch.ts';
 import { runDoctor } from './doctor.ts';
@@ -218,7 +218,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     hostId: engine.hostId,
     watch: (it, listener) => engine.watch(it, listener),
     respond: (it) => answerOnBoard(it.board, it.watcher.poke),
-    channels: () => [],
+    channels: () => unheard(resolved.values),
   });
 
   async function required(id: string): Promise<EngineStore> {

@@ -8,7 +8,7 @@ import { reasonText } from '../tasks/reasons.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import { runDaemon } from './daemon.ts';
 import type { Session } from './io.ts';
-import { NOTIFY_HANDLERS } from './notify.ts';
+import { NOTIFY_HANDLERS, sendHeartbeat } from './notify.ts';
 import { SCHEDULE_HANDLERS } from './schedule.ts';
 import { cleanText, configJson, configText, doctorText, stateOf, taskTable, taskText } from './render.ts';
 
@@ -229,7 +229,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     return checks.every((check) => check.ok) ? 0 : 1;
   },
 
-  daemon: (session, args) => runDaemon({ announce, sendHeartbeat: nobodyListens }, session, args),
+  daemon: (session, args) => runDaemon({ announce, sendHeartbeat }, session, args),
 
   async api({ app, io }) {
     const address = await app.server();
@@ -254,14 +254,6 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     return 0;
   },
 };
-
-async function nobodyListens(): Promise<number> {
-  throw new AmpaError(
-    'refused',
-    'no channel is configured that a heartbeat could go to',
-    'Configure one, or run the engine: `ampa daemon --start-scheduler`.',
-  );
-}
 
 /** The plan; on a terminal a folder that is not trusted yet is asked about instead of refused. */
 async function planOrTrust({ app, io }: Session, request: StartRequest): Promise<StartPlan> {
