@@ -19,7 +19,11 @@ describe('the local server', () => {
 
   /** An editor window that was asked to serve. */
   async function serve(agent = 'cat >/dev/null; echo good > state.txt', env: Record<string, string> = {}) {
-    const app = await project.open(agent, { AMPA_METRICS_PORT: '0', AMPA_DISABLE_DISCORD: '1', ...env }, { asks: true });
+    const app = await project.open(
+      agent,
+      { AMPA_METRICS_PORT: '0', AMPA_DISABLE_DISCORD: '1', ...env },
+      { asks: true },
+    );
     await app.startEngine();
     const address = await until('it serves', () => app.server());
     return { app, address };
@@ -304,6 +308,16 @@ describe('the local server', () => {
     project.box.write(file, '');
     await until('it is off again', async () => (await app.server()) === null);
     await assert.rejects(ask(first.url, '/health'));
+  });
+
+  it('says that nobody on Discord hears of the work, where somebody should', async () => {
+    const { address } = await serve('cat', { AMPA_DISABLE_DISCORD: '0' });
+    const answer = await ask(address.url, '/health');
+    const { reasons } = answer.json<{ reasons: { kind: string; detail: string }[] }>();
+    assert.deepEqual([answer.status, reasons.map(({ kind }) => kind)], [503, ['channels']]);
+    assert.match(reasons[0]!.detail, /Discord/);
+    const other = await serve('cat', { AMPA_DISABLE_DISCORD: '0', AMPA_DISCORD_WEBHOOK: 'http://127.0.0.1:9/' });
+    assert.equal((await other.app.health()).ok, true);
   });
 
   it('says why it is not well', async () => {
