@@ -4,7 +4,6 @@ import { createDiscordWebhook } from '../adapters/discord/webhook.ts';
 import { createNtfy } from '../adapters/ntfy/ntfy.ts';
 import { createSlackWebhook } from '../adapters/slack/webhook.ts';
 import { KNOBS, type ConfigValues, type Knob, type KnobName } from '../config/knobs.ts';
-import { isDiscord } from '../notifications/heartbeat.ts';
 import type { Channel, ChannelName, DeadLetter, Post } from '../notifications/ports.ts';
 
 export const CHANNEL_TITLES: Readonly<Record<ChannelName, string>> = {
@@ -26,14 +25,6 @@ export function configuredChannels(config: ConfigValues): ChannelName[] {
   return (Object.keys(on) as ChannelName[]).filter((name) => on[name]);
 }
 
-/** Why Discord hears of nothing although nobody has said that it shall not; for people. */
-export const silent = (config: ConfigValues): string[] =>
-  config.disableDiscord || configuredChannels(config).some(isDiscord)
-    ? []
-    : [
-        'Discord hears of nothing: set AMPA_DISCORD_BOT_TOKEN with its channel, or AMPA_DISCORD_WEBHOOK, or say that this is meant by AMPA_DISABLE_DISCORD=1.',
-      ];
-
 /** Half a configuration: for people; null where it is whole. */
 export function halfConfigured(config: ConfigValues): string | null {
   if (config.disableDiscord || (config.discordBotToken === '') === (config.discordChannelId === '')) return null;
@@ -41,6 +32,12 @@ export function halfConfigured(config: ConfigValues): string | null {
     ? 'AMPA_DISCORD_BOT_TOKEN is set, and AMPA_DISCORD_CHANNEL_ID is not'
     : 'AMPA_DISCORD_CHANNEL_ID is set, and AMPA_DISCORD_BOT_TOKEN is not';
 }
+
+/** Why nobody on Discord hears of anything, for people; empty where somebody does, or shall not. */
+export const unheard = (config: ConfigValues): string[] =>
+  config.disableDiscord || configuredChannels(config).some((name) => name.startsWith('discord'))
+    ? []
+    : ['Neither a Discord bot nor a Discord webhook is configured; AMPA_DISABLE_DISCORD=1 says that none is wanted.'];
 
 /** Those of the channels that any process can serve: all but the bot. */
 export function webChannels(config: ConfigValues, post: Post, now: () => number): Channel[] {

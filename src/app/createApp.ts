@@ -22,7 +22,7 @@ import { abortTask } from './abort.ts';
 import { createAnnouncements } from './announcements.ts';
 import type { App, HostKind } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
-import { configuredChannels, secretsOf, silent } from './channels.ts';
+import { configuredChannels, secretsOf, unheard } from './channels.ts';
 import { cleanTasks } from './clean.ts';
 import { followSettings } from './configWatch.ts';
 import { createDiscord } from './discord.ts';
@@ -252,7 +252,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     hostId: engine.hostId,
     watch: (it, listener) => engine.watch(it, listener),
     respond: (answer) => app.respond(answer),
-    channels: () => silent(resolved.values),
+    channels: () => unheard(resolved.values),
   });
 
   async function required(id: string): Promise<EngineStore> {

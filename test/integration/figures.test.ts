@@ -6,6 +6,7 @@ import { monotonicFactory } from 'ulid';
 import { createCounterStore, type CounterChange } from '../../src/adapters/sqlite/counterStore.ts';
 import { createFigures } from '../../src/adapters/sqlite/figures.ts';
 import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
+import { sayIn } from '../../src/adapters/sqlite/outbox.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { makeTask } from '../support/repo.ts';
@@ -63,6 +64,16 @@ describe('figures of the store', () => {
     await database.db.deleteFrom('events').execute();
     await database.db.deleteFrom('tasks').execute();
     assert.equal((await figures.tasksByStatus()).aborted, 0);
+  });
+
+  it('tell what is yet to be said, and no more what is', async () => {
+    const figures = createFigures(database.db);
+    const message = { type: 'other', title: 'Hello', body: null } as const;
+    await sayIn(database.db, { id: newId(), key: 'one', message, now: 1 });
+    await sayIn(database.db, { id: newId(), key: 'two', message, now: 2 });
+    assert.equal(await figures.outboxDepth(), 2);
+    await database.db.updateTable('outbox').set({ fanned_at: 3 }).execute();
+    assert.equal(await figures.outboxDepth(), 0);
   });
 
   it('are counted by several hosts together', async () => {

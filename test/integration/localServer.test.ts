@@ -310,6 +310,16 @@ describe('the local server', () => {
     await assert.rejects(ask(first.url, '/health'));
   });
 
+  it('says that nobody on Discord hears of the work, where somebody should', async () => {
+    const { address } = await serve('cat', { AMPA_DISABLE_DISCORD: '0' });
+    const answer = await ask(address.url, '/health');
+    const { reasons } = answer.json<{ reasons: { kind: string; detail: string }[] }>();
+    assert.deepEqual([answer.status, reasons.map(({ kind }) => kind)], [503, ['channels']]);
+    assert.match(reasons[0]!.detail, /Discord/);
+    const other = await serve('cat', { AMPA_DISABLE_DISCORD: '0', AMPA_DISCORD_WEBHOOK: 'http://127.0.0.1:9/' });
+    assert.equal((await other.app.health()).ok, true);
+  });
+
   it('says why it is not well', async () => {
     const { address } = await serve();
     const health = async () => {
@@ -318,9 +328,6 @@ describe('the local server', () => {
       return { status: answer.status, reasons };
     };
     assert.deepEqual(await health(), { status: 200, reasons: [] });
-    const silent = await serve(undefined, { AMPA_DISABLE_DISCORD: '0' });
-    const { ok, reasons } = await silent.app.health();
-    assert.deepEqual([ok, reasons.map(({ kind }) => kind)], [false, ['channels']], 'Discord is expected');
     const other = new BetterSqlite3(path.join(project.repo, '.worklog/ampa/ampa.db'));
     other.exec('begin immediate');
     try {

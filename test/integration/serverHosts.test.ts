@@ -145,7 +145,7 @@ describe('daemons', () => {
     daemon(own, { AMPA_HTTP_HOST: 'localhost', AMPA_DISABLE_DISCORD: '1' });
     const { url } = await serving(own);
     assert.match(url, /^http:\/\/localhost:/);
-    assert.equal((await fetch(`${url}/health`)).status, 200);
+    assert.equal((await fetch(`${url}/metrics`)).status, 200);
   }).timeout(60_000);
 
   it('are told in so many words what to do', async () => {
@@ -169,6 +169,9 @@ describe('daemons', () => {
     }
     const idle = await run(['--until-idle']);
     assert.equal(idle.code, 0, idle.stderr);
+    assert.match(idle.stderr, /Warning: Neither a Discord bot nor a Discord webhook is configured/);
+    const quiet = await run(['--until-idle'], { AMPA_DISABLE_DISCORD: '1' });
+    assert.doesNotMatch(quiet.stderr, /Discord/);
 
     const child = project.spawnAmpa(['daemon'], { AMPA_RUN_SCHEDULER: '1', AMPA_METRICS_PORT: '0' });
     assert.equal((await serving(project)).pid, child.pid);

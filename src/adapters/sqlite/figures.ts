@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import { sql, type Kysely, type RawBuilder } from 'kysely';
 import { STATUSES, type Status } from '../../tasks/task.ts';
 import { OPEN, UNDELIVERED } from './literals.ts';
 import type { Schema } from './schema.ts';
@@ -7,7 +7,7 @@ import type { Schema } from './schema.ts';
 export interface Figures {
   tasksByStatus(): Promise<Readonly<Record<Status, number>>>;
   openPrompts(): Promise<number>;
-  /** Messages that are yet to be delivered. */
+  /** Messages that are yet to be delivered, counted for each channel. */
   outboxDepth(): Promise<number>;
 }
 
@@ -37,10 +37,15 @@ export function createFigures(db: Kysely<Schema>): Figures {
       const of = (status: Status): number => rows.find((row) => row.status === status)?.count ?? 0;
       return Object.fromEntries(STATUSES.map((status) => [status, of(status)])) as Record<Status, number>;
     });
-  const count = async (table: 'deliveries' | 'prompts', which: typeof OPEN): Promise<number> => {
-    const rows = db.selectFrom(table).select((eb) => eb.fn.countAll<number>().as('count'));
-    return (await rows.where(which).executeTakeFirstOrThrow()).count;
-  };
+  /** Each by the partial index that is made for it. */
+  const count = async (from: 'prompts' | 'outbox' | 'deliveries', where: RawBuilder<boolean>): Promise<number> =>
+    (
+      await db
+        .selectFrom(from)
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .where(where)
+        .executeTakeFirstOrThrow()
+    ).count;
 
   return {
     async tasksByStatus() {
@@ -63,6 +68,7 @@ export function createFigures(db: Kysely<Schema>): Figures {
       return { ...counts };
     },
     openPrompts: () => count('prompts', OPEN),
-    outboxDepth: () => count('deliveries', UNDELIVERED),
+    outboxDepth: async () =>
+      (await count('outbox', sql<boolean>`fanned_at is null`)) + (await count('deliveries', UNDELIVERED)),
   };
 }
