@@ -6,6 +6,7 @@ import { isActive, type Task } from '../tasks/task.ts';
 import { hasDiff, hasLog, hasWorktree, isAbortable, isContinuable, isMergeable } from './abilities.ts';
 import { chooseFolder, chooseTask, requireTrust, taskIdOf, type Chosen, type TaskQuestion } from './choose.ts';
 import type { CommandId } from './commandTable.ts';
+import { copyServerAddress } from './copyServer.ts';
 import type { Diffs } from './diff.ts';
 import type { Documents } from './documents.ts';
 import type { Folder, Folders } from './folders.ts';
@@ -19,6 +20,7 @@ import type { ScheduleTree } from './scheduleTree.ts';
 import type { Start, StartArguments } from './startTask.ts';
 import { stateSentence, stateWords, wishOf } from './taskRows.ts';
 import { nextNeeding, parseElement } from './tasksModel.ts';
+import { testNotification } from './testNotification.ts';
 import type { TasksTree } from './tasksTree.ts';
 import type { Unread } from './unread.ts';
 import { whatNow } from './whatNow.ts';
@@ -181,9 +183,14 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
       );
       await documents.show('AMPA Setup', doctorPage(folder.uri.fsPath, checks));
     },
+    'ampa.copyServerAddress': async () => {
+      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Local server of') : undefined;
+      if (folder) await copyServerAddress(folder);
+    },
     'ampa.openSettings': async () => vscode.commands.executeCommand('workbench.action.openSettings', '@ext:ampa.ampa'),
     'ampa.manageTrust': async () => vscode.commands.executeCommand('workbench.trust.manage'),
     'ampa.whatNow': () => whatNow(overview),
+    'ampa.testNotification': () => testNotification(folders),
     'ampa.showMore': async (given) => {
       const element = typeof given === 'string' ? parseElement(given) : undefined;
       if (element?.kind === 'more') tree().showMore(element.parent);

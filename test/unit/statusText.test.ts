@@ -35,6 +35,7 @@ describe('The status bar', () => {
       asks: false,
       lastBeat: 1000,
       live: true,
+      alive: true,
     };
     const text = statusTooltip(
       { ...idle, problems: ['It *stalled*'] },
