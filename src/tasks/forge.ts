@@ -63,6 +63,14 @@ export interface UnknownCommit {
   detail: string;
 }
 
+/** A workflow run that has come to its end. */
+export interface EndedRun {
+  /** Of this attempt. */
+  id: string;
+  runId: string;
+  sha: string;
+}
+
 export interface PullRequestText {
   title: string;
   body: string;
@@ -118,6 +126,11 @@ export interface Forge {
     commits: readonly WaitingCommit[],
     signal: AbortSignal,
   ): Promise<{ snapshots: ForgeSnapshot[]; unknown: UnknownCommit[]; budget: ForgeBudget | null }>;
+  /**
+   * The newest workflow runs that have ended, newest first. `counted`: what it cost,
+   * nothing as long as the answer is the one from before. Null where that is not to be had.
+   */
+  endedRuns(repo: ForgeRepo, signal: AbortSignal): Promise<{ runs: EndedRun[]; counted: number } | null>;
   /** Runs cancelled or stale checks once more. */
   rerun(repo: ForgeRepo, checks: readonly ForgeCheck[], signal: AbortSignal): Promise<void>;
   /** The failing step of a red check with its excerpt; its log, only that step's part, is streamed to `logFile`. */

@@ -6,6 +6,8 @@ export interface Waiting {
   since: number;
   /** How long its checks usually take; null while nothing is known. */
   usualMs: number | null;
+  /** All that it still waits for are workflow runs, and of their end one hears by itself. */
+  heard?: boolean;
 }
 
 /** Between two looks at a repository, ms. */
@@ -14,7 +16,7 @@ const MAX_DELAY_MS = 30_000;
 
 /** Of the 300 requests that a repository may cost in an hour, looks may use these; the rest is for logs and pull requests. */
 const BURST = 50;
-const REFILL_MS = 3_600_000 / 190;
+const REFILL_MS = 3_600_000 / 210;
 
 /** Requests that looks may still make now; refills with time. Plain data: it is stored with the lease. */
 export interface Allowance {
@@ -24,10 +26,13 @@ export interface Allowance {
 
 export const fullAllowance = (now: number): Allowance => ({ left: BURST, at: now });
 
-/** The allowance after one more look at `now`. */
-export function spend(allowance: Allowance, now: number): Allowance {
-  return { left: Math.max(0, refilled(allowance, now) - 1), at: now };
+/** The allowance after some more requests at `now`. */
+export function spend(allowance: Allowance, now: number, requests = 1): Allowance {
+  return { left: Math.max(0, refilled(allowance, now) - requests), at: now };
 }
+
+/** Whether what was heard between two looks could be looked at now: the question and the look itself. */
+export const mayAsk = (allowance: Allowance, now: number): boolean => refilled(allowance, now) >= 2;
 
 const refilled = (allowance: Allowance, now: number): number =>
   Math.min(BURST, allowance.left + Math.max(0, now - allowance.at) / REFILL_MS);
@@ -54,8 +59,10 @@ export function pollDelay(
   budget: ForgeBudget | null,
   now: number,
 ): number {
-  let delay = Math.min(MAX_DELAY_MS, ...waiting.map((commit) => wanted(commit, now)));
   const left = refilled(allowance, now);
+  // Where all ends are heard of, looks only show how far it is: they leave the allowance to the ends.
+  const most = waiting.every((it) => it.heard) ? MAX_DELAY_MS / Math.max(1 / 3, left / BURST) : MAX_DELAY_MS;
+  let delay = Math.min(most, ...waiting.filter((it) => !it.heard).map((commit) => wanted(commit, now)));
   // The last quarter is spent no faster than it refills.
   if (left < BURST / 4) delay = Math.max(delay, REFILL_MS);
   if (left < 1) delay = Math.max(delay, (1 - left) * REFILL_MS);

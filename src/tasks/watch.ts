@@ -2,6 +2,7 @@ import type { Carry } from './carry.ts';
 import type { Forge, ForgeSnapshot, UnknownCommit, WaitingCommit } from './forge.ts';
 import { pollDelay, spend, type Allowance, type Waiting } from './pollPolicy.ts';
 import type { Claim } from './ports.ts';
+import { createPulse, type Pulse } from './pulse.ts';
 import type { Task, TaskForge } from './task.ts';
 
 /** One commit that waits, as the store keeps it. */
@@ -76,6 +77,7 @@ export async function watchChecks<R>(
   const { watches: store, clock, onChange } = carry.deps;
   const target = task.forge!;
   const repo = watchKey(target);
+  const pulse = createPulse(forge, target, clock, carry.signal);
   const register = (): Promise<void> =>
     store.watch(carry.claim, { repo, sha, pullRequest: task.pr_number, since: clock.now() });
   await register();
@@ -92,24 +94,25 @@ export async function watchChecks<R>(
       return result;
     }
     const lead = await store.leadWatch(repo, carry.claim.owner);
-    const now = clock.now();
-    if (lead && lead.nextAt <= now) {
-      await look(carry, forge, target, lead.allowance);
+    if (lead && (lead.nextAt <= clock.now() || (await pulse.hasEnded(lead.allowance, () => store.waiting(repo))))) {
+      await look(carry, forge, target, lead.allowance, pulse);
       continue;
     }
+    const now = clock.now();
     const wake = new AbortController();
     const off = onChange(() => wake.abort());
     // The lease of another may run out without anything being written.
-    const wait = lead ? Math.min(lead.nextAt - now, 5_000) : 5_000;
+    const wait = lead ? Math.min(lead.nextAt - now, pulse.dueIn()) : 5_000;
     await clock.sleep(Math.max(wait, 50), AbortSignal.any([wake.signal, carry.signal]));
     off();
   }
 }
 
-/** One request for every commit that waits here, and when the next is due. */
-async function look(carry: Carry, forge: Forge, target: TaskForge, allowance: Allowance): Promise<void> {
+/** One look at every commit that waits here, and when the next is due. */
+async function look(carry: Carry, forge: Forge, target: TaskForge, allowance: Allowance, pulse: Pulse): Promise<void> {
   const { watches: store, clock } = carry.deps;
   const repo = watchKey(target);
+  if (!pulse.works()) await pulse.begin();
   const from = clock.now();
   const waiting = await store.waiting(repo);
   const commits: WaitingCommit[] = waiting.map((watch) => ({ sha: watch.sha, pullRequest: watch.pullRequest }));
@@ -124,12 +127,15 @@ async function look(carry: Carry, forge: Forge, target: TaskForge, allowance: Al
     error = carry.mask(cause instanceof Error ? cause.message : String(cause));
   }
   const at = clock.now();
-  const spent = spend(allowance, at);
+  const spent = spend(allowance, at, 1 + pulse.takeCounted());
   const times: Waiting[] = [];
   for (const watch of waiting) {
     const seen = snapshots.find((snapshot) => snapshot.sha === watch.sha);
-    const workflows = [...new Set((seen?.checks ?? []).flatMap((check) => check.workflow ?? []))];
-    times.push({ since: watch.since, usualMs: await store.usualMs(repo, workflows) });
+    const checks = seen?.checks ?? [];
+    const workflows = [...new Set(checks.flatMap((check) => check.workflow ?? []))];
+    const open = checks.filter((check) => check.state === 'queued' || check.state === 'running');
+    const heard = pulse.works() && open.length > 0 && open.every((check) => check.workflow !== null);
+    times.push({ since: watch.since, usualMs: await store.usualMs(repo, workflows), heard });
   }
   await store.saveLook(repo, carry.claim.owner, {
     snapshots,

@@ -128,6 +128,8 @@ const ROUTES: Route[] = [
       list(
         repo.runs
           .filter((it) => !query.get('head_sha') || it.sha === query.get('head_sha'))
+          .filter((it) => !query.get('status') || it.status === query.get('status'))
+          .toReversed()
           .map((it) => runOf(it, repo)),
         'workflow_runs',
       ),

@@ -23,7 +23,7 @@ import {
   updatePullRequest,
 } from './pulls.ts';
 import { apiUrlOf, hostOfApi, parseRemote } from './remote.ts';
-import { restSnapshots } from './restChecks.ts';
+import { endedRuns, restSnapshots } from './restChecks.ts';
 
 export interface GitHubOptions {
   /** The host's whole environment: tokens, proxies, `gh`. */
@@ -181,6 +181,7 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
       call(`pull request #${number}`, repo, signal, (client) => markReady(client, repo, number, signal)),
     snapshots: (repo, commits, signal) =>
       call('the checks', repo, signal, (client) => snapshots(client, repo, commits, signal)),
+    endedRuns: (repo, signal) => call('the ended runs', repo, signal, (client) => endedRuns(client, repo, signal)),
     rerun: (repo, checks, signal) => call('a re-run', repo, signal, (client) => rerun(client, repo, checks, signal)),
     failure: (repo, check, logFile, signal) =>
       call(`the log of ${check.name}`, repo, signal, (client) =>

@@ -64,10 +64,10 @@ export function createWatchStore(db: Kysely<Schema>, now: () => number): WatchSt
         where watches.sha <> excluded.sha returning task_id
       `.execute(db);
       if (rows.length === 0) return requireClaim(claim);
-      // A fresh push is looked at soon, whatever the rhythm of the others.
+      // A fresh push is looked at soon, whatever the rhythm of the others; at once there would be nothing to see.
       await db
         .updateTable('watchers')
-        .set({ next_at: since })
+        .set({ next_at: since + 5_000 })
         .where('repo', '=', repo)
         .where('next_at', '>', since + 5_000)
         .execute();
@@ -97,6 +97,15 @@ export function createWatchStore(db: Kysely<Schema>, now: () => number): WatchSt
     },
     async leadWatch(repo, owner) {
       const at = now();
+      // A leader whose lease is long enough writes nothing: each write would wake everybody, itself too.
+      const leads = await db
+        .selectFrom('watchers')
+        .select(['next_at', 'allowance'])
+        .where('repo', '=', repo)
+        .where('owner', '=', owner)
+        .where('lease_expires_at', '>', at + LEAD_MS / 2)
+        .executeTakeFirst();
+      if (leads) return { nextAt: leads.next_at, allowance: JSON.parse(leads.allowance) as Allowance };
       const row = await db
         .insertInto('watchers')
         .values({
