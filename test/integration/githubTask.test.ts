@@ -1,82 +1,35 @@
 import assert from 'node:assert/strict';
 import type { App, StartRequest } from '../../src/app/api.ts';
 import type { Task } from '../../src/tasks/task.ts';
-import { fastClock } from '../support/fastClock.ts';
-import { startFakeGitHub, type FakeGitHub } from '../support/fakeGitHub.ts';
+import type { FakeGitHub } from '../support/fakeGitHub.ts';
 import type { Conclusion, FakeCheckRun, FakeRepo, FakeStep } from '../support/fakeGitHubState.ts';
-import { createProject, MENDING_AGENT, type Project } from '../support/project.ts';
+import { createHubProject, type HubProject, type Judge } from '../support/hubProject.ts';
+import { MENDING_AGENT } from '../support/project.ts';
 import { until } from '../support/until.ts';
 
 type Result = Conclusion | Partial<FakeCheckRun>;
 
 describe('a task on a GitHub repository', () => {
-  let project: Project;
+  let it_: HubProject;
   let fake: FakeGitHub;
   let hub: FakeRepo;
   let ci: { stop(): Promise<void> } | undefined;
 
   beforeEach(async () => {
-    project = createProject('ampa-hub-');
-    const clock = fastClock(20);
-    fake = await startFakeGitHub({ now: () => clock.now() });
-    hub = fake.repo('acme/widget');
-    hub.refs.set('main', project.box.git(project.repo, 'rev-parse', 'main'));
-    hub.files['.github/workflows/ci.yml'] = 'on: pull_request';
-    // The remote is GitHub's address; git finds the bare repository behind it.
-    project.box.config(`url.${project.origin}.insteadOf`, 'https://github.com/acme/widget.git');
-    project.box.git(project.repo, 'remote', 'set-url', 'origin', 'https://github.com/acme/widget.git');
+    it_ = await createHubProject();
+    ({ fake, hub } = it_);
   });
-  afterEach(async () => {
-    await ci?.stop();
-    ci = undefined;
-    await project.remove();
-    await fake.close();
-  });
+  afterEach(() => it_.remove());
 
-  const open = (agent: string, extra: Record<string, string> = {}): Promise<App> =>
-    project.open(
-      agent,
-      { GITHUB_TOKEN: fake.token, AMPA_GITHUB_API_URL: fake.url, ...extra },
-      { clock: fastClock(20) },
-    );
+  const open = (agent: string, extra: Record<string, string> = {}): Promise<App> => it_.open(agent, extra);
   const run = async (app: App, request: Partial<StartRequest> = {}): Promise<Task> => {
     const task = await app.start({ prompt: 'Make it good', ...request });
     return app.carryHere(task.id, new AbortController().signal);
   };
-
-  /** GitHub as far as the fake does not play it: it sees pushes, and its runners finish what runs. */
-  function startCi(judge: (sha: string) => Record<string, Result> | null): void {
-    const going = new AbortController();
-    const seen = new Map<string, string>();
-    const turn = (): void => {
-      for (const line of project.box
-        .git(project.origin, 'for-each-ref', '--format=%(refname:short) %(objectname)', 'refs/heads/amp')
-        .split('\n')) {
-        const [branch, sha] = line.split(' ');
-        if (!branch || !sha || seen.get(branch) === sha) continue;
-        seen.set(branch, sha);
-        hub.push(sha, branch);
-      }
-      for (const each of hub.runs) {
-        if (each.status === 'completed') continue;
-        const verdict = judge(each.sha);
-        if (verdict) hub.finish(each, verdict);
-      }
-    };
-    const loop = (async () => {
-      while (!going.signal.aborted) {
-        turn();
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    })();
-    ci = {
-      stop: () => {
-        going.abort();
-        return loop;
-      },
-    };
-  }
-  const stateAt = (sha: string): string => project.box.git(project.origin, 'show', `${sha}:state.txt`);
+  const startCi = (judge: Judge): void => {
+    ci = it_.startCi(judge);
+  };
+  const stateAt = (sha: string): string => it_.fileAt(sha, 'state.txt');
   const LOG =
     '2026-01-01T00:00:00.0000000Z ##[group]Run npm test\n2026-01-01T00:00:01.0000000Z FAIL: state.txt is not good: error 42\n2026-01-01T00:00:02.0000000Z ##[error]Process completed with exit code 1.\n';
   const STEPS: FakeStep[] = [
