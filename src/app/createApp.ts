@@ -6,7 +6,7 @@ import { readAttemptLog, readConversation } from '../adapters/files/logReader.ts
 import { createGitAdapter } from '../adapters/git/adapter.ts';
 import { childEnv, withOwner } from '../adapters/process/env.ts';
 import { findOnPath } from '../adapters/process/find.ts';
-import { SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
+import { PERSONAL_TOKENS, SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
 import { resolveConfig, type Resolved } from '../config/resolve.ts';
 import { configSources, type SettingsReader } from '../config/sources.ts';
 import { describeError, notFound } from '../errors.ts';
@@ -23,7 +23,7 @@ import { GONE_MS, stateOfHost } from './hosts.ts';
 import { mergeTask } from './merge.ts';
 import { createSchedule } from './schedule.ts';
 import { identityOf, newTask, planStart, type StartDeps } from './start.ts';
-import { resolveWorkspace, secretValues, statePaths } from './state.ts';
+import { addSecrets, resolveWorkspace, secretValues, statePaths } from './state.ts';
 import { createTrust } from './trust.ts';
 import { syncWorklog } from './worklogSync.ts';
 
@@ -44,6 +44,8 @@ export interface AppOptions {
   clock?: Clock;
   /** Values handed down by the host that started this carrier: they go before every other source. */
   config?: ConfigValues;
+  /** More values that no log may show, handed down likewise. */
+  secrets?: readonly string[];
 }
 
 /** The composition root: the only place where adapters meet the domain. Leaves no trace in the folder. */
@@ -55,9 +57,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   const workspace = await resolveWorkspace(options.folder);
   const paths = statePaths(workspace, env);
   const hostEnv = childEnv(env, SECRET_NAMES);
-  const secrets = secretValues(env, SECRET_NAMES);
+  const taskEnv = childEnv(env, [...SECRET_NAMES, ...PERSONAL_TOKENS]);
+  const secrets = [...new Set([...secretValues(env, SECRET_NAMES), ...(options.secrets ?? [])])];
   const forges = createForges({ env, config: () => resolved.values, editorToken: options.editorToken, secrets, now });
-  const git = createGitAdapter({ env: hostEnv, clock, credentials: forges.credential });
+  const git = createGitAdapter({ env: taskEnv, clock, credentials: forges.credential });
   const find = (program: string): Promise<string | null> => findOnPath(program, hostEnv, { notIn: [workspace.root] });
   const trust = createTrust(env, now);
   const notices: string[] = [];
@@ -93,22 +96,25 @@ export async function createApp(options: AppOptions): Promise<App> {
     });
     const result = resolveConfig(sources, trusted);
     result.warnings.push(...warnings);
-    return options.config ? { ...result, values: options.config } : result;
+    const values = options.config ?? result.values;
+    addSecrets(secrets, values);
+    return { ...result, values };
   }
 
   const engine = createEngine({
     workspace,
     paths,
-    childEnv: hostEnv,
+    childEnv: taskEnv,
     secrets,
     clock,
     gitFor: (marker) =>
-      createGitAdapter({ env: withOwner(hostEnv, marker), clock, credentials: forges.credential }).tasks,
+      createGitAdapter({ env: withOwner(taskEnv, marker), clock, credentials: forges.credential }).tasks,
     forge: forges.of,
-    agents: createAgents({ env: hostEnv, find }),
+    agents: createAgents({ env: taskEnv, find }),
     config: () => resolved.values,
     carrier: options.carrier,
     githubToken: async () => (await options.editorToken?.('github.com')) ?? null,
+    personalTokens: () => Object.fromEntries(PERSONAL_TOKENS.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
     newId,
     trackedState,
     say,

@@ -44,6 +44,8 @@ export interface EngineDeps {
   carrier: CarrierCommand;
   /** Token of the editor's GitHub session, for carriers, which cannot ask the editor. */
   githubToken(): Promise<string | null>;
+  /** Tokens of the environment that tasks do not see and their carriers act with. */
+  personalTokens(): Record<string, string>;
   newId(): string;
   /** The first of the store's files that git tracks now, or null. */
   trackedState(): Promise<string | null>;
@@ -141,7 +143,12 @@ export function createEngine(deps: EngineDeps) {
           workspace: workspace.root,
           logDir: paths.logs,
           env: childEnv,
-          credentials: { config: deps.config(), githubToken: await deps.githubToken() },
+          credentials: {
+            config: deps.config(),
+            githubToken: await deps.githubToken(),
+            tokens: deps.personalTokens(),
+            secrets,
+          },
         },
         claim,
       ),

@@ -329,3 +329,6 @@ export const SECRET_NAMES: readonly string[] = [
   'AMPA_GITHUB_APP_PRIVATE_KEY_PATH',
   'AMPA_GITHUB_WEBHOOK_SECRET',
 ];
+
+/** Tokens of the person's that AMPA acts with: what works on a task must not see them. Scheduled commands are the person's own. */
+export const PERSONAL_TOKENS: readonly string[] = ['GITHUB_TOKEN', 'GH_TOKEN'];
