@@ -18,12 +18,14 @@ import { cleanTasks } from './clean.ts';
 import { runDoctor } from './doctor.ts';
 import { createEngine, wallClock } from './engine.ts';
 import { createForges } from './forges.ts';
+import { describeGitHub } from './githubState.ts';
+import { createLogins } from './logins.ts';
 import { indexWritten, storeFiles, type EngineStore } from './engineStore.ts';
 import { GONE_MS, stateOfHost } from './hosts.ts';
 import { mergeTask } from './merge.ts';
 import { createSchedule } from './schedule.ts';
 import { identityOf, newTask, planStart, type StartDeps } from './start.ts';
-import { addSecrets, resolveWorkspace, secretValues, statePaths } from './state.ts';
+import { addSecrets, resolveWorkspace, secretValues, statePaths, userStateDir } from './state.ts';
 import { createTrust } from './trust.ts';
 import { syncWorklog } from './worklogSync.ts';
 
@@ -59,7 +61,15 @@ export async function createApp(options: AppOptions): Promise<App> {
   const hostEnv = childEnv(env, SECRET_NAMES);
   const taskEnv = childEnv(env, [...SECRET_NAMES, ...PERSONAL_TOKENS]);
   const secrets = [...new Set([...secretValues(env, SECRET_NAMES), ...(options.secrets ?? [])])];
-  const forges = createForges({ env, config: () => resolved.values, editorToken: options.editorToken, secrets, now });
+  const logins = createLogins(userStateDir(env));
+  const forges = createForges({
+    env,
+    config: () => resolved.values,
+    editorToken: options.editorToken,
+    secrets,
+    logins,
+    now,
+  });
   const git = createGitAdapter({ env: taskEnv, clock, credentials: forges.credential });
   const find = (program: string): Promise<string | null> => findOnPath(program, hostEnv, { notIn: [workspace.root] });
   const trust = createTrust(env, now);
@@ -169,6 +179,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       }),
     workspaceRepo: repo?.root ?? null,
     forgeAt: forges.at,
+    loginAt: forges.login,
     cloneUrl: (url) => git.repository.cloneBare(url, paths.repos),
     now,
     newId,
@@ -189,7 +200,11 @@ export async function createApp(options: AppOptions): Promise<App> {
     },
     isTrusted: () => trusted,
 
-    me: () => identityOf(git.repository, repo?.root ?? null),
+    async me() {
+      const host = remoteUrl === null ? undefined : forges.repoAt(remoteUrl)?.host;
+      return [...(host === undefined ? [] : logins.known(host)), await identityOf(git.repository, repo?.root ?? null)];
+    },
+    github: () => describeGitHub({ remoteUrl, forges, logins, existing: engine.existing, now }),
     agents: () => listAgents(find),
     plan: (request) => planStart(startDeps, request),
     async start(request) {

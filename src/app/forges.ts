@@ -4,6 +4,7 @@ import type { ConfigValues } from '../config/knobs.ts';
 import { AmpaError } from '../errors.ts';
 import type { Forge, ForgeRepo, IdentityKind } from '../tasks/forge.ts';
 import type { Task, TaskForge } from '../tasks/task.ts';
+import type { Logins } from './logins.ts';
 
 export interface ForgesDeps {
   /** The host's whole environment: identities are looked for in it. */
@@ -13,10 +14,14 @@ export interface ForgesDeps {
   editorToken?: (host: string) => Promise<string | null>;
   /** Values that no log may show. */
   secrets: readonly string[];
+  logins: Logins;
   now(): number;
 }
 
-const NAMES: Readonly<Record<IdentityKind, string>> = {
+/** So long a start waits for the name of who starts it. */
+const LOGIN_MS = 1_500;
+
+export const IDENTITY_NAMES: Readonly<Record<IdentityKind, string>> = {
   app: 'a GitHub App',
   editor: 'the GitHub account of the editor',
   environment: 'the token in GITHUB_TOKEN or GH_TOKEN',
@@ -50,6 +55,10 @@ export interface Forges {
   of(task: Task): Promise<Forge>;
   /** Who we are at a remote, and what is missing there, for people; null: it is not on GitHub, or nobody is signed in. */
   describe(remoteUrl: string): Promise<{ label: string; missing: string[] } | null>;
+  /** The repository that a remote's address names; null: it is not on a GitHub. Asks nobody. */
+  repoAt(remoteUrl: string): ForgeRepo | null;
+  /** The login that we are at a forge; null for an App, which is nobody's, and where it cannot be told soon. */
+  login(forge: Forge, at: At): Promise<string | null>;
   /** What git needs to push to a remote over https in our name, with one kind of identity if it is given; null: the user's own ways are used. */
   credential(remoteUrl: string, signal?: AbortSignal, identity?: IdentityKind): Promise<GitCredential | null>;
 }
@@ -94,12 +103,25 @@ export function createForges(deps: ForgesDeps): Forges {
     if ((await hub.identity(repo)) !== null) return hub;
     throw new AmpaError(
       'external',
-      `the task was made with ${NAMES[kind]}, which is not to be had here for ${repo.host}`,
+      `the task was made with ${IDENTITY_NAMES[kind]}, which is not to be had here for ${repo.host}`,
       HINTS[kind],
     );
   }
 
   return {
+    repoAt,
+    async login(forge, at) {
+      if (at.identity === 'app') return null;
+      const signal = AbortSignal.timeout(LOGIN_MS);
+      try {
+        const { password } = await forge.gitToken(at, signal);
+        return await deps.logins.of(at.host, password, () => forge.login(at, signal));
+      } catch (error) {
+        // Offline or refused: git knows a name too, and what else is needed of GitHub tells what is wrong with it.
+        if (signal.aborted || error instanceof AmpaError) return null;
+        throw error;
+      }
+    },
     async at(remoteUrl) {
       const repo = repoAt(remoteUrl);
       if (!repo) return null;

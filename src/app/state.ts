@@ -94,7 +94,9 @@ export function secretValues(env: Env, names: readonly string[]): string[] {
 /** A key of many lines is as secret line by line: logs are cut at lines. */
 const withLines = (value: string): string[] => [
   value,
-  ...(/\n|\\n/.test(value) ? value.split(/\r?\n|\\n/) : []).filter((line) => line.length >= 16 && !/^-----/.test(line)),
+  ...(/\n|\\n/.test(value) ? value.split(/\r?\n|\\n/) : []).filter(
+    (line) => line.length >= 16 && !line.startsWith('-----'),
+  ),
 ];
 
 /** Adds what is configured as a secret wherever it came from: a file, or the pipe of a carrier. */

@@ -3,7 +3,8 @@ import type { Attempt, Check, Message, Status, Task, TaskEvent } from './task.ts
 
 export interface TaskFilter {
   statuses?: readonly Status[];
-  createdBy?: string;
+  /** One of these. */
+  createdBy?: readonly string[];
   /** Newest first; without a limit all of them. */
   limit?: number;
 }

@@ -103,7 +103,7 @@ export type ForgeMergeOutcome =
  */
 export interface Forge {
   /** Who this identity is: a login, or the app's bot name. */
-  login(repo: ForgeRepo): Promise<string>;
+  login(repo: ForgeRepo, signal?: AbortSignal): Promise<string>;
   /** Looked up by head branch first; a 422 for an existing one is success. Draft where that is possible. */
   openPullRequest(
     repo: ForgeRepo,

@@ -22,6 +22,8 @@ const REFILL_MS = 3_600_000 / 210;
 export interface Allowance {
   left: number;
   at: number;
+  /** What the forge itself has said is left, when it was last asked. */
+  budget?: ForgeBudget | null;
 }
 
 export const fullAllowance = (now: number): Allowance => ({ left: BURST, at: now });

@@ -1,5 +1,5 @@
 import type { Carry } from './carry.ts';
-import type { Forge, ForgeSnapshot, UnknownCommit, WaitingCommit } from './forge.ts';
+import type { Forge, ForgeBudget, ForgeSnapshot, IdentityKind, UnknownCommit, WaitingCommit } from './forge.ts';
 import { pollDelay, spend, type Allowance, type Waiting } from './pollPolicy.ts';
 import type { Claim } from './ports.ts';
 import { createPulse, type Pulse } from './pulse.ts';
@@ -26,6 +26,14 @@ export interface WatchFailure {
   detail: string;
   since: number;
   at: number;
+}
+
+export interface SeenForge {
+  /** Of the newest task there. */
+  identity: IdentityKind | null;
+  budget: ForgeBudget | null;
+  /** Sources of checks that were not visible to commits that wait. */
+  hidden: string[];
 }
 
 /** What the watchers of all processes share. */
@@ -57,11 +65,14 @@ export interface WatchStore {
       at: number;
     },
   ): Promise<boolean>;
+  /** What is known of a repository's forge without asking it. */
+  seenOf(repo: string): Promise<SeenForge>;
   usualMs(repo: string, workflows: readonly string[]): Promise<number | null>;
   learn(repo: string, workflow: string, ms: number): Promise<void>;
 }
 
-export const watchKey = (forge: TaskForge): string => `${forge.host}/${forge.owner}/${forge.name}`;
+export const watchKey = (forge: Pick<TaskForge, 'host' | 'owner' | 'name'>): string =>
+  `${forge.host}/${forge.owner}/${forge.name}`;
 
 /**
  * Resolves with the newest snapshot of the task's commit each time one is seen, until `decide`
@@ -118,7 +129,7 @@ async function look(carry: Carry, forge: Forge, target: TaskForge, allowance: Al
   const commits: WaitingCommit[] = waiting.map((watch) => ({ sha: watch.sha, pullRequest: watch.pullRequest }));
   let snapshots: ForgeSnapshot[] = [];
   let unknown: UnknownCommit[] = [];
-  let budget = null;
+  let budget: ForgeBudget | null = null;
   let error: string | null = null;
   try {
     ({ snapshots, unknown, budget } = await forge.snapshots(target, commits, carry.signal));
@@ -141,7 +152,7 @@ async function look(carry: Carry, forge: Forge, target: TaskForge, allowance: Al
     snapshots,
     unknown: unknown.map(({ sha, detail }) => ({ sha, detail: carry.mask(detail) })),
     error,
-    allowance: spent,
+    allowance: { ...spent, budget },
     from,
     at,
     nextAt: at + pollDelay(times, spent, budget, at),

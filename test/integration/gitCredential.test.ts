@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CredentialLookup } from '../../src/adapters/git/network.ts';
 import { createForges } from '../../src/app/forges.ts';
+import { createLogins } from '../../src/app/logins.ts';
 import type { ForgesDeps } from '../../src/app/forges.ts';
 import type { ConfigValues } from '../../src/config/knobs.ts';
 import { AmpaError } from '../../src/errors.ts';
@@ -225,7 +226,13 @@ describe('git: a credential of ours', () => {
 describe("GitHub's forges", () => {
   const NOWHERE = { PATH: '/nonexistent', HOME: '/nonexistent' };
   const forges = (env: ForgesDeps['env'], config: Partial<ConfigValues> = {}) =>
-    createForges({ env: { ...NOWHERE, ...env }, config: () => config as ConfigValues, secrets: [], now: Date.now });
+    createForges({
+      env: { ...NOWHERE, ...env },
+      config: () => config as ConfigValues,
+      secrets: [],
+      logins: createLogins('/nonexistent'),
+      now: Date.now,
+    });
   const taskOf = (identity: IdentityKind): Task =>
     makeTask({
       repo: '/nonexistent',

@@ -138,12 +138,12 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
     }
   }
 
-  async function login(repo: ForgeRepo): Promise<string> {
+  async function login(repo: ForgeRepo, signal?: AbortSignal): Promise<string> {
     const identity = await signedIn(repo);
-    if (identity.app) return identity.app.login();
-    return call('who we are', repo, null, async ({ octokit }) => {
+    if (identity.app) return identity.app.login(signal);
+    return call('who we are', repo, signal ?? null, async ({ octokit }) => {
       try {
-        return (await octokit.request('GET /user')).data.login;
+        return (await octokit.request('GET /user', { request: { signal } })).data.login;
       } catch (error) {
         // The token of a workflow belongs to nobody that GitHub would name.
         if (isForbidden(error)) return 'github-actions[bot]';

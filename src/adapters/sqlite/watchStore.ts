@@ -3,7 +3,8 @@ import { AmpaError } from '../../errors.ts';
 import { fullAllowance, type Allowance } from '../../tasks/pollPolicy.ts';
 import type { Claim } from '../../tasks/ports.ts';
 import type { ForgeSnapshot } from '../../tasks/forge.ts';
-import type { Watch, WatchFailure, WatchStore } from '../../tasks/watch.ts';
+import type { TaskForge } from '../../tasks/task.ts';
+import { watchKey, type Watch, type WatchFailure, type WatchStore } from '../../tasks/watch.ts';
 import { RUNNING } from './literals.ts';
 import type { Schema, WatchRow } from './schema.ts';
 
@@ -187,6 +188,22 @@ export function createWatchStore(db: Kysely<Schema>, now: () => number): WatchSt
         }
         return true;
       }),
+    async seenOf(repo) {
+      const watcher = await db.selectFrom('watchers').select('allowance').where('repo', '=', repo).executeTakeFirst();
+      const waiting = await db.selectFrom('watches').select('snapshot').where('repo', '=', repo).execute();
+      const newest = await db.selectFrom('tasks').select('forge').orderBy('id', 'desc').limit(50).execute();
+      const forge = newest
+        .map((row) => JSON.parse(row.forge) as TaskForge | null)
+        .find((it) => it && watchKey(it) === repo);
+      const hidden = waiting.flatMap(({ snapshot }) =>
+        snapshot === null ? [] : (JSON.parse(snapshot) as ForgeSnapshot).hidden,
+      );
+      return {
+        identity: forge?.identity ?? null,
+        budget: (watcher && (JSON.parse(watcher.allowance) as Allowance).budget) ?? null,
+        hidden: [...new Set(hidden)],
+      };
+    },
     async usualMs(repo, workflows) {
       if (workflows.length === 0) return null;
       const rows = await db
