@@ -201,7 +201,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     isTrusted: () => trusted,
 
     async me() {
-      const host = remoteUrl === null ? undefined : forges.repoAt(remoteUrl)?.host;
+      const host = remoteUrl === null ? undefined : (await forges.repoAt(remoteUrl))?.host;
       return [...(host === undefined ? [] : logins.known(host)), await identityOf(git.repository, repo?.root ?? null)];
     },
     github: () => describeGitHub({ remoteUrl, forges, logins, existing: engine.existing, now }),
@@ -289,7 +289,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         agents: await app.agents(),
         config: resolved,
         trusted,
-        onGitHub: remoteUrl !== null && /github/i.test(remoteUrl),
+        onGitHub: remoteUrl !== null && (/github/i.test(remoteUrl) || (await forges.repoAt(remoteUrl)) !== null),
         github: async () => (remoteUrl === null ? null : forges.describe(remoteUrl)),
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,
       })),

@@ -1,5 +1,6 @@
 import type { GitCredential } from '../adapters/git/network.ts';
-import { hostOfApi, parseRemote } from '../adapters/github/remote.ts';
+import { hostOfApi, parseRemote, sshHostOf } from '../adapters/github/remote.ts';
+import { createSshHosts } from '../adapters/github/sshAlias.ts';
 import type { ConfigValues } from '../config/knobs.ts';
 import { AmpaError } from '../errors.ts';
 import type { Forge, ForgeRepo, IdentityKind } from '../tasks/forge.ts';
@@ -56,7 +57,7 @@ export interface Forges {
   /** Who we are at a remote, and what is missing there, for people; null: it is not on GitHub, or nobody is signed in. */
   describe(remoteUrl: string): Promise<{ label: string; missing: string[] } | null>;
   /** The repository that a remote's address names; null: it is not on a GitHub. Asks nobody. */
-  repoAt(remoteUrl: string): ForgeRepo | null;
+  repoAt(remoteUrl: string): Promise<ForgeRepo | null>;
   /** The login that we are at a forge; null for an App, which is nobody's, and where it cannot be told soon. */
   login(forge: Forge, at: At): Promise<string | null>;
   /** What git needs to push to a remote over https in our name, with one kind of identity if it is given; null: the user's own ways are used. */
@@ -92,11 +93,16 @@ export function createForges(deps: ForgesDeps): Forges {
     kept.set(only ?? 'first', github);
     return github;
   }
+  const sshHost = createSshHosts(deps.env);
   /** What is not on a GitHub is told without loading the client of it. */
-  function repoAt(remoteUrl: string): ForgeRepo | null {
+  async function repoAt(remoteUrl: string): Promise<ForgeRepo | null> {
     const apiUrl = deps.config().githubApiUrl || deps.env.AMPA_GITHUB_API_URL;
     const enterprise = apiUrl ? hostOfApi(apiUrl) : null;
-    return parseRemote(remoteUrl, enterprise === null ? [] : [enterprise]);
+    const hosts = enterprise === null ? [] : [enterprise];
+    const plain = parseRemote(remoteUrl, hosts);
+    const alias = plain ? null : sshHostOf(remoteUrl);
+    const host = alias === null ? null : await sshHost(alias);
+    return host === null ? plain : parseRemote(remoteUrl, hosts, () => host);
   }
   async function signedIn(repo: ForgeRepo, kind: IdentityKind): Promise<Awaited<ReturnType<typeof make>>> {
     const hub = await github(kind);
@@ -123,7 +129,7 @@ export function createForges(deps: ForgesDeps): Forges {
       }
     },
     async at(remoteUrl) {
-      const repo = repoAt(remoteUrl);
+      const repo = await repoAt(remoteUrl);
       if (!repo) return null;
       const hub = await github();
       const identity = await hub.identity(repo);
@@ -145,7 +151,7 @@ export function createForges(deps: ForgesDeps): Forges {
       const address = URL.parse(remoteUrl);
       // Over plain http anybody on the way could read the token.
       if (address?.protocol !== 'https:') return null;
-      const repo = repoAt(remoteUrl);
+      const repo = await repoAt(remoteUrl);
       if (!repo) return null;
       const hub = kind ? await signedIn(repo, kind) : await github();
       if ((await hub.identity(repo)) === null) return null;

@@ -14,7 +14,7 @@ export interface GitHubStateDeps {
 
 /** Who we are on GitHub and what is left of the hour, as tasks have last seen it: costs no request. */
 export async function describeGitHub(deps: GitHubStateDeps): Promise<GitHubState | null> {
-  const at = deps.remoteUrl === null ? null : deps.forges.repoAt(deps.remoteUrl);
+  const at = deps.remoteUrl === null ? null : await deps.forges.repoAt(deps.remoteUrl);
   const store = at && (await deps.existing());
   if (!at || !store) return null;
   const { identity, budget, hidden } = await store.watches.seenOf(watchKey(at));

@@ -71,6 +71,12 @@ export interface EndedRun {
   sha: string;
 }
 
+/** What a red check says. */
+export interface FailedCheck extends RedCheck {
+  /** No step of it ran: the forge did not start it, and no agent can mend that. */
+  neverStarted?: boolean;
+}
+
 export interface PullRequestText {
   title: string;
   body: string;
@@ -82,6 +88,10 @@ export interface PullRequest {
   url: string;
   state: 'open' | 'merged' | 'closed';
   body: string;
+  /** Its head as the forge knows it. */
+  sha: string;
+  /** ISO time; null where it is not merged. */
+  mergedAt: string | null;
 }
 
 export type PullRequestOutcome =
@@ -134,7 +144,7 @@ export interface Forge {
   /** Runs cancelled or stale checks once more. */
   rerun(repo: ForgeRepo, checks: readonly ForgeCheck[], signal: AbortSignal): Promise<void>;
   /** The failing step of a red check with its excerpt; its log, only that step's part, is streamed to `logFile`. */
-  failure(repo: ForgeRepo, check: ForgeCheck, logFile: string, signal: AbortSignal): Promise<RedCheck>;
+  failure(repo: ForgeRepo, check: ForgeCheck, logFile: string, signal: AbortSignal): Promise<FailedCheck>;
   /** Whether anything checks here at all: workflow files, or checks on the base. */
   hasChecks(repo: ForgeRepo, base: string | null, signal: AbortSignal): Promise<boolean>;
   /** The repository's pull request template, or null. */

@@ -274,6 +274,7 @@ export type TaskPatch = Partial<
     | 'ci_url'
     | 'pr_number'
     | 'pr_url'
+    | 'merged_at'
     | 'summary'
     | 'cost_usd'
     | 'flags'

@@ -7,8 +7,7 @@ import { secretValues } from '../../src/app/state.ts';
 import { SECRET_NAMES } from '../../src/config/knobs.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { startGitServer, type GitServer } from '../support/gitServer.ts';
-import type { FakeCheckRun } from '../support/fakeGitHubState.ts';
-import { createHubProject, type HubProject, type Judge } from '../support/hubProject.ts';
+import { createHubProject, failedJob, type HubProject } from '../support/hubProject.ts';
 import { CERTIFICATE } from '../support/tls.ts';
 import { until } from '../support/until.ts';
 
@@ -121,13 +120,8 @@ describe('the secrets of a person', () => {
     box.write(path.join(box.dir, 'fsmonitor'), `#!/bin/sh\n${dump('fsmonitor')}\nexit 1\n`, 0o755);
     hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
     const leak = values.map((value) => value.split('\n').at(2) ?? value).join(' and ');
-    const log = `2026-01-01T00:00:00.0Z ##[group]Run npm test\n2026-01-01T00:00:01.0Z FAIL: error 42 with ${leak}\n2026-01-01T00:00:02.0Z ##[error]Process completed with exit code 1.\n`;
-    const step = { name: 'Run npm test', number: 1, status: 'completed', conclusion: 'failure' } as const;
-    const times = { started_at: '2026-01-01T00:00:00Z', completed_at: '2026-01-01T00:00:02Z' };
-    const failure: Partial<FakeCheckRun> = { conclusion: 'failure', steps: [{ ...step, ...times }], log };
-    const ci = it_.startCi((sha): ReturnType<Judge> =>
-      it_.fileAt(sha, 'state.txt') === 'good' ? {} : { build: failure },
-    );
+    const failure = failedJob(`FAIL: error 42 with ${leak}`);
+    const ci = it_.startCi((sha) => ({ build: it_.fileAt(sha, 'state.txt') === 'good' ? 'success' : failure }));
 
     const task = await carry(env);
     await ci.stop();

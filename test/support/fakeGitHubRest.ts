@@ -303,6 +303,7 @@ const pullOf = (pull: FakePull, repo: FakeRepo): PartOf<'pull-request'> => ({
   draft: pull.draft,
   html_url: `https://github.com/${repo.owner}/${repo.name}/pull/${pull.number}`,
   merged: pull.mergedSha !== null,
+  merged_at: pull.mergedSha === null ? null : '2026-01-02T03:04:05Z',
   merge_commit_sha: pull.mergedSha,
   mergeable: pull.state === 'open' ? (repo.conflicts.has(pull.head) ? false : pull.mergeable) : null,
   mergeable_state: repo.conflicts.has(pull.head) ? 'dirty' : pull.blocked === null ? 'clean' : 'blocked',

@@ -9,6 +9,32 @@ import { createProject, type Project } from './project.ts';
 /** How each job of a run ends, the others green; null: not yet. */
 export type Judge = (sha: string) => Record<string, Conclusion | Partial<FakeCheckRun>> | null;
 
+/** A job whose only step failed, with what it printed. */
+export function failedJob(...lines: string[]): Partial<FakeCheckRun> {
+  const line = (second: number, text: string): string => `2026-01-01T00:00:0${second}.0000000Z ${text}\n`;
+  return {
+    conclusion: 'failure',
+    steps: [
+      {
+        name: 'Run npm test',
+        number: 1,
+        status: 'completed',
+        conclusion: 'failure',
+        started_at: '2026-01-01T00:00:00Z',
+        completed_at: '2026-01-01T00:00:02Z',
+      },
+    ],
+    log: [
+      line(0, '##[group]Run npm test'),
+      ...lines.map((text) => line(1, text)),
+      line(2, '##[error]Process completed with exit code 1.'),
+    ].join(''),
+  };
+}
+
+/** The usual failure: what MENDING_AGENT mends. */
+export const NOT_GOOD = failedJob('FAIL: state.txt is not good: error 42');
+
 export interface HubProject {
   project: Project;
   fake: FakeGitHub;

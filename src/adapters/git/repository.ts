@@ -9,7 +9,7 @@ import type { Located, RepositoryFacts, ResolvedBase } from './facts.ts';
 import { exists } from './layout.ts';
 import { mergeToBase } from './merge.ts';
 import type { MergeOptions } from './merge.ts';
-import { removeWorktree, worktreeState } from './remove.ts';
+import { deletePushedBranch, removeWorktree, worktreeState } from './remove.ts';
 import type { Removal, WorktreeState } from './remove.ts';
 import { snapshot } from './snapshot.ts';
 
@@ -33,6 +33,8 @@ export interface Repository {
   show(root: string, commit: string, path: string): Promise<Uint8Array>;
   worktreeState(task: Task): Promise<WorktreeState>;
   removeWorktree(task: Task, options: { force: boolean }): Promise<Removal>;
+  /** Deletes the task's branch here; null, or why it stays: it holds what was not pushed, or somebody works on it. */
+  deletePushedBranch(task: Task): Promise<string | null>;
   mergeToBase(task: Task, options: MergeOptions): Promise<{ sha: string }>;
 }
 
@@ -65,6 +67,7 @@ export function createRepository({ path, ...base }: RepositoryDependencies): Rep
     show: async (root, commit, file) => (await show(git, root, commit, file)) ?? new Uint8Array(),
     worktreeState: (task) => worktreeState(git, path, task),
     removeWorktree: (task, options) => removeWorktree(git, path, task, options),
+    deletePushedBranch: (task) => deletePushedBranch(git, task),
     mergeToBase: (task, options) => mergeToBase(dependencies, task, options),
   };
 }

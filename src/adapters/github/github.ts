@@ -7,7 +7,7 @@ import type { Forge, ForgeCheck, ForgeRepo, IdentityKind, WaitingCommit } from '
 import { lacking } from './appTokens.ts';
 import { graphqlSnapshots, GraphqlRefused } from './checks.ts';
 import { createClient, type Client } from './client.ts';
-import { failure, isForbidden, statusOf } from './failures.ts';
+import { failure, isForbidden, lacksPermission, statusOf } from './failures.ts';
 import { resolveIdentity, type Identity } from './identity.ts';
 import { failureOf } from './logs.ts';
 import { mergePullRequest } from './merge.ts';
@@ -237,18 +237,33 @@ async function rerun(
       // It runs already (a lost answer, a person), or has no jobs that could be run alone.
       const { data } = await octokit.request('GET /repos/{owner}/{repo}/actions/runs/{run_id}', { ...at, run_id });
       if (data.status !== 'completed') continue;
-      await octokit.request('POST /repos/{owner}/{repo}/actions/runs/{run_id}/rerun', { ...at, run_id });
+      try {
+        await octokit.request('POST /repos/{owner}/{repo}/actions/runs/{run_id}/rerun', { ...at, run_id });
+      } catch (again) {
+        throw lacksPermission(again) ? mayNotRerun(repo, 'actions: write') : again;
+      }
     }
   }
   for (const { runId, id } of checks) {
     const check = runId === null ? /^check:(\d+)$/.exec(id)?.[1] : undefined;
     if (check === undefined) continue;
-    await octokit.request('POST /repos/{owner}/{repo}/check-runs/{check_run_id}/rerequest', {
-      ...at,
-      check_run_id: Number(check),
-    });
+    try {
+      await octokit.request('POST /repos/{owner}/{repo}/check-runs/{check_run_id}/rerequest', {
+        ...at,
+        check_run_id: Number(check),
+      });
+    } catch (error) {
+      throw lacksPermission(error) ? mayNotRerun(repo, 'checks: write') : error;
+    }
   }
 }
+
+const mayNotRerun = (repo: ForgeRepo, permission: string): AmpaError =>
+  new AmpaError(
+    'external',
+    `it may not be run again by this identity, which lacks the permission ${permission} on ${repo.owner}/${repo.name}`,
+    'Run it again on GitHub, then continue; or grant the permission.',
+  );
 
 /** Workflow files on the base, or anything that checked it; a source that is not visible does not say no. */
 async function hasChecks(client: Client, repo: ForgeRepo, base: string | null, signal: AbortSignal): Promise<boolean> {
