@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CredentialLookup } from '../../src/adapters/git/network.ts';
 import { createForges } from '../../src/app/forges.ts';
@@ -287,6 +287,31 @@ describe("GitHub's forges", () => {
     ] as const)
       assert.equal(fill(found.helper, env, protocol, host), '', `${protocol}://${host}`);
     assert.ok(!found.helper.includes(TOKEN));
+  });
+
+  it('a host of ssh that goes by another name is asked of ssh, once', async () => {
+    const box = createSandbox('ampa-ssh-');
+    const calls = join(box.dir, 'calls');
+    box.write(
+      join(box.dir, 'bin/ssh'),
+      `#!/bin/sh\necho "$*" >> '${calls}'\nenv >> '${calls}'\ncase "$2" in work) echo "hostname GitHub.com";; *) echo "hostname $2";; esac\n`,
+      0o755,
+    );
+    try {
+      const it_ = forges({ PATH: `${join(box.dir, 'bin')}:${box.env['PATH']}`, GITHUB_TOKEN: TOKEN });
+      for (const url of ['git@work:acme/widget.git', 'ssh://git@work/acme/widget', 'work:acme/widget'])
+        assert.deepEqual(await it_.repoAt(url), { kind: 'github', host: 'github.com', owner: 'acme', name: 'widget' });
+      assert.equal((await it_.at('git@work:acme/widget.git'))?.at.host, 'github.com');
+      assert.equal(await it_.repoAt('git@elsewhere.example:acme/widget'), null);
+      assert.equal(await it_.repoAt('https://work/acme/widget'), null);
+      assert.equal(await it_.repoAt('git@-oProxyCommand=x:acme/widget'), null);
+      const said = readFileSync(calls, 'utf8');
+      assert.deepEqual(said.match(/^-G .*$/gm), ['-G work', '-G elsewhere.example']);
+      assert.ok(!said.includes(TOKEN));
+      assert.equal(await forges({}).repoAt('git@work:acme/widget'), null);
+    } finally {
+      box.remove();
+    }
   });
 
   it('plain http and ssh get no token', async () => {
