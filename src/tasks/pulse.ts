@@ -1,5 +1,5 @@
 import { AmpaError } from '../errors.ts';
-import type { EndedRun, Forge, ForgeSnapshot } from './forge.ts';
+import type { EndedRun, Forge, ForgeCheck, ForgeSnapshot } from './forge.ts';
 import { mayAsk, MIN_DELAY_MS, type Allowance } from './pollPolicy.ts';
 import type { Clock } from './ports.ts';
 import type { TaskForge } from './task.ts';
@@ -15,17 +15,21 @@ interface Heard {
 
 /** Between two looks at a repository: a question that costs nothing while no workflow run has ended. */
 export interface Pulse {
-  /** Before a look: what has ended until now, it will show. */
+  /** Before the first look, and where it had stopped: what has ended until now, the look will show. */
   begin(): Promise<void>;
   /** Whether all runs of one of these commits have ended since; asks every 5 s at most. */
   hasEnded(allowance: Allowance, waiting: () => Promise<readonly Heard[]>): Promise<boolean>;
-  /** Runs that end are heard of. */
-  works(): boolean;
+  /** Whether the end of what a commit still waits for will be heard: of workflow runs that have not ended, and nothing else. */
+  hears(open: readonly ForgeCheck[]): boolean;
   /** ms until it may ask again; five seconds where it does not. */
   dueIn(): number;
   /** Requests that were counted since the last call. */
   takeCounted(): number;
 }
+
+/** What is not decided yet. */
+export const openChecks = (snapshot: ForgeSnapshot | null | undefined): ForgeCheck[] =>
+  (snapshot?.checks ?? []).filter((check) => check.state === 'queued' || check.state === 'running');
 
 export function createPulse(forge: Forge, target: TaskForge, clock: Clock, signal: AbortSignal): Pulse {
   let known: readonly EndedRun[] | undefined;
@@ -53,24 +57,24 @@ export function createPulse(forge: Forge, target: TaskForge, clock: Clock, signa
     restUntil = clock.now() + REST_MS;
     return [];
   }
-  const hasEnded = (snapshot: ForgeSnapshot | null): boolean =>
-    (snapshot?.checks ?? [])
-      .filter((check) => check.state === 'queued' || check.state === 'running')
-      .every((check) => known?.some((run) => run.runId === check.runId));
+  const isOver = (check: ForgeCheck): boolean => known?.some((run) => run.runId === check.runId) ?? false;
   const rests = (): boolean => clock.now() < restUntil;
 
   return {
     async begin() {
-      if (!rests()) await ask();
+      if (!known && !rests()) await ask();
     },
     async hasEnded(allowance, waiting) {
       const now = clock.now();
       if (!known || rests() || now - askedAt < MIN_DELAY_MS || !mayAsk(allowance, now)) return false;
       const ended = await ask();
       if (ended.length === 0) return false;
-      return (await waiting()).some((it) => ended.some((run) => run.sha === it.sha) && hasEnded(it.snapshot));
+      return (await waiting()).some(
+        (it) => ended.some((run) => run.sha === it.sha) && openChecks(it.snapshot).every(isOver),
+      );
     },
-    works: () => known !== undefined,
+    // Of a run that has ended the checks may show late: then the looks stay close.
+    hears: (open) => known !== undefined && open.every((it) => it.workflow !== null) && !open.every(isOver),
     dueIn: () => (known ? Math.max(0, askedAt + MIN_DELAY_MS - clock.now()) : MIN_DELAY_MS) || MIN_DELAY_MS,
     takeCounted() {
       const taken = counted;

@@ -2,7 +2,7 @@ import type { Carry } from './carry.ts';
 import type { Forge, ForgeBudget, ForgeSnapshot, IdentityKind, UnknownCommit, WaitingCommit } from './forge.ts';
 import { pollDelay, spend, type Allowance, type Waiting } from './pollPolicy.ts';
 import type { Claim } from './ports.ts';
-import { createPulse, type Pulse } from './pulse.ts';
+import { createPulse, openChecks, type Pulse } from './pulse.ts';
 import type { Task, TaskForge } from './task.ts';
 
 /** One commit that waits, as the store keeps it. */
@@ -123,7 +123,7 @@ export async function watchChecks<R>(
 async function look(carry: Carry, forge: Forge, target: TaskForge, allowance: Allowance, pulse: Pulse): Promise<void> {
   const { watches: store, clock } = carry.deps;
   const repo = watchKey(target);
-  if (!pulse.works()) await pulse.begin();
+  await pulse.begin();
   const from = clock.now();
   const waiting = await store.waiting(repo);
   const commits: WaitingCommit[] = waiting.map((watch) => ({ sha: watch.sha, pullRequest: watch.pullRequest }));
@@ -142,10 +142,8 @@ async function look(carry: Carry, forge: Forge, target: TaskForge, allowance: Al
   const times: Waiting[] = [];
   for (const watch of waiting) {
     const seen = snapshots.find((snapshot) => snapshot.sha === watch.sha);
-    const checks = seen?.checks ?? [];
-    const workflows = [...new Set(checks.flatMap((check) => check.workflow ?? []))];
-    const open = checks.filter((check) => check.state === 'queued' || check.state === 'running');
-    const heard = pulse.works() && open.length > 0 && open.every((check) => check.workflow !== null);
+    const workflows = [...new Set((seen?.checks ?? []).flatMap((check) => check.workflow ?? []))];
+    const heard = pulse.hears(openChecks(seen));
     times.push({ since: watch.since, usualMs: await store.usualMs(repo, workflows), heard });
   }
   await store.saveLook(repo, carry.claim.owner, {

@@ -208,6 +208,17 @@ describe('waiting for the checks of a forge', () => {
     assert.ok(questions.every((age, i) => i === 0 || age - questions[i - 1]! >= 5 * SECOND));
   });
 
+  it('looks closely while the checks of a run that has ended still show as running', async () => {
+    const run = (state: CheckState): ForgeCheck => ({ ...check(state), workflow: 'CI', runId: '7' });
+    const { looks } = await wait(
+      (age) => snapshot(run(age < 220 * SECOND ? 'running' : 'success')),
+      undefined,
+      (age) => (age < 200 * SECOND ? [] : ['7']),
+    );
+    assert.ok(looks.at(-1)! < 232 * SECOND, `it was seen at ${looks.at(-1)}`);
+    assert.ok(looks.filter((age) => age >= 200 * SECOND).length >= 3);
+  });
+
   it('does not trust its ears where another app checks too, or the question is not answered', async () => {
     const run: ForgeCheck = { ...check('running'), workflow: 'CI', runId: '7' };
     for (const [checks, ended] of [
