@@ -74,6 +74,24 @@ describe('git: a credential of ours', () => {
     assert.ok(server.authorizations.includes(SENT));
   });
 
+  it('is what a private repository is cloned with, and brought up to date; it stays in none of its files', async () => {
+    const folder = join(box.dir, 'repos');
+    await assert.rejects(workWith().repository.cloneBare(url, folder), /refused our credentials/);
+    const { repository } = workWith(ours);
+    const clone = await repository.cloneBare(url, folder);
+    const sha = box.commit(repo, 'b.txt', 'b');
+    box.git(repo, 'push', '-q', join(box.dir, 'project-origin.git'), 'main');
+    assert.equal(await repository.cloneBare(url, folder), clone);
+    assert.equal(box.git(clone, 'rev-parse', 'refs/remotes/origin/main'), sha);
+    assert.equal(box.git(clone, 'rev-parse', 'refs/heads/main'), sha);
+    assert.equal(box.git(clone, 'config', 'remote.origin.url'), url);
+    assert.throws(() => box.git(clone, 'config', '--get-regexp', 'credential|hookspath'));
+    const refused: CredentialLookup = async () => {
+      throw new AmpaError('external', 'GitHub refused a token (401)');
+    };
+    await assert.rejects(workWith(refused).repository.cloneBare(url, folder), { code: 'repository' });
+  });
+
   const rewrites: [string, () => void][] = [
     ['a rewritten address', () => box.git(repo, 'config', `url.${elsewhere}.insteadOf`, url)],
     [

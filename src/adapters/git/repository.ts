@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import type { Task } from '../../tasks/task.ts';
 import type { BaseDependencies } from './base.ts';
+import { cloneBare, fetchBare } from './clone.ts';
 import { diffBase, show, unifiedDiff } from './diff.ts';
-import { cloneBare, fetchBare, identity, inspect, locate, resolveBase } from './facts.ts';
+import { identity, inspect, locate, resolveBase } from './facts.ts';
 import type { Located, RepositoryFacts, ResolvedBase } from './facts.ts';
 import { exists } from './layout.ts';
 import { mergeToBase } from './merge.ts';
@@ -58,8 +59,8 @@ export function createRepository({ path, ...base }: RepositoryDependencies): Rep
     identity: (root) => identity(git, root),
     cloneBare: async (url, folder) => {
       const dir = join(folder, cloneName(url));
-      if (await exists(join(dir, 'HEAD'))) await fetchBare(git, dir);
-      else await cloneBare(git, url, dir);
+      if (await exists(join(dir, 'HEAD'))) await fetchBare(base, dir);
+      else await cloneBare(base, url, dir);
       return dir;
     },
     mergeBaseOf: (task, head) => diffBase(git, task, head),
