@@ -13,6 +13,7 @@ import { openDatabase } from '../src/adapters/sqlite/open.ts';
 import { createTaskBoard } from '../src/adapters/sqlite/taskBoard.ts';
 import { createTaskStore } from '../src/adapters/sqlite/taskStore.ts';
 import { createWatchStore } from '../src/adapters/sqlite/watchStore.ts';
+import { createWebhookStore } from '../src/adapters/sqlite/webhookStore.ts';
 import type { Carry } from '../src/tasks/carry.ts';
 import { forgeChecksPhase } from '../src/tasks/phases/forgeChecks.ts';
 import type { TaskForge } from '../src/tasks/task.ts';
@@ -57,6 +58,8 @@ interface Waiting {
   hours: number;
   /** How long `gh run watch` runs beside it after the first hour, ms: it costs the bench as much as it costs GitHub. */
   peerMs: number;
+  /** GitHub's webhooks come in, too. */
+  webhooks?: boolean;
 }
 
 interface Figures {
@@ -67,7 +70,7 @@ interface Figures {
 }
 
 /** Tasks that push, wait for their checks and push again, for some hours. */
-async function waitFor({ tasks, hours, peerMs }: Waiting): Promise<{ ours: Figures; gh: Figures }> {
+async function waitFor({ tasks, hours, peerMs, webhooks = false }: Waiting): Promise<{ ours: Figures; gh: Figures }> {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'ampa-bench-github-'));
   const begin = Date.parse('2026-01-01T00:00:00Z');
   const time = simulatedTime(begin);
@@ -108,6 +111,7 @@ async function waitFor({ tasks, hours, peerMs }: Waiting): Promise<{ ours: Figur
     });
   const store = telling(createTaskStore(database, time.now, newId));
   const watches = createWatchStore(database.db, time.now);
+  const news = telling(createWebhookStore(database.db, time.now));
   const asked =
     (requests: number[]) =>
     async (url: string, init?: RequestInit): Promise<Response> => {
@@ -138,11 +142,17 @@ async function waitFor({ tasks, hours, peerMs }: Waiting): Promise<{ ours: Figur
       time.after(queued + ms, () => {
         hub.finish(run);
         endedAt.set(run.id, time.now());
+        if (webhooks) time.live(() => deliver(run));
         if (--running === 0) endedAt.set(sha, time.now());
       });
       return run;
     });
     return { sha, runs };
+  }
+
+  async function deliver({ id, sha }: FakeRun): Promise<void> {
+    await time.sleep(LATENCY_MS);
+    await news.take(`delivery ${id}`, { repo: 'github.com/acme/widget', shas: [sha], pullRequests: [], ended: true });
   }
 
   async function wait(sha: string): Promise<void> {
@@ -212,7 +222,7 @@ async function waitFor({ tasks, hours, peerMs }: Waiting): Promise<{ ours: Figur
       await time.sleep(random() * 5 * MINUTE);
       while (time.now() < begin + hours * HOUR) {
         const { sha, runs } = push();
-        if (time.now() < peer.to) for (const run of runs) time.live(() => watchByGh(run));
+        if (peerMs > 0 && time.now() < peer.to) for (const run of runs) time.live(() => watchByGh(run));
         await wait(sha);
         // It is at once followed by another, so that there are always as many that wait.
         await time.sleep((1 + 9 * random()) * SECOND);
@@ -228,7 +238,7 @@ async function waitFor({ tasks, hours, peerMs }: Waiting): Promise<{ ours: Figur
   }
   return {
     ours: { perHour: busiest(ours.requests, HOUR), delays: ours.delays },
-    gh: { perHour: busiest(gh.requests, Math.min(peerMs, HOUR)) * (HOUR / Math.min(peerMs, HOUR)), delays: gh.delays },
+    gh: { perHour: busiest(gh.requests, peerMs) * (HOUR / Math.max(peerMs, 1)), delays: gh.delays },
   };
 }
 
@@ -244,34 +254,38 @@ function busiest(moments: readonly number[], ms: number): number {
 
 const MOST_REQUESTS = 300;
 const MOST_DELAY_MS = 6 * SECOND;
+const MOST_WEBHOOK_DELAY_MS = SECOND;
 
 export async function githubWaiting(): Promise<Row[]> {
   const plans: Waiting[] = [
     { tasks: 1, hours: 3, peerMs: HOUR },
     { tasks: 10, hours: 2, peerMs: 5 * MINUTE },
+    { tasks: 10, hours: 1, peerMs: 0, webhooks: true },
   ];
   const figures = await Promise.all(plans.map(waitFor));
   return figures.flatMap(({ ours, gh }, i) => rowsOf(plans[i]!, ours, gh));
 }
 
-function rowsOf({ tasks, hours }: Waiting, ours: Figures, gh: Figures): Row[] {
+function rowsOf({ tasks, hours, webhooks = false }: Waiting, ours: Figures, gh: Figures): Row[] {
+  const most = webhooks ? MOST_WEBHOOK_DELAY_MS : MOST_DELAY_MS;
+  const beside = gh.delays.length > 0;
   const s = (ms: number): string => (ms / SECOND).toFixed(1);
   return [
     {
-      what: `${tasks} waiting ${tasks === 1 ? 'task' : 'tasks'}, polling: counted requests in the busiest of ${hours} h`,
+      what: `${tasks} waiting ${tasks === 1 ? 'task' : 'tasks'}, ${webhooks ? 'webhooks' : 'polling'}: counted requests in the busiest of ${hours} h`,
       ours: ours.perHour.toFixed(0),
-      theirs: `${gh.perHour.toFixed(0)} gh run watch`,
-      ratio: (ours.perHour / gh.perHour).toFixed(3),
+      theirs: beside ? `${gh.perHour.toFixed(0)} gh run watch` : '',
+      ratio: beside ? (ours.perHour / gh.perHour).toFixed(3) : '',
       budget: String(MOST_REQUESTS),
       ok: ours.perHour <= MOST_REQUESTS,
     },
     {
       what: `the same: end of CI to verdict, median s (p95 ${s(percentile(ours.delays, 95))}; ${ours.delays.length} commits)`,
       ours: s(median(ours.delays)),
-      theirs: `${s(median(gh.delays))} (p95 ${s(percentile(gh.delays, 95))})`,
-      ratio: (median(ours.delays) / median(gh.delays)).toFixed(1),
-      budget: s(MOST_DELAY_MS),
-      ok: median(ours.delays) <= MOST_DELAY_MS,
+      theirs: beside ? `${s(median(gh.delays))} (p95 ${s(percentile(gh.delays, 95))})` : '',
+      ratio: beside ? (median(ours.delays) / median(gh.delays)).toFixed(1) : '',
+      budget: s(most),
+      ok: median(ours.delays) <= most,
     },
   ];
 }

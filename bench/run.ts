@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- PART…]`: races against peers, and the budgets of the editor. Parts: job, long,
- * claim, github, sizes, host; all of them without an argument. One table; nothing in it is remembered from
+ * claim, github, schedule, sizes, host; all of them without an argument. One table; nothing in it is remembered from
  * another run.
  */
 import { spawnSync } from 'node:child_process';
@@ -11,6 +11,7 @@ import { githubWaiting } from './github.ts';
 import { editorBudgets } from './host.ts';
 import { instantJob, longJob } from './mainJob.ts';
 import { sizes } from './sizes.ts';
+import { scheduler } from './schedule.ts';
 import { print, type Row } from './table.ts';
 
 const PAIRS = 20;
@@ -22,6 +23,7 @@ const PARTS: Record<string, () => Promise<Row[]>> = {
   long: async () => [await longJob(LONG_PAIRS)],
   claim: async () => [await claimAndFinish(PAIRS)],
   github: githubWaiting,
+  schedule: scheduler,
   sizes: async () => sizes(),
   host: editorBudgets,
 };

@@ -18,6 +18,9 @@ export type ErrorCode =
   | 'store_busy' // the database stayed locked
   | 'store_corrupt' // the database is damaged and could not be restored
   | 'read_only' // another machine works on this workspace
+  | 'invalid_state' // a question that was answered before, or one of several: HTTP 409
+  | 'timed_out' // a question that is too old: HTTP 410
+  | 'agent_error' // an answer that could not be delivered: HTTP 502
   | 'lost_claim' // the fencing token no longer holds
   | 'runtime' // Node is too old
   | 'external'; // something outside failed: disk, process

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { monotonicFactory } from 'ulid';
 import { createAgents } from '../adapters/agents/agents.ts';
 import { listAgents, resolveAgent } from '../adapters/agents/resolve.ts';
@@ -6,26 +7,36 @@ import { readAttemptLog, readConversation } from '../adapters/files/logReader.ts
 import { createGitAdapter } from '../adapters/git/adapter.ts';
 import { childEnv, withOwner } from '../adapters/process/env.ts';
 import { findOnPath } from '../adapters/process/find.ts';
-import { PERSONAL_TOKENS, SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
+import { KNOBS, PERSONAL_TOKENS, SECRET_NAMES, type ConfigValues, type Knob, type KnobName } from '../config/knobs.ts';
 import { resolveConfig, type Resolved } from '../config/resolve.ts';
-import { configSources, type SettingsReader } from '../config/sources.ts';
+import { configFiles, configSources, type SettingsReader } from '../config/sources.ts';
 import { describeError, notFound } from '../errors.ts';
+import { isDiscord } from '../notifications/heartbeat.ts';
 import type { Clock } from '../tasks/ports.ts';
+import { secretForms } from '../tasks/redact.ts';
+import { HOST_GONE_MS } from '../tasks/timings.ts';
 import { abortTask } from './abort.ts';
+import { answerOnBoard } from './answerPrompt.ts';
+import { createAnnouncements, type BotService } from './announcements.ts';
 import type { App, HostKind } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
+import { configuredChannels } from './channels.ts';
 import { cleanTasks } from './clean.ts';
+import { followSettings } from './configWatch.ts';
 import { runDoctor } from './doctor.ts';
 import { createEngine, wallClock } from './engine.ts';
 import { createForges } from './forges.ts';
 import { describeGitHub } from './githubState.ts';
 import { createLogins } from './logins.ts';
 import { indexWritten, storeFiles, type EngineStore } from './engineStore.ts';
-import { GONE_MS, stateOfHost } from './hosts.ts';
+import { stateOfHost } from './hosts.ts';
 import { mergeTask } from './merge.ts';
+import { createMeter } from './meter.ts';
+import { createPulse } from './pulse.ts';
 import { createSchedule } from './schedule.ts';
-import { identityOf, newTask, planStart, type StartDeps } from './start.ts';
-import { addSecrets, resolveWorkspace, secretValues, statePaths, userStateDir } from './state.ts';
+import { createServing } from './serving.ts';
+import { identityOf, newTask, planStart, repositoryOf, type StartDeps } from './start.ts';
+import { resolveWorkspace, secretValues, statePaths, userStateDir } from './state.ts';
 import { createTrust } from './trust.ts';
 import { syncWorklog } from './worklogSync.ts';
 
@@ -42,6 +53,8 @@ export interface AppOptions {
   /** This host can put a question to a person. */
   asks: boolean;
   carrier: CarrierCommand;
+  /** Where links to tasks lead: the scheme of the editor in use, and its address of the folder. Default: `vscode`, a file. */
+  place?: { scheme: string; folder: string };
   /** Tests pass one that runs faster. */
   clock?: Clock;
   /** Values handed down by the host that started this carrier: they go before every other source. */
@@ -61,14 +74,16 @@ export async function createApp(options: AppOptions): Promise<App> {
   const hostEnv = childEnv(env, SECRET_NAMES);
   const taskEnv = childEnv(env, [...SECRET_NAMES, ...PERSONAL_TOKENS]);
   const secrets = [...new Set([...secretValues(env, SECRET_NAMES), ...(options.secrets ?? [])])];
+  /** From now on nothing shows it: whoever masks reads the same list each time. */
+  const learn = (value: string): void => {
+    for (const form of secretForms(value)) if (!secrets.includes(form)) secrets.push(form);
+  };
+  const meter = createMeter((error) => say(`Figures could not be counted: ${describeError(error)}`));
   const logins = createLogins(userStateDir(env));
   const forges = createForges({
-    env,
+    ...{ env, secrets, now, meter, logins },
     config: () => resolved.values,
     editorToken: options.editorToken,
-    secrets,
-    logins,
-    now,
   });
   const git = createGitAdapter({ env: taskEnv, clock, credentials: forges.credential });
   const find = (program: string): Promise<string | null> => findOnPath(program, hostEnv, { notIn: [workspace.root] });
@@ -83,6 +98,11 @@ export async function createApp(options: AppOptions): Promise<App> {
   const locatedAt = performance.now();
   let stateAsked = false;
   const remoteUrl = repo?.remoteUrl ?? null;
+  const configListeners = new Set<() => void>();
+  const onConfig = (listener: () => void): (() => void) => {
+    configListeners.add(listener);
+    return () => configListeners.delete(listener);
+  };
   let trusted = options.trusted ?? trust.isTrusted(workspace.root, remoteUrl);
   let resolved = resolveAll();
 
@@ -107,11 +127,36 @@ export async function createApp(options: AppOptions): Promise<App> {
     const result = resolveConfig(sources, trusted);
     result.warnings.push(...warnings);
     const values = options.config ?? result.values;
-    addSecrets(secrets, values);
+    for (const [name, knob] of Object.entries<Knob>(KNOBS)) {
+      const value = values[name as KnobName];
+      if (knob.secret && typeof value === 'string' && value !== '') learn(value);
+    }
     return { ...result, values };
   }
 
+  /** True when a value changed; then whoever goes by it is told. */
+  function reloadConfig(): boolean {
+    const [before, known] = [JSON.stringify(resolved), resolved.warnings];
+    resolved = resolveAll();
+    if (JSON.stringify(resolved) === before) return false;
+    for (const warning of resolved.warnings) if (!known.includes(warning)) say(`Warning: ${warning}`);
+    for (const listener of configListeners) listener();
+    schedule
+      .configChanged()
+      .then(engine.poke)
+      .catch((error: unknown) => say(`The schedule does not follow the settings: ${describeError(error)}`));
+    return true;
+  }
+  const pulses = { 'worker loop': createPulse(now), scheduler: createPulse(wallClock.now) };
+  const place = options.place ?? { scheme: 'vscode', folder: pathToFileURL(workspace.root).href };
   const engine = createEngine({
+    meter,
+    pulse: pulses['worker loop'],
+    runBeside: async (it, host, stop) => {
+      followSettings(configFiles(workspace.root, env), stop, reloadConfig, say);
+      await serving.run(it, host, stop);
+    },
+    place,
     workspace,
     paths,
     childEnv: taskEnv,
@@ -129,9 +174,20 @@ export async function createApp(options: AppOptions): Promise<App> {
     trackedState,
     say,
     runSchedule: (it, host, stop) => schedule.runSchedule(it, host, stop),
+    deliver: (it, host, stop, passive) => announcements.run(it, host, stop, passive),
+    drain: (it, only) => announcements.drain(it, only),
+  });
+
+  const bot: BotService = { channel: () => null, run: async () => undefined };
+  const announcements = createAnnouncements({
+    ...{ workspace, env, clock, secrets, place, bot, newId, say },
+    config: () => resolved.values,
+    existing: engine.existing,
+    writable: engine.writable,
   });
 
   const schedule = createSchedule({
+    ...{ meter, onConfig, pulse: pulses.scheduler },
     kind: options.kind,
     workspace: workspace.root,
     stateDir: workspace.stateDir,
@@ -142,12 +198,13 @@ export async function createApp(options: AppOptions): Promise<App> {
     childEnv: hostEnv,
     secrets,
     config: () => resolved.values,
+    announcements,
     storeFile: () => resolved.values.schedulerStore,
     isTracked: async (file) =>
       (await git.repository.locate(path.dirname(file), [path.basename(file)]))?.tracks(file) ?? false,
     existing: engine.existing,
     writable: engine.writable,
-    // Under the id of its run: the same run records one task, however often it is taken up.
+    // Under the id of its run, which the command remembers before the task is there.
     startTask: async (runId, request) => {
       const it = await engine.writable();
       const task = await it.board.insert(await newTask({ ...startDeps, newId: () => runId }, request));
@@ -159,6 +216,18 @@ export async function createApp(options: AppOptions): Promise<App> {
     say,
   });
 
+  const serving = createServing({
+    ...{ kind: options.kind, clock, secrets, onConfig, pulses, meter, say },
+    userDir: paths.userDir,
+    app: () => app,
+    config: () => resolved,
+    existing: engine.existing,
+    hostId: engine.hostId,
+    watch: (it, listener) => engine.watch(it, listener),
+    respond: (it) => answerOnBoard(it.board, it.watcher.poke),
+    channels: () => [],
+  });
+
   async function required(id: string): Promise<EngineStore> {
     const it = await engine.existing();
     if (!it) throw notFound('task', id, 'There are no tasks in this folder yet: `ampa start --task "…"`.');
@@ -168,7 +237,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const startDeps: StartDeps = {
     repository: git.repository,
     config: () => resolved,
-    trusted: () => trusted,
+    trusted: (it) => (it.root === repo?.root ? trusted : trust.isTrusted(it.root, it.remoteUrl)),
     resolveAgent: (name, permissions) =>
       resolveAgent({
         name,
@@ -185,18 +254,15 @@ export async function createApp(options: AppOptions): Promise<App> {
     newId,
   };
 
+  let closing: Promise<void> | undefined;
   const app: App = {
     workspace,
     hasStore: engine.exists,
     config: () => resolved,
-    reloadConfig() {
-      const before = JSON.stringify(resolved);
-      resolved = resolveAll();
-      return JSON.stringify(resolved) !== before;
-    },
+    reloadConfig,
     setTrusted(value) {
       trusted = value;
-      resolved = resolveAll();
+      reloadConfig();
     },
     isTrusted: () => trusted,
 
@@ -230,6 +296,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       const it = await engine.writable();
       const landed = await mergeTask({ board: it.board, repository: git.repository, forges, now, say }, id, how);
       it.watcher.poke();
+      if (options.kind === 'cli') await announcements.drain(it);
       return landed;
     },
     clean: async (how) =>
@@ -278,9 +345,12 @@ export async function createApp(options: AppOptions): Promise<App> {
         machine: host.machine,
         startedAt: host.started_at,
         lastBeat: host.beat_at,
-        live: states[i] !== 'dead' && now() - host.beat_at < GONE_MS,
+        live: states[i] !== 'dead' && now() - host.beat_at < HOST_GONE_MS,
+        alive: states[i] === 'alive',
       }));
     },
+    health: serving.health,
+    server: serving.address,
     doctor: async () => [
       ...(await runDoctor({
         workspace,
@@ -289,10 +359,12 @@ export async function createApp(options: AppOptions): Promise<App> {
         agents: await app.agents(),
         config: resolved,
         trusted,
-        onGitHub: remoteUrl !== null && (/github/i.test(remoteUrl) || (await forges.repoAt(remoteUrl)) !== null),
+        onGitHub: remoteUrl !== null && (await forges.repoAt(remoteUrl)) !== null,
         github: async () => (remoteUrl === null ? null : forges.describe(remoteUrl)),
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,
       })),
+      ...(await serving.doctor()),
+      ...(await announcements.doctor()),
       ...(await schedule.facade.warnings()).map((detail) => ({
         name: 'schedule',
         ok: false,
@@ -300,11 +372,14 @@ export async function createApp(options: AppOptions): Promise<App> {
         fix: 'Run some of them less often, or lower the interval.',
       })),
     ],
-    async trust(revoke) {
-      if (revoke) trust.revoke(workspace.root);
-      else trust.trust(workspace.root, remoteUrl);
-      app.setTrusted(!revoke);
-      return { trusted };
+    async trust(revoke, named) {
+      const other = named === undefined ? null : await repositoryOf(startDeps, named);
+      const own = other === null || other.root === repo?.root;
+      const it = own ? { root: workspace.root, remoteUrl } : other;
+      if (revoke) trust.revoke(it.root);
+      else trust.trust(it.root, it.remoteUrl);
+      if (own) app.setTrusted(!revoke);
+      return { trusted: !revoke, folder: it.root };
     },
 
     watch(listener) {
@@ -327,6 +402,14 @@ export async function createApp(options: AppOptions): Promise<App> {
       return () => noticeListeners.delete(listener);
     },
 
+    channels: announcements.channels,
+    notify: (message, signal) => announcements.announce(message, { signal }),
+    async sendHeartbeat(signal) {
+      if (configuredChannels(resolved.values).some(isDiscord)) await schedule.open();
+      return announcements.sendHeartbeat(signal);
+    },
+    testNotification: announcements.testNotification,
+
     schedule: schedule.facade,
     syncWorklog: (which, how) =>
       syncWorklog({ workspace: workspace.root, childEnv: hostEnv, remoteUrl, find, newId }, which, how),
@@ -334,7 +417,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     untilIdle: engine.untilIdle,
     carryHere: engine.carryHere,
     work: engine.work,
-    close: engine.close,
+    close: () => (closing ??= engine.close()),
   };
   return app;
 }

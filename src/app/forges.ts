@@ -6,6 +6,7 @@ import { AmpaError } from '../errors.ts';
 import type { Forge, ForgeRepo, IdentityKind } from '../tasks/forge.ts';
 import type { Task, TaskForge } from '../tasks/task.ts';
 import type { Logins } from './logins.ts';
+import type { Meter } from './meter.ts';
 
 export interface ForgesDeps {
   /** The host's whole environment: identities are looked for in it. */
@@ -17,6 +18,8 @@ export interface ForgesDeps {
   secrets: readonly string[];
   logins: Logins;
   now(): number;
+  /** Counts the requests. */
+  meter?: Meter;
 }
 
 /** So long a start waits for the name of who starts it. */
@@ -80,6 +83,10 @@ export function createForges(deps: ForgesDeps): Forges {
       only,
       now: deps.now,
       secrets: deps.secrets,
+      onRequest(outcome, budget) {
+        deps.meter?.count('ampa_github_requests_total', { outcome });
+        if (budget) deps.meter?.set('ampa_github_budget_remaining', { resource: budget.resource }, budget.remaining);
+      },
     });
   /** One for each kind of identity, and one for the first that is there; made anew when a knob has changed. */
   function github(only?: IdentityKind): ReturnType<typeof make> {

@@ -29,6 +29,8 @@ export interface ScheduledCommand {
   next_due: string | null;
   /** Periods that it is late by now; 0: it is not. */
   lateness: number;
+  /** What it needs before it has anything to do, `a Discord channel`; or null. */
+  waits_for: string | null;
   /** `unsupported: TYPE`, or null. */
   unsupported: string | null;
   /** Why it arrived disabled, or null. */

@@ -2,8 +2,8 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { KNOBS, type ConfigValues, type Knob, type KnobName } from '../config/knobs.ts';
 import { commonDirOf, gitDirOf } from '../adapters/git/layout.ts';
+import { secretForms } from '../tasks/redact.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -86,23 +86,7 @@ export function secretValues(env: Env, names: readonly string[]): string[] {
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined || value.length < 8) continue;
     if (names.includes(name) || /TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|PRIVATE_KEY|CREDENTIAL/i.test(name))
-      for (const part of withLines(value)) values.add(part);
+      for (const form of secretForms(value)) values.add(form);
   }
   return [...values];
-}
-
-/** A key of many lines is as secret line by line: logs are cut at lines. */
-const withLines = (value: string): string[] => [
-  value,
-  ...(/\n|\\n/.test(value) ? value.split(/\r?\n|\\n/) : []).filter(
-    (line) => line.length >= 16 && !line.startsWith('-----'),
-  ),
-];
-
-/** Adds what is configured as a secret wherever it came from: a file, or the pipe of a carrier. */
-export function addSecrets(secrets: string[], values: ConfigValues): void {
-  for (const [name, knob] of Object.entries<Knob>(KNOBS)) {
-    const value = knob.secret ? values[name as KnobName] : undefined;
-    if (typeof value === 'string' && value.length >= 8 && !secrets.includes(value)) secrets.push(...withLines(value));
-  }
 }

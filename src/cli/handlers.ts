@@ -6,7 +6,9 @@ import { taskJson } from '../app/json.ts';
 import { AmpaError, usageError } from '../errors.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import { isActive, type Task } from '../tasks/task.ts';
+import { runDaemon } from './daemon.ts';
 import type { Session } from './io.ts';
+import { NOTIFY_HANDLERS } from './notify.ts';
 import { SCHEDULE_HANDLERS } from './schedule.ts';
 import { cleanText, configJson, configText, doctorText, stateOf, taskTable, taskText } from './render.ts';
 
@@ -208,14 +210,14 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     return 0;
   },
 
-  async trust({ app, io }, { revoke }) {
-    const result = await app.trust(revoke === true);
+  async trust({ app, io }, { repo, revoke }) {
+    const result = await app.trust(revoke === true, repo);
     if (io.asJson) io.json(result);
     else
       io.out(
         result.trusted
-          ? `${app.workspace.root} is trusted: checks and setup commands found in it may run.`
-          : `${app.workspace.root} is not trusted any more.`,
+          ? `${result.folder} is trusted: checks and setup commands found in it may run.`
+          : `${result.folder} is not trusted any more.`,
       );
     return 0;
   },
@@ -227,32 +229,23 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     return checks.every((check) => check.ok) ? 0 : 1;
   },
 
-  async daemon({ app, io }, args) {
-    if (args.startScheduler && args.untilIdle)
-      throw usageError('--start-scheduler and --until-idle exclude one another');
-    if (!args.startScheduler && !args.untilIdle)
-      throw usageError(
-        'daemon needs to be told how long to run',
-        'Give --start-scheduler (until a signal) or --until-idle.',
+  daemon: (session, args) => runDaemon({ announce, sendHeartbeat: nobodyListens }, session, args),
+
+  async api({ app, io }) {
+    const address = await app.server();
+    if (!address)
+      throw new AmpaError(
+        'refused',
+        'no local server runs for this workspace',
+        'Start `ampa daemon --start-scheduler`, or set ampa.metricsPort in VS Code.',
       );
-    app.onNotice((notice) => io.err(notice));
-    await app.startEngine({ schedule: args.startScheduler === true });
-    io.err(
-      `Working on ${app.workspace.root}${args.untilIdle ? ' until no task is active' : ''}. Ctrl-C ends this process; running tasks go on.`,
-    );
-    const off = app.watch(({ tasks }) => {
-      for (const task of tasks) announce({ app, io }, task);
-    });
-    if (args.untilIdle) await app.untilIdle(io.signal);
-    else
-      await new Promise<void>((resolve) =>
-        io.signal.aborted ? resolve() : io.signal.addEventListener('abort', () => resolve(), { once: true }),
-      );
-    off();
+    if (io.asJson) io.json(address);
+    else io.out(`url    ${address.url}\ntoken  ${address.token}\npid    ${address.pid}`);
     return 0;
   },
 
   ...SCHEDULE_HANDLERS,
+  ...NOTIFY_HANDLERS,
 
   async work({ app, io }, { id, owner, token }) {
     const claim = owner !== undefined && token !== undefined ? { owner, token } : null;
@@ -262,15 +255,23 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   },
 };
 
+async function nobodyListens(): Promise<number> {
+  throw new AmpaError(
+    'refused',
+    'no channel is configured that a heartbeat could go to',
+    'Configure one, or run the engine: `ampa daemon --start-scheduler`.',
+  );
+}
+
 /** The plan; on a terminal a folder that is not trusted yet is asked about instead of refused. */
 async function planOrTrust({ app, io }: Session, request: StartRequest): Promise<StartPlan> {
   try {
     return await app.plan(request);
   } catch (error) {
     if (!(error instanceof AmpaError) || error.code !== 'trust') throw error;
-    const question = `${error.message}. Trust ${app.workspace.root} and run what its files name?`;
+    const question = `${error.message}. Trust ${request.repo ?? app.workspace.root} and run what its files name?`;
     if (!(await io.confirm(question))) throw error;
-    await app.trust(false);
+    await app.trust(false, request.repo);
     return app.plan(request);
   }
 }

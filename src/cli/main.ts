@@ -79,6 +79,7 @@ async function run(argv: readonly string[], entry: string, env: Record<string, s
     carrier: { execPath: process.execPath, args: [...process.execArgv, entry], env: {} },
     config: credentials?.config,
     secrets: credentials?.secrets,
+    place: credentials?.place,
     editorToken: async (host) => (host === 'github.com' ? (credentials?.githubToken ?? null) : null),
   });
   const session: Session = { app, io };

@@ -11,11 +11,14 @@ export interface Rules {
   /** Between two starts of anything; 0 turns it off. */
   minIntervalMs: number;
   priorityWeight: number;
+  /** Types that have nothing to do now, such as heartbeats where nobody listens: they are not due. */
+  dormant?: ReadonlySet<string>;
 }
 
 /** What choosing needs of a command. */
 export interface Schedule {
   id: string;
+  type: string;
   /** Enabled, of a type that this version can run. */
   active: boolean;
   running: boolean;
@@ -45,6 +48,7 @@ export function scheduleOf(
 ): Schedule {
   return {
     id: spec.id,
+    type: spec.type,
     active: spec.enabled && runnable(spec.type),
     running: state.running !== null,
     exempt: isExempt(spec.type),
@@ -80,7 +84,9 @@ export function latenessOf(schedule: Schedule, now: number, rules: Rules): Choic
     const newest = schedule.served === null ? null : schedule.cron.newest(schedule.served, now);
     if (newest === null) return null;
     due = newest;
-    normalized = now === due ? Number.EPSILON : (now - due) / (schedule.cron.next(due) - due);
+    // Late since the first due time that was not served: behind one that is late each time, the newest would wait for ever.
+    const first = schedule.cron.next(schedule.served!);
+    normalized = now === first ? Number.EPSILON : (now - first) / (schedule.cron.next(due) - due);
   } else {
     if (schedule.desiredMs === null) return null;
     const begin = Math.min(since(schedule), now);
@@ -102,6 +108,8 @@ export function goesBefore(a: Choice, b: Choice): boolean {
 export const isHeldBack = (schedule: Schedule, now: number, lastStart: number | null, rules: Rules): boolean =>
   !schedule.exempt && rules.minIntervalMs > 0 && lastStart !== null && now - lastStart < rules.minIntervalMs;
 
+export const isDormant = (schedule: Schedule, rules: Rules): boolean => rules.dormant?.has(schedule.type) ?? false;
+
 /** The command to start now, or null. Reads every command. */
 export function choose(
   schedules: Iterable<Schedule>,
@@ -113,6 +121,7 @@ export function choose(
   let best: Choice | null = null;
   for (const schedule of schedules) {
     if (!schedule.active || schedule.running || (schedule.requiresLlm && !llmUp)) continue;
+    if (isDormant(schedule, rules)) continue;
     if (isHeldBack(schedule, now, lastStart, rules)) continue;
     const late = latenessOf(schedule, now, rules);
     if (late && (!best || goesBefore(late, best))) best = late;

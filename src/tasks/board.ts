@@ -7,6 +7,8 @@ export interface TaskFilter {
   createdBy?: readonly string[];
   /** Newest first; without a limit all of them. */
   limit?: number;
+  /** Only those older than this one; `total` counts all the same. */
+  before?: string;
 }
 
 export interface TaskDetail {
@@ -49,8 +51,13 @@ export interface TaskBoard {
   /** Ends a task that no live process holds: conditional on `token`. False: it has changed hands. */
   abortUnowned(id: string, token: number): Promise<boolean>;
   recordMerge(id: string, at: string, note: string): Promise<Task>;
-  /** After `clean`: the worktree is gone. */
-  forgetWorktree(id: string): Promise<void>;
+  /**
+   * Whether the worktree of an ended task counts: one that does not is looked at anew by who continues the task.
+   * False: it has been continued since `task` was read, and nothing is written. So with the next.
+   */
+  setWorktreeReady(task: Task, ready: boolean): Promise<boolean>;
+  /** The worktree is gone. */
+  forgetWorktree(task: Task): Promise<boolean>;
   openPrompts(): Promise<OpenPrompt[]>;
   /** First answer wins: false when it was answered or withdrawn before. */
   answerPrompt(id: string, response: string, by: string): Promise<boolean>;

@@ -13,6 +13,8 @@ export interface Waiting {
 /** Between two looks at a repository, ms. */
 export const MIN_DELAY_MS = 5_000;
 const MAX_DELAY_MS = 30_000;
+/** At most, where the ends of all runs are heard of and little may still be asked. */
+const HEARD_DELAY_MS = 90_000;
 
 /** Of the 300 requests that a repository may cost in an hour, looks may use these; the rest is for logs and pull requests. */
 const BURST = 50;
@@ -63,7 +65,9 @@ export function pollDelay(
 ): number {
   const left = refilled(allowance, now);
   // Where all ends are heard of, looks only show how far it is: they leave the allowance to the ends.
-  const most = waiting.every((it) => it.heard) ? MAX_DELAY_MS / Math.max(1 / 3, left / BURST) : MAX_DELAY_MS;
+  const most = waiting.every((it) => it.heard)
+    ? Math.min(HEARD_DELAY_MS, (MAX_DELAY_MS * BURST) / Math.max(1, left))
+    : MAX_DELAY_MS;
   let delay = Math.min(most, ...waiting.filter((it) => !it.heard).map((commit) => wanted(commit, now)));
   // The last quarter is spent no faster than it refills.
   if (left < BURST / 4) delay = Math.max(delay, REFILL_MS);
@@ -73,4 +77,19 @@ export function pollDelay(
     delay = Math.max(delay, Math.min((budget.resetsAt - now) / share, Math.max(budget.resetsAt - now, 0)));
   }
   return Math.max(MIN_DELAY_MS, Math.round(delay));
+}
+
+/** Looks that webhooks ask for are no closer than this, ms: a matrix of jobs ends in one burst. */
+const WOKEN_DELAY_MS = 500;
+
+/**
+ * When to look at a repository that somebody says has news, where a look is due at `planned`. Of what
+ * may be spent half is kept for news of checks that have `ended`. Pure.
+ */
+export function wakeAt(planned: number, allowance: Allowance, ended: boolean, now: number): number {
+  if (refilled(allowance, now) < (ended ? 1 : BURST / 2)) return planned;
+  // So late only where GitHub's own budget is all but spent.
+  if (planned - now > HEARD_DELAY_MS) return planned;
+  // The allowance was last written by the last look.
+  return Math.min(planned, Math.max(now, allowance.at + WOKEN_DELAY_MS));
 }

@@ -17,6 +17,14 @@ export interface Clock {
   after(ms: number, fn: () => void): () => void;
 }
 
+/** A loop says that it turns, so that others can see when it does not. */
+export interface Pulse {
+  /** A pass begins. */
+  begins(): void;
+  /** It has succeeded; the next is due then at the latest, ms since the epoch or Infinity. */
+  done(next: number): void;
+}
+
 // ---------------------------------------------------------------- processes
 
 /** Why a process is running: recorded with its pid so that a takeover can end it. */
@@ -52,7 +60,7 @@ export interface RunningProcess {
   stdin: { write(data: string | Uint8Array): void; end(): void };
   /** Resolves when the program has ended and its pipes are closed. */
   done: Promise<ProcessResult>;
-  /** Ends the process, its group and descendants: SIGTERM, 5 s, SIGKILL. */
+  /** Ends the process, its group and descendants: SIGTERM, `TERM_GRACE_MS`, SIGKILL. */
   end(): Promise<void>;
 }
 
@@ -302,6 +310,7 @@ export interface TaskStore {
   releaseSlot(claim: Claim): Promise<void>;
   /** Begins a turn: number, prompt, row in `attempts`, delivered messages, in one transaction. */
   beginAttempt(claim: Claim, attempt: { number: number; prompt: string; delivered: number[] }): Promise<Task>;
+  /** Ends a turn that is open; how one has ended stays. */
   endAttempt(claim: Claim, number: number, end: AttemptEnd): Promise<void>;
   saveCheck(claim: Claim, check: Check): Promise<void>;
   attemptsOf(taskId: string): Promise<Attempt[]>;

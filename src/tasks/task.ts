@@ -104,6 +104,8 @@ export interface Task {
   turn_failures: number;
   /** Times the current attempt was interrupted by the death of its carrier. */
   turn_interruptions: number;
+  /** Carriers that died since the task last changed its phase. */
+  takeovers: number;
   /** The agent was denied a permission in the current attempt. */
   denied: boolean;
   head_sha: string | null;

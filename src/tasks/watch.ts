@@ -2,7 +2,7 @@ import type { Carry } from './carry.ts';
 import type { Forge, ForgeBudget, ForgeSnapshot, IdentityKind, UnknownCommit, WaitingCommit } from './forge.ts';
 import { pollDelay, spend, type Allowance, type Waiting } from './pollPolicy.ts';
 import type { Claim } from './ports.ts';
-import { createPulse, openChecks, type Pulse } from './pulse.ts';
+import { createHearing, openChecks, type Hearing } from './hearing.ts';
 import type { Task, TaskForge } from './task.ts';
 
 /** One commit that waits, as the store keeps it. */
@@ -34,6 +34,25 @@ export interface SeenForge {
   budget: ForgeBudget | null;
   /** Sources of checks that were not visible to commits that wait. */
   hidden: string[];
+}
+
+/** That a forge has news, as its webhook says it. */
+export interface ForgeNews {
+  /** `host/owner/name`, in any case. */
+  repo: string;
+  shas: readonly string[];
+  pullRequests: readonly number[];
+  /** A check has ended: what is waited for. */
+  ended: boolean;
+}
+
+/** Webhooks, each taken once. */
+export interface WebhookStore {
+  /**
+   * Remembers a delivery and, in the same transaction, makes a look due now where a task waits for what
+   * it tells of; null tells of nothing. False: it had come before, and does nothing.
+   */
+  take(id: string, news: ForgeNews | null): Promise<boolean>;
 }
 
 /** What the watchers of all processes share. */
@@ -88,7 +107,7 @@ export async function watchChecks<R>(
   const { watches: store, clock, onChange } = carry.deps;
   const target = task.forge!;
   const repo = watchKey(target);
-  const pulse = createPulse(forge, target, clock, carry.signal);
+  const hearing = createHearing(forge, target, clock, carry.signal);
   const register = (): Promise<void> =>
     store.watch(carry.claim, { repo, sha, pullRequest: task.pr_number, since: clock.now() });
   await register();
@@ -105,25 +124,31 @@ export async function watchChecks<R>(
       return result;
     }
     const lead = await store.leadWatch(repo, carry.claim.owner);
-    if (lead && (lead.nextAt <= clock.now() || (await pulse.hasEnded(lead.allowance, () => store.waiting(repo))))) {
-      await look(carry, forge, target, lead.allowance, pulse);
+    if (lead && (lead.nextAt <= clock.now() || (await hearing.hasEnded(lead.allowance, () => store.waiting(repo))))) {
+      await look(carry, forge, target, lead.allowance, hearing);
       continue;
     }
     const now = clock.now();
     const wake = new AbortController();
     const off = onChange(() => wake.abort());
     // The lease of another may run out without anything being written.
-    const wait = lead ? Math.min(lead.nextAt - now, pulse.dueIn()) : 5_000;
+    const wait = lead ? Math.min(lead.nextAt - now, hearing.dueIn()) : 5_000;
     await clock.sleep(Math.max(wait, 50), AbortSignal.any([wake.signal, carry.signal]));
     off();
   }
 }
 
 /** One look at every commit that waits here, and when the next is due. */
-async function look(carry: Carry, forge: Forge, target: TaskForge, allowance: Allowance, pulse: Pulse): Promise<void> {
+async function look(
+  carry: Carry,
+  forge: Forge,
+  target: TaskForge,
+  allowance: Allowance,
+  hearing: Hearing,
+): Promise<void> {
   const { watches: store, clock } = carry.deps;
   const repo = watchKey(target);
-  await pulse.begin();
+  await hearing.begin();
   const from = clock.now();
   const waiting = await store.waiting(repo);
   const commits: WaitingCommit[] = waiting.map((watch) => ({ sha: watch.sha, pullRequest: watch.pullRequest }));
@@ -138,12 +163,12 @@ async function look(carry: Carry, forge: Forge, target: TaskForge, allowance: Al
     error = carry.mask(cause instanceof Error ? cause.message : String(cause));
   }
   const at = clock.now();
-  const spent = spend(allowance, at, 1 + pulse.takeCounted());
+  const spent = spend(allowance, at, 1 + hearing.takeCounted());
   const times: Waiting[] = [];
   for (const watch of waiting) {
     const seen = snapshots.find((snapshot) => snapshot.sha === watch.sha);
     const workflows = [...new Set((seen?.checks ?? []).flatMap((check) => check.workflow ?? []))];
-    const heard = pulse.hears(openChecks(seen));
+    const heard = hearing.hears(openChecks(seen));
     times.push({ since: watch.since, usualMs: await store.usualMs(repo, workflows), heard });
   }
   await store.saveLook(repo, carry.claim.owner, {

@@ -1,4 +1,5 @@
-import type { Claim, Clock, WorkQueue } from './ports.ts';
+import type { Claim, Clock, Pulse, WorkQueue } from './ports.ts';
+import { whyGivenUp } from './takeover.ts';
 
 export interface WorkerDeps {
   queue: WorkQueue;
@@ -10,12 +11,15 @@ export interface WorkerDeps {
    * an earlier holder left running.
    */
   startCarrier(claim: Claim): Promise<void>;
+  /** Ends what the dead carrier left, and the task with `why`: it is not taken up again by itself. */
+  giveUp(claim: Claim, why: string): Promise<void>;
   /** It could not be started: the task says so instead of being tried for ever. */
   failed(claim: Claim, error: unknown): Promise<void>;
   /** Whether the holder of a claim is gone for good. */
   isDead(owner: string | null, leaseExpiresAt: number | null): Promise<boolean>;
   onChange(listener: () => void): () => void;
   slots(): number;
+  pulse?: Pulse;
   /** A failure of the loop itself; it goes on. */
   onError(error: unknown): void;
 }
@@ -33,7 +37,9 @@ export async function runWorker(deps: WorkerDeps, stop: AbortSignal): Promise<vo
     const wake = new AbortController();
     const off = deps.onChange(() => wake.abort());
     try {
+      deps.pulse?.begins();
       await workOnce(deps);
+      deps.pulse?.done(deps.clock.now() + LOOK_MS);
     } catch (error) {
       deps.onError(error);
     }
@@ -48,7 +54,10 @@ export async function workOnce(deps: WorkerDeps): Promise<void> {
   for (const task of await deps.queue.running()) {
     if (!(await deps.isDead(task.owner, task.lease_expires_at))) continue;
     const claim = await deps.queue.takeOver(task.id, task.token, deps.newOwner());
-    if (claim) await start(deps, claim);
+    if (!claim) continue;
+    const why = whyGivenUp(task);
+    if (why === null) await start(deps, claim);
+    else await deps.giveUp(claim, why);
   }
   for (;;) {
     const claim = await deps.queue.claimNext(deps.newOwner(), deps.slots());

@@ -23,6 +23,7 @@ export const EDITOR_COMMANDS = {
   copyTaskId: { title: 'Copy Task ID', icon: 'copy' },
   startFromIssue: { title: 'Start Task from GitHub Issue…', icon: 'issues' },
   writeTask: { title: 'Write a Longer Task…', icon: 'edit' },
+  testNotification: { title: 'Send Test Notification', icon: 'bell' },
   whatNow: { title: 'What Now?', icon: 'pulse' },
   startWritten: { title: 'Start This Task', icon: 'play', internal: true },
   showMore: { title: 'Show More', internal: true },

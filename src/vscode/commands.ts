@@ -6,18 +6,21 @@ import { isActive, type Task } from '../tasks/task.ts';
 import { hasDiff, hasLog, hasWorktree, isAbortable, isContinuable, isMergeable } from './abilities.ts';
 import { chooseFolder, chooseTask, requireTrust, taskIdOf, type Chosen, type TaskQuestion } from './choose.ts';
 import type { CommandId } from './commandTable.ts';
+import { copyServerAddress } from './copyServer.ts';
 import type { Diffs } from './diff.ts';
 import type { Documents } from './documents.ts';
 import type { Folder, Folders } from './folders.ts';
 import { doctorPage } from './doctorPage.ts';
 import type { Logs } from './logs.ts';
 import { answer } from './notifications.ts';
+import { openWeb } from './openWeb.ts';
 import type { Overview } from './overview.ts';
 import { createScheduleHandlers } from './scheduleHandlers.ts';
 import type { ScheduleTree } from './scheduleTree.ts';
 import type { Start, StartArguments } from './startTask.ts';
 import { stateSentence, stateWords, wishOf } from './taskRows.ts';
 import { nextNeeding, parseElement } from './tasksModel.ts';
+import { testNotification } from './testNotification.ts';
 import type { TasksTree } from './tasksTree.ts';
 import type { Unread } from './unread.ts';
 import { whatNow } from './whatNow.ts';
@@ -102,7 +105,7 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
       if (element?.kind !== 'check' || !folder) return;
       const { checks } = await (await folder.app()).show(element.task);
       const check = checks.findLast((it) => it.attempt === element.attempt && it.name === element.name);
-      if (check?.url) await vscode.env.openExternal(vscode.Uri.parse(check.url, true));
+      if (check?.url) await openWeb(check.url);
       else if (check?.log_path)
         await vscode.window.showTextDocument(vscode.Uri.file(check.log_path), { preview: true });
       else void vscode.window.showInformationMessage('This check has printed nothing yet.');
@@ -113,7 +116,7 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
     ),
     'ampa.openPullRequest': onTask(
       { title: 'Whose pull request?', none: 'No task has a pull request yet.', suits: (task) => task.pr_url !== null },
-      async ({ task }) => vscode.env.openExternal(vscode.Uri.parse(task.pr_url!, true)),
+      async ({ task }) => openWeb(task.pr_url!),
     ),
     'ampa.openWorktree': onTask(
       { title: 'Whose worktree?', none: 'No task has a worktree now.', suits: hasWorktree },
@@ -180,9 +183,14 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
       );
       await documents.show('AMPA Setup', doctorPage(folder.uri.fsPath, checks));
     },
+    'ampa.copyServerAddress': async () => {
+      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Local server of') : undefined;
+      if (folder) await copyServerAddress(folder);
+    },
     'ampa.openSettings': async () => vscode.commands.executeCommand('workbench.action.openSettings', '@ext:ampa.ampa'),
     'ampa.manageTrust': async () => vscode.commands.executeCommand('workbench.trust.manage'),
     'ampa.whatNow': () => whatNow(overview),
+    'ampa.testNotification': () => testNotification(folders),
     'ampa.showMore': async (given) => {
       const element = typeof given === 'string' ? parseElement(given) : undefined;
       if (element?.kind === 'more') tree().showMore(element.parent);

@@ -90,7 +90,7 @@ describe('the command line', () => {
     [['show', 'zzzz'], /"zzzz" does not exist/],
     [['merge', 'x', '--method', 'octopus'], /--method is "octopus", not one of squash\|merge\|rebase/],
     [['logs', 'a', 'b'], /one argument too many/],
-    [['daemon'], /how long to run/],
+    [['daemon', '--once', '--until-idle'], /exclude one another/],
   ];
   for (const [args, message] of bad) {
     it(`exits 2 and names the mistake: ampa ${args.join(' ')}`, async () => {
@@ -135,6 +135,33 @@ describe('the command line', () => {
     assert.equal(started.code, 0, started.stderr);
     assert.equal((await project.ampa(['trust', '--revoke'])).code, 0);
     assert.equal((await project.ampa(['start', '--task', 'x'], agent)).code, 1);
+  });
+
+  it('asks for trust in each repository: that in the workspace is none in another', async () => {
+    const stranger = project.box.repository('stranger');
+    project.box.commit(stranger, 'package.json', '{"scripts": {"test": "node --version"}}');
+    project.box.commit(stranger, 'package-lock.json', '{"lockfileVersion": 3}');
+    const app = await project.open(agent.AMPA_AGENT_COMMAND);
+    assert.equal((await app.trust(false)).trusted, true);
+    const refused = await project.ampa(['start', '--task', 'x', '--repo', stranger], agent);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /but .*stranger is not trusted[\s\S]*ampa trust --repo '.*stranger'/);
+    assert.deepEqual((await app.list({})).tasks, []);
+
+    const plan = () => app.plan({ prompt: 'x', repo: stranger });
+    const untrusted = { code: 'trust' };
+    await assert.rejects(plan(), untrusted);
+    const named = await app.plan({ prompt: 'x', repo: stranger, checks: 'true' });
+    assert.equal(named.setup.command, null, "a check of one's own is no question of trust, but no setup is run");
+    assert.match((await project.ampa(['trust', '--repo', stranger])).stdout, /stranger is trusted/);
+    assert.deepEqual((await plan()).setup.command, 'npm ci');
+    assert.equal((await app.trust(true)).trusted, false);
+    assert.equal((await plan()).checks.command, 'npm test', 'trust in the workspace is another question');
+    project.box.git(stranger, 'remote', 'add', 'origin', 'https://example.org/another.git');
+    await assert.rejects(plan(), untrusted, 'with another remote it is another text');
+    project.box.git(stranger, 'remote', 'remove', 'origin');
+    await app.trust(true, stranger);
+    await assert.rejects(plan(), untrusted);
   });
 
   it("reads nothing dangerous from the repository's own settings before trust", async () => {

@@ -57,6 +57,23 @@ describe('a pull request of a task', () => {
     assert.match(said.join('\n'), /the branch amp\/.* is kept here, since its worktree is kept/);
   }).timeout(60_000);
 
+  it('is not merged while its newest commit is missing from the pull request', async () => {
+    const { app, task: first } = await green('cat >/dev/null; echo good >> state.txt');
+    const { box, origin } = it_.project;
+    box.write(path.join(origin, 'hooks/pre-receive'), '#!/bin/sh\necho frozen\nexit 1\n', 0o755);
+    await app.continue(first.id, 'and more');
+    const task = await app.carryHere(first.id, new AbortController().signal);
+    assert.equal(task.reason, 'push_rejected', `${task.reason}: ${task.reason_detail}`);
+    assert.notEqual(task.head_sha, task.pushed_sha);
+    await assert.rejects(app.merge(task.id, { method: null, deleteBranch: false }), {
+      code: 'merge',
+      message: /newest commit .* is not part of https:\/\/github\.com/,
+      hint: /Continue the task/,
+    });
+    assert.equal((await app.find(task.id)).merged_at, null);
+    assert.equal(it_.hub.pullRequests[0]!.mergedSha, null);
+  }).timeout(60_000);
+
   it('is merged, and a branch that cannot be deleted at GitHub is named', async () => {
     const { app, task, said } = await green();
     it_.fake.fault = ({ method }) => (method === 'DELETE' ? { status: 403, message: 'Protected branch' } : null);
@@ -69,7 +86,9 @@ describe('a pull request of a task', () => {
     const closes = (how: 'closed' | 'merged'): void => {
       const pull = it_.hub.pullRequests[0]!;
       pull.state = 'closed';
-      if (how === 'merged') pull.mergedSha = 'e'.repeat(40);
+      if (how === 'closed') return;
+      pull.mergedSha = 'e'.repeat(40);
+      pull.mergedHead = it_.hub.refs.get(pull.head);
     };
 
     it('closes meanwhile is not opened a second time: that is named, and reopening it helps', async () => {

@@ -45,6 +45,8 @@ describe('a task on a GitHub repository', () => {
     const { attempts, checks } = await app.show(task.id);
     assert.match(attempts[1]!.prompt, /error 42/);
     assert.match(attempts[1]!.prompt, /build/);
+    assert.equal(task.ci_url, `https://github.com/acme/widget/actions/runs/${task.ci_run_id}`);
+    assert.equal(task.ci_run_id, String(hub.runs.at(-1)!.id), 'the run of the commit that was checked last');
     assert.deepEqual(
       checks.map((check) => [check.provider, check.state]),
       [

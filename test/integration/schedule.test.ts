@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { createRunOutputs } from '../../src/adapters/files/runOutputs.ts';
 import { openDatabase } from '../../src/adapters/sqlite/open.ts';
 import type { RunReport, ScheduledCommand } from '../../src/app/scheduleApi.ts';
 import { ORIGINAL_STORE } from '../support/originalStore.ts';
@@ -22,8 +22,10 @@ describe('scheduled commands', () => {
   const FAST = { AMPA_SCHEDULER_GLOBAL_MIN_INTERVAL_SECONDS: '0' };
 
   const ampa = async (...args: string[]) => project.ampa(['schedule', ...args]);
-  const list = async (): Promise<ScheduledCommand[]> =>
+  const listed = async (): Promise<ScheduledCommand[]> =>
     (JSON.parse((await ampa('list', '--json')).stdout) as { commands: ScheduledCommand[] }).commands;
+  /** Without the heartbeat, which every schedule has. */
+  const list = async (): Promise<ScheduledCommand[]> => (await listed()).filter((it) => it.id !== 'heartbeat');
   const history = async (id: string): Promise<RunReport[]> =>
     (JSON.parse((await ampa('history', id, '--json')).stdout) as { runs: RunReport[] }).runs;
 
@@ -269,6 +271,16 @@ describe('scheduled commands', () => {
       await until('nothing is left', () => processesOf('run-').length === 0);
     }).timeout(60_000);
 
+    it('can be run by hand after it was killed', async () => {
+      await ampa('add', 'quick', 'test -e again || { touch again; sleep 300; }', '--every', '600');
+      const first = daemon();
+      await until('it runs', async () => (await list())[0]?.running, 20_000);
+      first.kill('SIGKILL');
+      await once(first, 'exit');
+      assert.equal((await ampa('run', 'quick')).code, 0);
+      assert.deepEqual(processesOf('run-'), []);
+    }).timeout(60_000);
+
     it('end with it when it is asked to end', async () => {
       await ampa('add', 'long', 'echo begun; sleep 300', '--every', '600');
       const host = daemon();
@@ -359,7 +371,7 @@ describe('scheduled commands', () => {
       );
       out.commands['wl-status'].frequency_minutes = 7;
       writeFileSync(target, JSON.stringify(out));
-      assert.match((await ampa('import', target)).stdout, /Added 0 and updated 4 commands/);
+      assert.match((await ampa('import', target)).stdout, /Added 0 and updated 5 commands/);
       assert.equal((await list()).find((it) => it.id === 'wl-status')?.frequency_minutes, 7);
       assert.equal((await history('wl-status')).length, 2, 'the same runs are not doubled');
     }).timeout(30_000);
@@ -398,42 +410,8 @@ describe('scheduled commands', () => {
     const app = await project.open('cat >/dev/null');
     await app.start({ prompt: 'x', checks: CHECK });
     await app.startEngine();
-    assert.deepEqual(await app.schedule.list(), []);
+    const [heartbeat, ...others] = await app.schedule.list();
+    assert.deepEqual([heartbeat?.waits_for, heartbeat?.next_due, others], ['a Discord channel', null, []]);
     assert.ok(!existsSync(path.join(app.workspace.stateDir, 'logs/schedule')));
-  });
-});
-
-describe('the output of a run', () => {
-  it('is kept with head and tail, at most 1 MiB, whole characters', async () => {
-    const project = createProject();
-    try {
-      const dir = path.join(project.box.dir, 'outputs');
-      const outputs = createRunOutputs(dir, ['a-secret-value']);
-      const output = await outputs.open('Job Ä', 'r1');
-      output.write('first line with a-secret');
-      output.write('-value\n');
-      for (let i = 0; i < 40_000; i++) output.write(`line ${i} äöü ✓ ${'x'.repeat(40)}\n`);
-      output.write('last line');
-      await output.close();
-      const text = await outputs.read('Job Ä', 'r1');
-      assert.ok(text.startsWith('first line with ***\nline 0 äöü'));
-      assert.ok(text.endsWith('last line'));
-      assert.match(text, /\n\[ampa\] \d+ bytes are left out here\n/);
-      assert.ok(!text.includes('\uFFFD'), 'no character is cut');
-      const [folder] = readdirSync(dir);
-      assert.ok(statSync(path.join(dir, folder!, 'r1.log')).size <= 1024 * 1024);
-      outputs.save('Job Ä', 'r2', 'short');
-      await outputs.prune('Job Ä', ['r2']);
-      assert.deepEqual([await outputs.read('Job Ä', 'r1'), await outputs.read('Job Ä', 'r2')], ['', 'short']);
-      const other = createRunOutputs(dir, []);
-      await (await other.open('job ä', 'r2')).close();
-      assert.equal(
-        await outputs.read('Job Ä', 'r2'),
-        'short',
-        'ids that differ in case only have folders of their own',
-      );
-    } finally {
-      await project.remove();
-    }
   });
 });

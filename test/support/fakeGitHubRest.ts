@@ -254,6 +254,7 @@ function merge(repo: FakeRepo, pull: FakePull, body: Record<string, unknown>): R
   }
   const sha = `${pull.number}`.padStart(40, 'e');
   pull.mergedSha = sha;
+  pull.mergedHead = repo.refs.get(pull.head);
   pull.state = 'closed';
   repo.refs.set(pull.base, sha);
   return ok({
@@ -309,7 +310,7 @@ const pullOf = (pull: FakePull, repo: FakeRepo): PartOf<'pull-request'> => ({
   mergeable_state: repo.conflicts.has(pull.head) ? 'dirty' : pull.blocked === null ? 'clean' : 'blocked',
   head: {
     ref: pull.head,
-    sha: repo.refs.get(pull.head) ?? '0'.repeat(40),
+    sha: pull.mergedHead ?? repo.refs.get(pull.head) ?? '0'.repeat(40),
     repo: { full_name: `${repo.owner}/${repo.name}` },
   },
   base: { ref: pull.base },

@@ -20,6 +20,7 @@ const rules: Rules = { minIntervalMs: 0, priorityWeight: 0.1 };
 
 const schedule = (over: Partial<Schedule> = {}): Schedule => ({
   id: 'a',
+  type: 'shell',
   active: true,
   running: false,
   exempt: false,
@@ -109,6 +110,7 @@ describe('choosing', () => {
   );
   const ago = fc.integer({ min: -60 * MINUTE, max: 3 * 24 * 60 * MINUTE });
   const anySchedule = fc.record({
+    type: fc.constantFrom('shell', 'shell', 'heartbeat'),
     active: fc.boolean(),
     running: fc.boolean(),
     exempt: fc.boolean(),
@@ -131,6 +133,7 @@ describe('choosing', () => {
   const anyRules = fc.record({
     minIntervalMs: fc.constantFrom(0, 1000, MINUTE),
     priorityWeight: fc.constantFrom(-1, 0, 0.1, 2),
+    dormant: fc.constantFrom(new Set<string>(), new Set(['heartbeat'])),
   });
   const lastStart = fc.option(ago.map((ms) => NOW - ms));
 
@@ -142,6 +145,7 @@ describe('choosing', () => {
           it.active &&
           !it.running &&
           (llmUp || !it.requiresLlm) &&
+          !r.dormant.has(it.type) &&
           (it.exempt || last === null || NOW - last >= r.minIntervalMs || r.minIntervalMs === 0);
         const late = all.filter(free).flatMap((it) => latenessOf(it, NOW, r) ?? []);
         if (!chosen) return assert.deepEqual(late, []);
@@ -222,6 +226,53 @@ describe('choosing', () => {
         },
       ),
       { numRuns: 15 },
+    );
+  });
+
+  it('starves no cron command behind one that asks for more than the interval allows', () => {
+    const all = [
+      schedule({ id: 'greedy', desiredMs: MINUTE / 2, priority: 5 }),
+      ...['* * * * *', '0 * * * *', '0 3 * * *'].map((text, i) =>
+        schedule({ id: `cron${i}`, desiredMs: null, cron: compileCron(text, 'Europe/Berlin') }),
+      ),
+    ];
+    const one = { minIntervalMs: MINUTE, priorityWeight: 0.1 };
+    const { observed } = simulate(all, one, { from: NOW, hours: 24 * 7, tickSeconds: 60 });
+    for (const { id } of all) assert.ok(observed[id]!.length >= 2, `${id}: ${observed[id]!.length} times in a week`);
+  });
+
+  it('serves each due time of a cron command while the interval allows what is wanted', () => {
+    const times = fc.constantFrom('*/10 * * * *', '0 * * * *', '30 */2 * * *', '5,35 * * * *', '15 3 * * *');
+    fc.assert(
+      fc.property(
+        fc.array(times, { minLength: 1, maxLength: 4 }),
+        fc.array(
+          fc.record({
+            desiredMs: fc.integer({ min: 6 * MINUTE, max: 60 * MINUTE }),
+            priority: fc.integer({ min: -50, max: 20 }),
+          }),
+          { maxLength: 3 },
+        ),
+        fc.integer({ min: -50, max: 20 }),
+        (expressions, others, priority) => {
+          const timed = expressions.map((text, i) => ({ id: `cron${i}`, cron: compileCron(text, 'Europe/Berlin') }));
+          const all = [
+            ...timed.map((it) => schedule({ ...it, priority, desiredMs: null })),
+            ...others.map((it, i) => schedule({ ...it, id: `every${i}` })),
+          ];
+          const one = { minIntervalMs: MINUTE, priorityWeight: 0.1 };
+          // At most 24 + 30 of 60 starts an hour.
+          assert.equal(capacityWarning(all, NOW, one), null);
+          const { observed } = simulate(all, one, { from: NOW, hours: 24, tickSeconds: 30 });
+          for (const { id, cron } of timed) {
+            let wanted = 0;
+            for (let t = cron.next(NOW); t <= NOW + 24 * 60 * MINUTE - 10 * MINUTE; t = cron.next(t)) wanted++;
+            const served = observed[id]!.length;
+            assert.ok(served === wanted || served === wanted + 1, `${id}: ${served} of ${wanted}`);
+          }
+        },
+      ),
+      { numRuns: 40 },
     );
   });
 

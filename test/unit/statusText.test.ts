@@ -26,7 +26,16 @@ describe('The status bar', () => {
   });
 
   it('names live hosts with their last beat, problems and notices in its tooltip', () => {
-    const host = { id: 'h', kind: 'daemon' as const, pid: 7, machine: 'm', startedAt: '', lastBeat: 1000, live: true };
+    const host = {
+      id: 'h',
+      kind: 'daemon' as const,
+      pid: 7,
+      machine: 'm',
+      startedAt: '',
+      lastBeat: 1000,
+      live: true,
+      alive: true,
+    };
     const text = statusTooltip(
       { ...idle, problems: ['It *stalled*'] },
       [host, { ...host, pid: 8, live: false }],

@@ -24,7 +24,7 @@ export interface AcpOptions {
   keyLogins: NonNullable<KnownAgent['keyLogins']>;
   /** What the agent's process sees: tells which of those logins has its key. */
   env: Readonly<Record<string, string>>;
-  /** Milliseconds for the agent to act on `session/cancel`; 3 s. */
+  /** Milliseconds for the agent to act on `session/cancel`. */
   cancelMs: number;
   /** Milliseconds for its process to end after the turn; 1 s. */
   closeMs: number;
@@ -279,10 +279,13 @@ export async function runAcpTurn(
     const isAuth = end.error instanceof RequestError && end.error.code === AUTH_REQUIRED;
     const fromAgent = end.error instanceof RequestError || !isClosed(end.error);
     const error = fromAgent || exit === null ? errorWords(end.error) : exitWords(exit, errors.text());
-    return outcomeOf({ ...base, outcome: 'failed', error, auth: isAuth });
+    return outcomeOf({ ...base, outcome: 'failed', error, auth: isAuth || launch.speaksOfLogin(error) });
   }
-  const error = stopFailure(end.stopReason, modelFailed || reader.systemError(), reader.lastText());
-  return outcomeOf(error === null ? { ...base, outcome: 'completed' } : { ...base, outcome: 'failed', error });
+  const systemError = modelFailed || reader.systemError();
+  const error = stopFailure(end.stopReason, systemError, reader.lastText());
+  if (error === null) return outcomeOf({ ...base, outcome: 'completed' });
+  // What it says in a refusal is its own words about the task.
+  return outcomeOf({ ...base, outcome: 'failed', error, auth: systemError && launch.speaksOfLogin(error) });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { AttemptLog, ConversationEntry, TaskLogs } from '../../tasks/ports.ts';
-import { redact } from '../../tasks/redact.ts';
+import { createMask, redact } from '../../tasks/redact.ts';
 
 /** Of one attempt 256 MB are kept: the head, and two alternating files that hold the tail. */
 const HEAD_BYTES = 128 * 1024 * 1024;
@@ -61,6 +61,7 @@ async function openAttemptLog(
 ): Promise<AttemptLog> {
   const writer = await rollingWriter(files, limits);
   const conversation = createConversation(files.conversation, secrets);
+  const mask = createMask(secrets);
 
   let pending: string[] = [];
   let pendingBytes = 0;
@@ -75,7 +76,7 @@ async function openAttemptLog(
       const text = pending.join('');
       pending = [];
       pendingBytes = 0;
-      await writer.append(Buffer.from(redact(text, secrets)));
+      await writer.append(Buffer.from(mask(text)));
     }
     draining = undefined;
   };
@@ -153,18 +154,21 @@ async function rollingWriter(files: LogFiles, limits: { headBytes: number; tailB
 /** JSON lines; pieces of one message are joined before they are written. */
 function createConversation(file: string, secrets: readonly string[]) {
   let size = fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  /** What an earlier writer could not finish must not take the next line along. */
+  let cut = size > 0 && !endsALine(file, size);
   let last: ConversationEntry | undefined;
   let timer: NodeJS.Timeout | undefined;
   const flush = (): void => {
     clearTimeout(timer);
     timer = undefined;
     if (!last) return;
-    const line = `${JSON.stringify({ ...last, text: redact(last.text, secrets) })}\n`;
+    const line = `${cut ? '\n' : ''}${JSON.stringify({ ...last, text: redact(last.text, secrets) })}\n`;
     last = undefined;
     if (size + line.length > CONVERSATION_BYTES) return;
     size += line.length;
     try {
       fs.appendFileSync(file, line, { mode: 0o600 });
+      cut = false;
     } catch {
       // The same text goes to the log, whose writer reports a disk that fails; this copy ends here.
       size = CONVERSATION_BYTES;
@@ -189,4 +193,14 @@ function createConversation(file: string, secrets: readonly string[]) {
     },
     close: flush,
   };
+}
+
+function endsALine(file: string, size: number): boolean {
+  const handle = fs.openSync(file, 'r');
+  try {
+    const byte = Buffer.alloc(1);
+    return fs.readSync(handle, byte, 0, 1, size - 1) === 1 && byte[0] === 10;
+  } finally {
+    fs.closeSync(handle);
+  }
 }

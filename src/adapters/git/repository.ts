@@ -36,7 +36,7 @@ export interface Repository {
   removeWorktree(task: Task, options: { force: boolean }): Promise<Removal>;
   /** Deletes the task's branch here; null, or why it stays: it holds what was not pushed, or somebody works on it. */
   deletePushedBranch(task: Task): Promise<string | null>;
-  mergeToBase(task: Task, options: MergeOptions): Promise<{ sha: string }>;
+  mergeToBase(task: Task, options: MergeOptions): Promise<{ sha: string; remark: string | null }>;
 }
 
 export interface RepositoryDependencies extends BaseDependencies {

@@ -150,4 +150,52 @@ export const MIGRATIONS: readonly string[] = [
     update schedule_globals set alive_at = new.beat_at;
   end;
   `,
+  // What a workspace has one of (the local server, the gateway to Discord, the socket) goes by lease. Counters outlive
+  // the host that counts. `outbox` is what is to be said; its key says it once.
+  `
+  create table leases (name text primary key, owner text not null, expires_at integer not null);
+  create table counters (name text not null, labels text not null, value real not null, primary key (name, labels));
+  create table outbox (id text primary key, key text not null unique, message text not null, created_at integer not null);
+  `,
+  // A turn ends with its task, whoever ends that and however: one left open would be taken up by the next round. The
+  // change that ended the task tells of it, so it takes no revision of its own.
+  `
+  alter table tasks add column takeovers integer not null default 0;
+  drop trigger attempts_rev_update;
+  create trigger attempts_rev_update after update on attempts
+    when (select status from tasks where id = new.task_id) in ('queued', 'running', 'retrying') begin
+    update tasks set rev = (select max(id) from events) + 1, note = null where id = new.task_id;
+  end;
+  update attempts set ended_at = (select updated_at from tasks where id = task_id), outcome = 'interrupted'
+    where ended_at is null and task_id in (select id from tasks where status not in ('queued', 'running', 'retrying'));
+  create trigger attempts_end after insert on events when new.status not in ('queued', 'running', 'retrying') begin
+    update attempts set ended_at = new.at, outcome = case new.reason when 'user' then 'cancelled' else 'interrupted' end
+      where task_id = new.task_id and ended_at is null;
+  end;
+  `,
+  // Webhooks: which deliveries have come, and when somebody was last told to look at a repository before its time.
+  `
+  create table webhooks (id text primary key, at integer not null);
+  create index webhooks_at on webhooks (at);
+  alter table watchers add column woken_at integer;
+  `,
+  // What is said outside the editor, on its way to each channel. Of tasks the log of changes itself tells the ends:
+  // `told` is how far it has been read. `pristine` commands are defaults whose frequency nobody has edited.
+  `
+  alter table outbox add column fanned_at integer;
+  create index outbox_open on outbox (created_at, id) where fanned_at is null;
+  create table deliveries (
+    id integer primary key, outbox_id text not null references outbox (id), channel text not null, state text not null,
+    tries integer not null, next_at integer not null, repeat integer not null, owner text, token integer not null,
+    lease_expires_at integer, error text, ended_at integer, created_at integer not null, unique (outbox_id, channel)
+  );
+  create index deliveries_open on deliveries (channel, id) where state = 'waiting' or state = 'sending';
+  create table channels (
+    name text primary key, state text not null, error text, hold_until integer not null, last_type text, last_remote_id text,
+    last_at integer, buried integer not null, buried_at integer
+  );
+  create table told (id integer primary key, event integer not null);
+  insert into told select 1, coalesce(max(id), 0) from events;
+  alter table schedule_commands add column pristine integer not null default 0;
+  `,
 ];

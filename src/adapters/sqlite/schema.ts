@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely';
+import type { DeliverySchema } from './deliverySchema.ts';
 import type { ScheduleSchema } from './scheduleSchema.ts';
 import type { Table } from './prepared.ts';
 import type { Attempt, Check, Message, Task, TaskEvent } from '../../tasks/task.ts';
@@ -103,6 +104,15 @@ export interface WatcherRow {
   next_at: number;
   /** JSON of the Allowance. */
   allowance: string;
+  /** When a webhook last asked for a look before its time, ms; null: never. */
+  woken_at: Generated<number | null>;
+}
+
+/** A webhook that has come. */
+export interface WebhookRow {
+  id: string;
+  /** ms since the epoch. */
+  at: number;
 }
 
 /** How long the checks of a workflow usually take. */
@@ -112,7 +122,35 @@ export interface DurationRow {
   ms: number;
 }
 
-export interface Schema extends ScheduleSchema {
+/** One of what a workspace has one of, and the host that holds it. */
+export interface LeaseRow {
+  name: string;
+  owner: string;
+  /** ms since the epoch. */
+  expires_at: number;
+}
+
+/** A figure for `/metrics` that outlives its host; labels as JSON with sorted names. */
+export interface CounterRow {
+  name: string;
+  labels: string;
+  value: number;
+}
+
+/** Something that is to be said outside the editor. */
+export interface OutboxRow {
+  id: string;
+  /** Says it once. */
+  key: string;
+  /** JSON of the Message. */
+  message: string;
+  /** ms since the epoch. */
+  created_at: number;
+  /** When its deliveries were made, ms; null: they are not yet. */
+  fanned_at: Generated<number | null>;
+}
+
+export interface Schema extends ScheduleSchema, DeliverySchema {
   tasks: TaskRow;
   attempts: Attempt;
   checks: Check;
@@ -123,7 +161,11 @@ export interface Schema extends ScheduleSchema {
   prompts: PromptRow;
   watches: WatchRow;
   watchers: WatcherRow;
+  webhooks: WebhookRow;
   durations: DurationRow;
+  leases: LeaseRow;
+  counters: CounterRow;
+  outbox: OutboxRow;
 }
 
 /** What becomes of a stored value; without one it is taken as it is. */

@@ -14,7 +14,7 @@ interface Heard {
 }
 
 /** Between two looks at a repository: a question that costs nothing while no workflow run has ended. */
-export interface Pulse {
+export interface Hearing {
   /** Before the first look, and where it had stopped: what has ended until now, the look will show. */
   begin(): Promise<void>;
   /** Whether all runs of one of these commits have ended since; asks every 5 s at most. */
@@ -31,7 +31,7 @@ export interface Pulse {
 export const openChecks = (snapshot: ForgeSnapshot | null | undefined): ForgeCheck[] =>
   (snapshot?.checks ?? []).filter((check) => check.state === 'queued' || check.state === 'running');
 
-export function createPulse(forge: Forge, target: TaskForge, clock: Clock, signal: AbortSignal): Pulse {
+export function createHearing(forge: Forge, target: TaskForge, clock: Clock, signal: AbortSignal): Hearing {
   let known: readonly EndedRun[] | undefined;
   let askedAt = Number.NEGATIVE_INFINITY;
   let restUntil = Number.NEGATIVE_INFINITY;
