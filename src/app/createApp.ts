@@ -8,7 +8,7 @@ import { readAttemptLog, readConversation } from '../adapters/files/logReader.ts
 import { createGitAdapter } from '../adapters/git/adapter.ts';
 import { childEnv, withOwner } from '../adapters/process/env.ts';
 import { findOnPath } from '../adapters/process/find.ts';
-import { SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
+import { PERSONAL_TOKENS, SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
 import { resolveConfig, type Resolved } from '../config/resolve.ts';
 import { configFiles, configSources, type SettingsReader } from '../config/sources.ts';
 import { ALWAYS } from '../conversations/choices.ts';
@@ -31,6 +31,8 @@ import { runSocket } from './socket.ts';
 import { setUpConversations } from './conversationSetup.ts';
 import { createEngine, wallClock } from './engine.ts';
 import { createForges } from './forges.ts';
+import { describeGitHub } from './githubState.ts';
+import { createLogins } from './logins.ts';
 import { indexWritten, storeFiles, type EngineStore } from './engineStore.ts';
 import { stateOfHost } from './hosts.ts';
 import { mergeTask } from './merge.ts';
@@ -39,7 +41,7 @@ import { createPulse } from './pulse.ts';
 import { createSchedule } from './schedule.ts';
 import { createServing } from './serving.ts';
 import { identityOf, newTask, planStart, repositoryOf, type StartDeps } from './start.ts';
-import { resolveWorkspace, secretValues, statePaths } from './state.ts';
+import { resolveWorkspace, secretValues, statePaths, userStateDir } from './state.ts';
 import { createTrust } from './trust.ts';
 import { syncWorklog } from './worklogSync.ts';
 
@@ -62,6 +64,8 @@ export interface AppOptions {
   clock?: Clock;
   /** Values handed down by the host that started this carrier: they go before every other source. */
   config?: ConfigValues;
+  /** More values that no log may show, handed down likewise. */
+  secrets?: readonly string[];
 }
 
 /** The composition root: the only place where adapters meet the domain. Leaves no trace in the folder. */
@@ -73,18 +77,20 @@ export async function createApp(options: AppOptions): Promise<App> {
   const workspace = await resolveWorkspace(options.folder);
   const paths = statePaths(workspace, env);
   const hostEnv = childEnv(env, SECRET_NAMES);
-  const secrets = secretValues(env, SECRET_NAMES);
+  const taskEnv = childEnv(env, [...SECRET_NAMES, ...PERSONAL_TOKENS]);
+  const secrets = [...new Set([...secretValues(env, SECRET_NAMES), ...(options.secrets ?? [])])];
   /** From now on nothing shows it: whoever masks reads the same list each time. */
   const learn = (value: string): void => {
     for (const form of secretForms(value)) if (!secrets.includes(form)) secrets.push(form);
   };
   const meter = createMeter((error) => say(`Figures could not be counted: ${describeError(error)}`));
+  const logins = createLogins(userStateDir(env));
   const forges = createForges({
-    ...{ env, secrets, now, meter },
+    ...{ env, secrets, now, meter, logins },
     config: () => resolved.values,
     editorToken: options.editorToken,
   });
-  const git = createGitAdapter({ env: hostEnv, clock, credentials: forges.credential });
+  const git = createGitAdapter({ env: taskEnv, clock, credentials: forges.credential });
   const find = (program: string): Promise<string | null> => findOnPath(program, hostEnv, { notIn: [workspace.root] });
   const trust = createTrust(env, now);
   const notices: string[] = [];
@@ -171,16 +177,17 @@ export async function createApp(options: AppOptions): Promise<App> {
     place,
     workspace,
     paths,
-    childEnv: hostEnv,
+    childEnv: taskEnv,
     secrets,
     clock,
     gitFor: (marker) =>
-      createGitAdapter({ env: withOwner(hostEnv, marker), clock, credentials: forges.credential }).tasks,
+      createGitAdapter({ env: withOwner(taskEnv, marker), clock, credentials: forges.credential }).tasks,
     forge: forges.of,
-    agents: createAgents({ env: hostEnv, find }),
+    agents: createAgents({ env: taskEnv, find }),
     config: () => resolved.values,
     carrier: options.carrier,
     githubToken: async () => (await options.editorToken?.('github.com')) ?? null,
+    personalTokens: () => Object.fromEntries(PERSONAL_TOKENS.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
     newId,
     trackedState,
     say,
@@ -275,6 +282,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       }),
     workspaceRepo: repo?.root ?? null,
     forgeAt: forges.at,
+    loginAt: forges.login,
     cloneUrl: (url) => git.repository.cloneBare(url, paths.repos),
     now,
     newId,
@@ -292,7 +300,11 @@ export async function createApp(options: AppOptions): Promise<App> {
     },
     isTrusted: () => trusted,
 
-    me: () => identityOf(git.repository, repo?.root ?? null),
+    async me() {
+      const host = remoteUrl === null ? undefined : (await forges.repoAt(remoteUrl))?.host;
+      return [...(host === undefined ? [] : logins.known(host)), await identityOf(git.repository, repo?.root ?? null)];
+    },
+    github: () => describeGitHub({ remoteUrl, forges, logins, existing: engine.existing, now }),
     agents: () => listAgents(find),
     plan: (request) => planStart(startDeps, request),
     async start(request) {
@@ -402,7 +414,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         agents: await app.agents(),
         config: resolved,
         trusted,
-        onGitHub: remoteUrl !== null && forges.isGitHub(remoteUrl),
+        onGitHub: remoteUrl !== null && (await forges.repoAt(remoteUrl)) !== null,
         github: async () => (remoteUrl === null ? null : forges.describe(remoteUrl)),
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,
       })),

@@ -1,12 +1,12 @@
 /** The status bar item. */
 import * as vscode from 'vscode';
-import type { HostInfo } from '../app/api.ts';
+import type { GitHubState, HostInfo } from '../app/api.ts';
 import { describeError } from '../errors.ts';
 import type { CommandId } from './commandTable.ts';
 import type { Folders } from './folders.ts';
 import type { Overview } from './overview.ts';
 import { elementId } from './tasksModel.ts';
-import { statusText, statusTooltip, type StatusInput } from './statusText.ts';
+import { githubLines, statusText, statusTooltip, type StatusInput } from './statusText.ts';
 import type { Group } from './abilities.ts';
 
 /** As often as hosts beat. */
@@ -22,6 +22,7 @@ export function createStatusBar(
   item.name = 'AMPA';
   item.command = 'ampa.whatNow' satisfies CommandId;
   let hosts: HostInfo[] = [];
+  let github: (GitHubState | null)[] = [];
   let timer: NodeJS.Timeout | undefined;
 
   const input = (): StatusInput => {
@@ -42,7 +43,8 @@ export function createStatusBar(
     item.text = text;
     item.backgroundColor = warning ? new vscode.ThemeColor('statusBarItem.warningBackground') : undefined;
     item.accessibilityInformation = { label, role: 'button' };
-    item.tooltip = new vscode.MarkdownString(statusTooltip(now, hosts, notices(), Date.now()), true);
+    const more = githubLines(github, Date.now());
+    item.tooltip = new vscode.MarkdownString(statusTooltip(now, hosts, notices(), Date.now(), more), true);
   };
   const running = () => folders.all().filter((it) => it.state === 'running');
   /** Only while an engine runs: a guest room has no timer. */
@@ -51,6 +53,7 @@ export function createStatusBar(
     try {
       const lists = await Promise.all(running().map(async (folder) => (await folder.app()).hosts()));
       hosts = lists.flat();
+      github = await Promise.all(running().map(async (folder) => (await folder.app()).github()));
       draw();
     } catch (error) {
       onError(error);

@@ -1,5 +1,5 @@
 /** What the status bar says. Pure. */
-import type { HostInfo } from '../app/api.ts';
+import type { GitHubState, HostInfo } from '../app/api.ts';
 import { duration, escapeMarkdown } from './taskRows.ts';
 
 export interface StatusInput {
@@ -42,12 +42,29 @@ const KINDS: Record<HostInfo['kind'], string> = {
   carrier: 'Task',
 };
 
+/** Who we are on GitHub and what is left of the hour, for the tooltip. */
+export function githubLines(states: readonly (GitHubState | null)[], now: number): string[] {
+  const lines = states.flatMap((state) => {
+    if (!state) return [];
+    const { identity, login, budget, lacks } = state;
+    const left = budget
+      ? `, ${budget.remaining} of ${budget.limit} requests left for ${duration(budget.resetsAt - now)}`
+      : '';
+    return [
+      `$(github) ${escapeMarkdown(`${login ?? 'GitHub'} by ${identity}${left}`)}`,
+      ...(lacks.length > 0 ? [`$(warning) ${escapeMarkdown(`Not visible on GitHub: ${lacks.join(', ')}`)}`] : []),
+    ];
+  });
+  return [...new Set(lines)];
+}
+
 /** The tooltip, as markdown. `now` in ms since the epoch. */
 export function statusTooltip(
   input: StatusInput,
   hosts: readonly HostInfo[],
   notices: readonly string[],
   now: number,
+  more: readonly string[] = [],
 ): string {
   const { running, queued, needs, problems } = input;
   const counts = [`${running} running`, `${queued} queued`, `${needs} waiting for you`].join(' · ');
@@ -58,6 +75,7 @@ export function statusTooltip(
     `**AMPA** ${counts}`,
     ...problems.map((problem) => `$(warning) ${escapeMarkdown(problem)}`),
     ...(beats.length > 0 ? [`Working on this folder:\n\n${beats.join('\n')}`] : []),
+    ...more,
     ...notices.map((notice) => `$(info) ${escapeMarkdown(notice)}`),
   ].join('\n\n');
 }

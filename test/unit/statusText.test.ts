@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { statusText, statusTooltip, type StatusInput } from '../../src/vscode/statusText.ts';
+import { githubLines, statusText, statusTooltip, type StatusInput } from '../../src/vscode/statusText.ts';
 
 const idle: StatusInput = { running: 0, queued: 0, needs: 0, problems: [] };
 const of = (changes: Partial<StatusInput>): string => statusText({ ...idle, ...changes }).text;
@@ -47,5 +47,21 @@ describe('The status bar', () => {
     assert.doesNotMatch(text, /Daemon 8/);
     assert.match(text, /\$\(warning\) It \\\*stalled\\\*/);
     assert.match(text, /\$\(info\) Restored/);
+  });
+
+  it('names who we are on GitHub, what is left of the hour and what is not visible, once for many folders', () => {
+    const state = {
+      identity: 'the account of `gh`',
+      login: 'octocat',
+      budget: { remaining: 4812, limit: 5000, resetsAt: 13 * 60_000 },
+      lacks: ['check runs (checks: read)'],
+    };
+    assert.deepEqual(githubLines([state, null, state], 60_000), [
+      '$(github) octocat by the account of \\`gh\\`, 4812 of 5000 requests left for 12m 00s',
+      '$(warning) Not visible on GitHub: check runs \\(checks: read\\)',
+    ]);
+    const bare = githubLines([{ ...state, login: null, budget: null, lacks: [] }], 0);
+    assert.deepEqual(bare, ['$(github) GitHub by the account of \\`gh\\`']);
+    assert.match(statusTooltip(idle, [], [], 0, bare), /\$\(github\) GitHub/);
   });
 });
