@@ -3,6 +3,8 @@ import type { Resolved } from '../config/resolve.ts';
 import type { Continued, OpenPrompt, TaskDetail, TaskFilter } from '../tasks/board.ts';
 import type { ChangedFile, ConversationEntry } from '../tasks/ports.ts';
 import type { PermissionMode, Task } from '../tasks/task.ts';
+import type { Report } from '../scheduler/report.ts';
+import type { ReportRequest } from './report.ts';
 import type { Schedule } from './scheduleApi.ts';
 
 export type HostKind = 'vscode' | 'cli' | 'daemon' | 'carrier';
@@ -144,6 +146,8 @@ export interface App {
   notices(): string[];
   onNotice(listener: (notice: string) => void): () => void;
 
+  /** What ran, failed and ended lately. Makes nothing. */
+  report(request: ReportRequest): Promise<Report>;
   /** The scheduled commands of the workspace. */
   readonly schedule: Schedule;
   /** Runs `wl github import` or `push` in this process; resolves to its exit code. */

@@ -21,6 +21,7 @@ import { createForges } from './forges.ts';
 import { indexWritten, storeFiles, type EngineStore } from './engineStore.ts';
 import { GONE_MS, stateOfHost } from './hosts.ts';
 import { mergeTask } from './merge.ts';
+import { makeReport } from './report.ts';
 import { createSchedule } from './schedule.ts';
 import { identityOf, newTask, planStart, type StartDeps } from './start.ts';
 import { resolveWorkspace, secretValues, statePaths } from './state.ts';
@@ -306,6 +307,8 @@ export async function createApp(options: AppOptions): Promise<App> {
       return () => noticeListeners.delete(listener);
     },
 
+    report: async (request) =>
+      makeReport(await engine.existing(), request, now(), resolved.values.schedulerMaxRunHistory),
     schedule: schedule.facade,
     syncWorklog: (which, how) =>
       syncWorklog({ workspace: workspace.root, childEnv: hostEnv, remoteUrl, find, newId }, which, how),

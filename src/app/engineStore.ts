@@ -6,6 +6,7 @@ import { createCounterStore, type CounterStore } from '../adapters/sqlite/counte
 import { createHostStore, type HostStore } from '../adapters/sqlite/hostStore.ts';
 import { createLeaseStore, type LeaseStore } from '../adapters/sqlite/leaseStore.ts';
 import { openDatabase, type OpenDatabase } from '../adapters/sqlite/open.ts';
+import { createReportStore, type ReportStore } from '../adapters/sqlite/reportStore.ts';
 import { createScheduleImport, type ScheduleImport } from '../adapters/sqlite/scheduleImport.ts';
 import { createScheduleStore } from '../adapters/sqlite/scheduleStore.ts';
 import { createTaskBoard } from '../adapters/sqlite/taskBoard.ts';
@@ -33,6 +34,7 @@ export interface EngineStore {
   watches: WatchStore;
   leases: LeaseStore;
   counters: CounterStore;
+  reports: ReportStore;
   watcher: StoreWatcher;
   /** Name of another machine that works on this store, as last looked at: then this process only reads. */
   readonly foreign: string | null;
@@ -126,6 +128,7 @@ export async function openEngineStore(
     watches: createWatchStore(database.db, now),
     leases: createLeaseStore(database.db),
     counters: createCounterStore(database.db),
+    reports: createReportStore(database.db),
     watcher,
     schedule: { ...schedule, claim: unlessForeign(schedule.claim) },
     tasks: {

@@ -6,6 +6,7 @@ import { capacityWarning, choose, scheduleOf, type Rules } from '../scheduler/ch
 import { newCommand, type StoredCommand } from '../scheduler/command.ts';
 import { rememberCron } from '../scheduler/cron.ts';
 import { exportStore, unsupported } from '../scheduler/layout.ts';
+import { nextTimes } from '../scheduler/preview.ts';
 import { createScheduler } from '../scheduler/loop.ts';
 import { simulate } from '../scheduler/simulate.ts';
 import type { ConfigValues } from '../config/knobs.ts';
@@ -209,6 +210,14 @@ export function createSchedule(deps: ScheduleDeps): {
       } finally {
         await host.stop();
       }
+    },
+    preview: (timing) => nextTimes(timing, now(), 5).map((at) => new Date(at).toISOString()),
+    async runOf(id, runId) {
+      const it = await look();
+      await one(it, id);
+      const run = await it!.schedule.run(runId);
+      if (run?.command_id !== id) throw notFound('run', runId, 'Only the last runs of a command are remembered.');
+      return viewRun(run, await outputs.read(id, runId));
     },
     async history(id, limit) {
       const it = await look();

@@ -13,6 +13,7 @@ import { doctorPage } from './doctorPage.ts';
 import type { Logs } from './logs.ts';
 import { answer } from './notifications.ts';
 import type { Overview } from './overview.ts';
+import type { ReportPage } from './reportPage.ts';
 import { createScheduleHandlers } from './scheduleHandlers.ts';
 import type { ScheduleTree } from './scheduleTree.ts';
 import type { Start, StartArguments } from './startTask.ts';
@@ -36,6 +37,7 @@ export interface CommandDeps {
   logs(): Logs;
   diffs(): Diffs;
   scheduleTree(): ScheduleTree;
+  report(): ReportPage;
 }
 
 export type Handler = (...args: unknown[]) => Promise<unknown>;
@@ -179,6 +181,10 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
         async () => (await folder.app()).doctor(),
       );
       await documents.show('AMPA Setup', doctorPage(folder.uri.fsPath, checks));
+    },
+    'ampa.showReport': async () => {
+      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Show the report of') : undefined;
+      if (folder) await deps.report().open(folder.uri);
     },
     'ampa.openSettings': async () => vscode.commands.executeCommand('workbench.action.openSettings', '@ext:ampa.ampa'),
     'ampa.manageTrust': async () => vscode.commands.executeCommand('workbench.trust.manage'),

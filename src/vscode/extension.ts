@@ -14,6 +14,7 @@ import { createLogs } from './logs.ts';
 import { createNotifications } from './notifications.ts';
 import { createOverview, type Overview } from './overview.ts';
 import { createProblems } from './problems.ts';
+import { registerReportPage } from './reportPage.ts';
 import { createScheduleTree, type ScheduleTree } from './scheduleTree.ts';
 import { createStart } from './startTask.ts';
 import { createStatusBar } from './statusBar.ts';
@@ -78,6 +79,7 @@ export function activate(context: vscode.ExtensionContext): Internals {
   const diffs = contribute('The diff', () => registerDiff(folders));
   const logs = contribute('The log view', () => createLogs());
   const page = diffs && contribute('The task page', () => registerTaskPage(context, folders, diffs));
+  const report = contribute('The report page', () => registerReportPage(context, folders, documents));
   const written = contribute('Pages for longer tasks', () => createWrittenTasks());
 
   const openTask = async (id: string, folder: Folder): Promise<void> => {
@@ -101,6 +103,7 @@ export function activate(context: vscode.ExtensionContext): Internals {
     written: () => present(written, 'The page for longer tasks'),
     logs: () => present(logs, 'The log view'),
     diffs: () => present(diffs, 'The diff'),
+    report: () => present(report, 'The report page'),
     scheduleTree: () => present(scheduleTree, 'The Schedule view'),
   });
   for (const [id, handler] of Object.entries(handlers)) {

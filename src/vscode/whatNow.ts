@@ -33,6 +33,7 @@ export async function whatNow(overview: Overview): Promise<void> {
     ...section('AMPA', [
       { label: '$(add) Start Task…', command: 'ampa.startTask' },
       { label: '$(list-tree) Show Tasks', command: 'ampa.tasks.focus' },
+      { label: '$(graph) Show Report', command: 'ampa.showReport' },
       { label: '$(checklist) Check Setup', command: 'ampa.doctor' },
       { label: '$(gear) Settings', command: 'ampa.openSettings' },
     ]),

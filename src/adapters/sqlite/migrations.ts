@@ -157,4 +157,10 @@ export const MIGRATIONS: readonly string[] = [
   create table counters (name text not null, labels text not null, value real not null, primary key (name, labels));
   create table outbox (id text primary key, key text not null unique, message text not null, created_at integer not null);
   `,
+  // What the report reads: runs by their start, and the few events with which tasks end.
+  `
+  create index schedule_runs_started on schedule_runs (started_at, id);
+  create index events_ended on events (at)
+    where shown = 1 and status in ('success', 'needs_review', 'error', 'aborted');
+  `,
 ];
