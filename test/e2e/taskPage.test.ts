@@ -7,7 +7,7 @@ import { root } from '../host/server.ts';
 import { launchBrowser } from '../host/workbench.ts';
 import { CASES, NOW, task } from '../support/taskPages.ts';
 import { buildPage } from '../../src/webview/model.ts';
-import type { Watch } from '../../src/webview/protocol.ts';
+import type { PageMessage, Watch } from '../../src/webview/protocol.ts';
 import { openPage, PAGE_THEMES, type OpenPage } from './pageHarness.ts';
 
 const pictures = path.join(root, 'test-results/screenshots');
@@ -179,7 +179,7 @@ describe('The task page', () => {
     const { page } = open;
     const watches = (expected: Watch) =>
       page.waitForFunction(
-        (text) => JSON.stringify(window.sent.findLast((it) => it.type === 'watch')?.watch) === text,
+        (text) => JSON.stringify((window.sent as PageMessage[]).findLast((it) => it.type === 'watch')?.watch) === text,
         JSON.stringify(expected),
       );
     await watches({ conversations: [2], logs: [] });

@@ -61,7 +61,7 @@ export function Timeline({ report, clock, act }: Props) {
                     </rect>
                   )}
                   {lane.marks.map((mark) => (
-                    <Bar key={mark.from} {...{ mark, report, clock, act }} lane={lane} />
+                    <Bar key={mark.from} {...{ mark, lane, width, report, clock, act }} />
                   ))}
                 </svg>
               </td>
@@ -89,16 +89,17 @@ const laneLabel = (lane: Lane, clock: Clock): string => {
   return `${laneWords(lane)}${failed ? `, the last at ${clock(failed.from)}` : ''}`;
 };
 
-function Bar({ mark, lane, report, clock, act }: Props & { mark: Mark; lane: Lane }) {
+function Bar({ mark, lane, width, report, clock, act }: Props & { mark: Mark; lane: Lane; width: number }) {
   const kind = markKind(mark);
   const height = HEIGHT[kind];
-  const left = place(report, mark.from);
+  const least = (kind === 'bad' ? 4 : 3) / width;
+  const left = Math.min(place(report, mark.from), 1 - least);
   return (
     <rect
       class={`mark ${kind}`}
       x={percent(left)}
       y={(20 - height) / 2}
-      width={percent(Math.max(0.005, place(report, mark.to) - left))}
+      width={percent(Math.max(least, place(report, mark.to) - left))}
       height={height}
       rx="1"
       onClick={() => act({ kind: 'output', command: lane.command, run: mark.run })}
