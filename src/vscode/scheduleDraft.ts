@@ -110,7 +110,7 @@ export function fieldRows(draft: Draft): FieldRow[] {
         ? { field: 'text', icon: 'terminal', label: 'Command', value: draft.text }
         : { field: 'text', icon: 'hubot', label: 'Task', value: draft.text },
     { field: 'title', icon: 'tag', label: 'Title', value: titleOf(draft) },
-    { field: 'when', icon: 'clock', label: 'When', value: when },
+    { field: 'when', icon: 'calendar', label: 'When', value: when },
     timing.cron === null
       ? null
       : {

@@ -211,7 +211,6 @@ async function fillIn(app: App, start: Draft, verb: 'Add' | 'Save'): Promise<Dra
     done?: true;
   }
   let draft = start;
-  let active: Field | undefined;
   for (;;) {
     const items: Item[] = [
       { label: `$(check) ${verb}`, description: `${titleOf(draft)}, ${timingWords(draft.timing)}`, done: true },
@@ -222,10 +221,9 @@ async function fillIn(app: App, start: Draft, verb: 'Add' | 'Save'): Promise<Dra
         ...{ label: `$(${icon}) ${label}`, description: value, field },
       })),
     ];
-    const chosen = await pickOne(items, active, `Schedule: ${verb === 'Add' ? 'Ready?' : titleOf(start)}`);
+    const chosen = await pickOne(items, `Schedule: ${verb === 'Add' ? 'Ready?' : titleOf(start)}`);
     if (!chosen) return undefined;
     if (chosen.done) return draft;
-    active = chosen.field;
     if (chosen.field) draft = await change(app, draft, chosen.field);
   }
 }
@@ -242,28 +240,8 @@ function nextTimes(schedule: Schedule, timing: Timing): vscode.QuickPickItem[] {
   }
 }
 
-/** A quick pick that stands where the person was. */
-function pickOne<I extends vscode.QuickPickItem & { field?: Field }>(
-  items: I[],
-  active: Field | undefined,
-  title: string,
-): Promise<I | undefined> {
-  const pick = vscode.window.createQuickPick<I>();
-  pick.title = title;
-  pick.placeholder = 'Enter takes it as it is';
-  pick.matchOnDescription = true;
-  pick.ignoreFocusOut = true;
-  pick.items = items;
-  pick.activeItems = items.filter((it) => active !== undefined && it.field === active);
-  return new Promise((resolve) => {
-    pick.onDidAccept(() => {
-      resolve(pick.selectedItems[0]);
-      pick.hide();
-    });
-    pick.onDidHide(() => {
-      resolve(undefined);
-      pick.dispose();
-    });
-    pick.show();
-  });
+/** Enter takes the first. */
+function pickOne<I extends vscode.QuickPickItem>(items: readonly I[], title: string): Thenable<I | undefined> {
+  const options = { title, placeHolder: 'Enter takes it as it is', matchOnDescription: true, ignoreFocusOut: true };
+  return vscode.window.showQuickPick(items, options);
 }
