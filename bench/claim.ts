@@ -26,7 +26,7 @@ async function ampa(dir: string, newTask: () => Task): Promise<Side> {
   const file = path.join(dir, 'ampa.db');
   const database = await openDatabase({ file, backupDir: path.join(dir, 'backups'), now: Date.now });
   const board = createTaskBoard(database.db, Date.now);
-  const store = createTaskStore(database, Date.now, monotonicFactory());
+  const store = createTaskStore(database, Date.now);
   const settings: string[] = [];
   for (const name of SETTINGS) {
     const { rows } = await sql.raw<Record<string, unknown>>(`pragma ${name}`).execute(database.db);

@@ -12,9 +12,14 @@ const PATIENCE_MS = 20_000;
 
 /**
  * Stops a task; resolves when its processes are gone. A live carrier does it itself; for a task that
- * nobody holds, or whose carrier does not answer, this process does.
+ * nobody holds, or whose carrier does not answer, this process does. `loseQuestions` closes what its agent had asked.
  */
-export async function abortTask(store: EngineStore, id: string, now: () => number): Promise<Task> {
+export async function abortTask(
+  store: EngineStore,
+  id: string,
+  now: () => number,
+  loseQuestions: (store: EngineStore, taskId: string) => Promise<void>,
+): Promise<Task> {
   const asked = await store.board.requestAbort(id);
   store.watcher.poke();
   const deadline = now() + PATIENCE_MS;
@@ -28,7 +33,7 @@ export async function abortTask(store: EngineStore, id: string, now: () => numbe
       task.status === 'queued' ||
       (await isOwnerDead(store.hosts, task.owner, task.lease_expires_at, now));
     if (unheld) {
-      if (await stopUnheld(store, task)) continue;
+      if (await stopUnheld(store, task, loseQuestions)) continue;
     } else if (now() > deadline) {
       await endCarrier(store, task);
       continue;
@@ -39,10 +44,14 @@ export async function abortTask(store: EngineStore, id: string, now: () => numbe
 }
 
 /** Takes the task out of everybody's hands first, then ends what may be left of its processes. */
-async function stopUnheld(store: EngineStore, task: Task): Promise<boolean> {
+async function stopUnheld(
+  store: EngineStore,
+  task: Task,
+  loseQuestions: (store: EngineStore, taskId: string) => Promise<void>,
+): Promise<boolean> {
   if (!(await store.board.abortUnowned(task.id, task.token))) return false;
   await reapPredecessors(store.hosts, task.id, task.token + 1);
-  await store.board.losePrompts(task.id);
+  await loseQuestions(store, task.id);
   store.watcher.poke();
   return true;
 }

@@ -1,6 +1,8 @@
 /** What the two hosts see of the engine: use cases and snapshots, never a store or an adapter. */
 import type { Resolved } from '../config/resolve.ts';
-import type { Continued, OpenPrompt, TaskDetail, TaskFilter } from '../tasks/board.ts';
+import type { AskDetails, Respond, Resumed } from '../conversations/ports.ts';
+import type { OpenPrompt, Prompt } from '../conversations/prompt.ts';
+import type { Continued, TaskDetail, TaskFilter } from '../tasks/board.ts';
 import type { ChangedFile, ConversationEntry } from '../tasks/ports.ts';
 import type { PermissionMode, Task } from '../tasks/task.ts';
 import type { Report } from '../scheduler/report.ts';
@@ -123,8 +125,19 @@ export interface App {
   abort(id: string): Promise<Task>;
   merge(id: string, options: { method: 'merge' | 'squash' | 'rebase' | null; deleteBranch: boolean }): Promise<Task>;
   clean(options: { olderThanDays: number; force: boolean }): Promise<CleanReport>;
-  answer(promptId: string, response: 'allow' | 'reject', by: string): Promise<boolean>;
+
+  /** Questions that wait for a person, oldest first, of tasks and of scripts. */
   prompts(): Promise<OpenPrompt[]>;
+  /** The first answer wins; a later one is told who was faster (`invalid_state`). */
+  respond: Respond;
+  /** Allows a permission, and the very same in this task without asking again. Where it offers no `always`: `usage`. */
+  alwaysAllow(promptId: string, by: string): Promise<Resumed>;
+  /** Records a question of a script; a fallback rule may answer it at once: then its state is `resumed`. */
+  startConversation(session: string, prompt: string, details?: AskDetails): Promise<Prompt>;
+  /** Resolves with the answer; rejects when the question is closed without one, or `refused` when the signal aborts. */
+  waitForAnswer(promptId: string, signal: AbortSignal): Promise<Resumed>;
+  /** The file of fallback rules to edit, there or not, and what is wrong with what there is. */
+  fallbackRules(): Promise<{ file: string; warnings: string[] }>;
 
   /** Log text from a cursor on; without one, the last `tail` bytes. Empty text: nothing new yet. */
   readLog(id: string, options: { cursor?: LogCursor; attempt?: number; tailBytes?: number }): Promise<LogChunk>;

@@ -8,6 +8,8 @@ export interface OptionMeta {
   short?: string;
   /** Taken by position instead of `--name`. */
   positional?: true;
+  /** Given once for each value. */
+  many?: true;
   /** Not for people. */
   hidden?: true;
 }

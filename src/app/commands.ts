@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { STATUSES, type Status } from '../tasks/task.ts';
 import { count, flag, option, text, type OptionMeta } from './commandOptions.ts';
+import { PROMPT_COMMANDS } from './promptCommands.ts';
 import { SCHEDULE_COMMANDS } from './scheduleCommands.ts';
 
 const taskId = option(z.string(), 'Id of the task, or an unambiguous part of its beginning or end.', {
@@ -202,6 +203,7 @@ export const COMMANDS = {
     }),
     example: 'ampa daemon --until-idle',
   },
+  ...PROMPT_COMMANDS,
   ...SCHEDULE_COMMANDS,
   work: {
     id: 'work',
@@ -251,7 +253,7 @@ export function usageOf(command: Command): string {
       const name = it.positional
         ? it.flag
         : `${it.short ? `-${it.short}, ` : ''}${it.flag}${it.boolean ? '' : ` ${it.value}`}`;
-      return it.required ? name : `[${name}]`;
+      return it.required ? name : `[${name}]${it.many ? '…' : ''}`;
     });
   return ['ampa', command.cli?.[0] ?? command.id, ...parts].join(' ');
 }

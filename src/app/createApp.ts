@@ -9,6 +9,8 @@ import { findOnPath } from '../adapters/process/find.ts';
 import { SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
 import { resolveConfig, type Resolved } from '../config/resolve.ts';
 import { configSources, type SettingsReader } from '../config/sources.ts';
+import { ALWAYS } from '../conversations/choices.ts';
+import { noSuchPrompt } from '../conversations/prompt.ts';
 import { describeError, notFound } from '../errors.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { abortTask } from './abort.ts';
@@ -16,6 +18,7 @@ import type { App, HostKind } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
 import { cleanTasks } from './clean.ts';
 import { runDoctor } from './doctor.ts';
+import { setUpConversations } from './conversationSetup.ts';
 import { createEngine, wallClock } from './engine.ts';
 import { createForges } from './forges.ts';
 import { indexWritten, storeFiles, type EngineStore } from './engineStore.ts';
@@ -97,6 +100,16 @@ export async function createApp(options: AppOptions): Promise<App> {
     return options.config ? { ...result, values: options.config } : result;
   }
 
+  const talk = setUpConversations({
+    workspace,
+    config: () => resolved.values,
+    clock,
+    newId,
+    remoteUrl: async (dir) => (await git.repository.locate(dir))?.remoteUrl ?? null,
+    isTracked: async (file) =>
+      (await git.repository.locate(path.dirname(file), [path.basename(file)]))?.tracks(file) ?? false,
+    say,
+  });
   const engine = createEngine({
     workspace,
     paths,
@@ -113,6 +126,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     newId,
     trackedState,
     say,
+    conversations: talk.of,
     runSchedule: (it, host, stop) => schedule.runSchedule(it, host, stop),
   });
 
@@ -205,7 +219,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       it.watcher.poke();
       return result;
     },
-    abort: async (id) => abortTask(await engine.writable(), id, now),
+    abort: async (id) => abortTask(await engine.writable(), id, now, async (it, task) => talk.of(it).loseEarlier(task)),
     async merge(id, how) {
       const it = await engine.writable();
       const landed = await mergeTask({ board: it.board, repository: git.repository, forges, now, say }, id, how);
@@ -214,13 +228,22 @@ export async function createApp(options: AppOptions): Promise<App> {
     },
     clean: async (how) =>
       cleanTasks({ board: (await engine.writable()).board, repository: git.repository, logs: paths.logs, now }, how),
-    async answer(promptId, response, by) {
-      const it = await engine.writable();
-      const first = await it.board.answerPrompt(promptId, response, by);
-      it.watcher.poke();
-      return first;
+    async prompts() {
+      const it = await engine.existing();
+      return it ? talk.of(it).open() : [];
     },
-    prompts: async () => (await (await engine.existing())?.board.openPrompts()) ?? [],
+    async respond(answer) {
+      if (!engine.exists()) throw noSuchPrompt();
+      return talk.of(await engine.writable()).respond(answer);
+    },
+    startConversation: async (session, prompt, details) =>
+      talk.of(await engine.writable()).start(session, prompt, details ?? {}),
+    async waitForAnswer(promptId, signal) {
+      if (!engine.exists()) throw noSuchPrompt();
+      return talk.of(await engine.writable()).wait(promptId, signal);
+    },
+    alwaysAllow: (promptId, by) => app.respond({ promptId, response: ALWAYS, by }),
+    fallbackRules: talk.rules,
 
     async readLog(id, { cursor, attempt, tailBytes = 1024 * 1024 }) {
       const number = cursor?.attempt ?? attempt ?? (await app.show(id)).task.attempts;

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createLocalChecks } from '../adapters/checks/local.ts';
 import { createTaskLogs } from '../adapters/files/taskLogs.ts';
 import type { ConfigValues } from '../config/knobs.ts';
+import type { OpenPrompt } from '../conversations/prompt.ts';
 import { AmpaError, describeError, notFound } from '../errors.ts';
 import { carryTask, type CarryDeps } from '../tasks/carry.ts';
 import type { Agents, Claim, Clock, TaskGit } from '../tasks/ports.ts';
@@ -15,6 +16,7 @@ import { isActive, type Task } from '../tasks/task.ts';
 import { runWorker, workOnce, type WorkerDeps } from '../tasks/worker.ts';
 import type { Change, HostKind } from './api.ts';
 import { markerOf, processesOfClaim, reapPredecessors, startCarrier, type CarrierCommand } from './carriers.ts';
+import type { Conversations } from './conversations.ts';
 import { openEngineStore, storeExists, type EngineStore } from './engineStore.ts';
 import { announceHost, GONE_MS, isOwnerDead, type HostPresence } from './hosts.ts';
 import type { StatePaths, Workspace } from './state.ts';
@@ -49,6 +51,8 @@ export interface EngineDeps {
   trackedState(): Promise<string | null>;
   /** Something a person should know. */
   say(notice: string): void;
+  /** The questions of a store, and the files that show them. */
+  conversations(it: EngineStore): Conversations;
   /** Runs the scheduled commands as a host of that id, until `stop`. */
   runSchedule(it: EngineStore, host: string, stop: AbortSignal): Promise<void>;
 }
@@ -102,6 +106,7 @@ export function createEngine(deps: EngineDeps) {
 
   const carryDeps = (it: EngineStore, claim: Claim): CarryDeps => ({
     store: it.tasks,
+    prompts: deps.conversations(it).tasks,
     git: deps.gitFor(markerOf(claim.taskId, claim.token)),
     agents: deps.agents,
     checks,
@@ -164,7 +169,7 @@ export function createEngine(deps: EngineDeps) {
     const host = await announceHost(it.hosts, { id: claim.owner, kind: 'carrier', asks: false }, now);
     try {
       await reapPredecessors(it.hosts, claim.taskId, claim.token);
-      await it.board.losePrompts(claim.taskId);
+      await deps.conversations(it).loseEarlier(claim.taskId);
       return await carryTask(carryDeps(it, claim), claim, signal);
     } finally {
       await host.stop();
@@ -190,6 +195,18 @@ export function createEngine(deps: EngineDeps) {
     }
   }
 
+  /** Questions of scripts, and of tasks that nobody carries, are given up in time. */
+  async function keepQuestions(it: EngineStore): Promise<void> {
+    while (!stop.signal.aborted) {
+      try {
+        await deps.conversations(it).expireDue();
+      } catch (error) {
+        say(`Old questions could not be given up: ${describeError(error)}`);
+      }
+      await clock.sleep(30_000, stop.signal);
+    }
+  }
+
   return {
     exists,
     existing,
@@ -198,6 +215,9 @@ export function createEngine(deps: EngineDeps) {
     /** Reads what changed since the last look whenever some process has written. */
     async watch(it: EngineStore, listener: (change: Change) => void): Promise<() => void> {
       let rev = await it.board.revision();
+      const shownOf = (prompts: readonly OpenPrompt[]): string =>
+        prompts.map((prompt) => `${prompt.id} ${prompt.state}`).join();
+      let asked = shownOf(await deps.conversations(it).open());
       let reading = false;
       let again = false;
       const read = async (): Promise<void> => {
@@ -209,8 +229,12 @@ export function createEngine(deps: EngineDeps) {
             again = false;
             const changed = await it.board.changedSince(rev);
             rev = changed.rev;
-            it.watcher.setBusy((await it.board.list({ statuses: ACTIVE, limit: 1 })).total > 0);
-            if (changed.tasks.length > 0) listener({ tasks: changed.tasks, prompts: await it.board.openPrompts() });
+            const prompts = await deps.conversations(it).open();
+            it.watcher.setBusy(prompts.length > 0 || (await it.board.list({ statuses: ACTIVE, limit: 1 })).total > 0);
+            // A script's question moves no task.
+            const before = asked;
+            asked = shownOf(prompts);
+            if (changed.tasks.length > 0 || asked !== before) listener({ tasks: changed.tasks, prompts });
           }
         } catch (error) {
           // The store may have been closed between two queries.
@@ -229,7 +253,7 @@ export function createEngine(deps: EngineDeps) {
       if (presence) return;
       const it = await writable();
       presence = await announceHost(it.hosts, { id: newId(), kind, asks }, now);
-      loops.push(runWorker(workerDeps(it), stop.signal), keepBackups(it));
+      loops.push(runWorker(workerDeps(it), stop.signal), keepBackups(it), keepQuestions(it));
       if (schedule) loops.push(deps.runSchedule(it, presence.id, stop.signal));
       await this.watch(it, () => undefined);
     },

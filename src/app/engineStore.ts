@@ -6,12 +6,14 @@ import { createCounterStore, type CounterStore } from '../adapters/sqlite/counte
 import { createHostStore, type HostStore } from '../adapters/sqlite/hostStore.ts';
 import { createLeaseStore, type LeaseStore } from '../adapters/sqlite/leaseStore.ts';
 import { openDatabase, type OpenDatabase } from '../adapters/sqlite/open.ts';
+import { createPromptStore } from '../adapters/sqlite/promptStore.ts';
 import { createReportStore, type ReportStore } from '../adapters/sqlite/reportStore.ts';
 import { createScheduleImport, type ScheduleImport } from '../adapters/sqlite/scheduleImport.ts';
 import { createScheduleStore } from '../adapters/sqlite/scheduleStore.ts';
 import { createTaskBoard } from '../adapters/sqlite/taskBoard.ts';
 import { createWatchStore } from '../adapters/sqlite/watchStore.ts';
 import { createTaskStore } from '../adapters/sqlite/taskStore.ts';
+import type { PromptStore } from '../conversations/ports.ts';
 import { AmpaError } from '../errors.ts';
 import type { ScheduleStore } from '../scheduler/ports.ts';
 import type { TaskBoard } from '../tasks/board.ts';
@@ -32,6 +34,7 @@ export interface EngineStore {
   hosts: HostStore;
   schedule: ScheduleStore & ScheduleImport;
   watches: WatchStore;
+  prompts: PromptStore;
   leases: LeaseStore;
   counters: CounterStore;
   reports: ReportStore;
@@ -119,13 +122,15 @@ export async function openEngineStore(
     <A extends unknown[], R>(claim: (...args: A) => Promise<R | undefined>) =>
     async (...args: A): Promise<R | undefined> =>
       (await lookForeign()) === null ? claim(...args) : undefined;
-  const tasks = createTaskStore(database, now, newId);
+  const tasks = createTaskStore(database, now);
+  const prompts = createPromptStore(database.db, now, newId);
   const schedule = { ...createScheduleStore(database.db), ...createScheduleImport(database.db) };
   const watcher = watchStore(database);
   return {
     database,
     hosts,
     watches: createWatchStore(database.db, now),
+    prompts,
     leases: createLeaseStore(database.db),
     counters: createCounterStore(database.db),
     reports: createReportStore(database.db),

@@ -268,6 +268,7 @@ export async function newTask(deps: StartDeps, request: StartRequest): Promise<T
     agent: plan.spec.name,
     agent_spec: plan.spec,
     permissions: request.permissions ?? values.permissions,
+    allowed: [],
     checks: plan.checks,
     forge: plan.forge,
     limits,

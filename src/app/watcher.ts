@@ -7,6 +7,8 @@ export interface StoreWatcher {
   poke(): void;
   /** Look often (a task runs, a question is open) or seldom. */
   setBusy(busy: boolean): void;
+  /** Looks often until the returned function is called: somebody waits for an answer. */
+  keepBusy(): () => void;
   stop(): void;
 }
 
@@ -21,6 +23,7 @@ export function watchStore(database: Pick<OpenDatabase, 'version'>): StoreWatche
   const listeners = new Set<() => void>();
   let version = database.version();
   let busy = false;
+  let kept = 0;
   let timer: NodeJS.Timeout | undefined;
 
   const notify = (): void => {
@@ -36,7 +39,7 @@ export function watchStore(database: Pick<OpenDatabase, 'version'>): StoreWatche
   };
   function schedule(): void {
     clearTimeout(timer);
-    timer = listeners.size > 0 ? setTimeout(tick, busy ? BUSY_MS : IDLE_MS) : undefined;
+    timer = listeners.size > 0 ? setTimeout(tick, busy || kept > 0 ? BUSY_MS : IDLE_MS) : undefined;
   }
   return {
     onChange(listener) {
@@ -52,6 +55,15 @@ export function watchStore(database: Pick<OpenDatabase, 'version'>): StoreWatche
       if (busy === value) return;
       busy = value;
       schedule();
+    },
+    keepBusy() {
+      if (kept++ === 0) schedule();
+      let released = false;
+      return () => {
+        if (released) return;
+        released = true;
+        if (--kept === 0) schedule();
+      };
     },
     stop() {
       listeners.clear();

@@ -7,6 +7,7 @@ import { AmpaError, usageError } from '../errors.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import type { Session } from './io.ts';
+import { PROMPT_HANDLERS, questionSayer } from './prompts.ts';
 import { SCHEDULE_HANDLERS } from './schedule.ts';
 import { cleanText, configJson, configText, doctorText, stateOf, taskTable, taskText } from './render.ts';
 
@@ -240,8 +241,11 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     io.err(
       `Working on ${app.workspace.root}${args.untilIdle ? ' until no task is active' : ''}. Ctrl-C ends this process; running tasks go on.`,
     );
-    const off = app.watch(({ tasks }) => {
+    const sayQuestions = questionSayer({ app, io }, () => !io.asJson);
+    sayQuestions(await app.prompts());
+    const off = app.watch(({ tasks, prompts }) => {
       for (const task of tasks) announce({ app, io }, task);
+      sayQuestions(prompts);
     });
     if (args.untilIdle) await app.untilIdle(io.signal);
     else
@@ -252,6 +256,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     return 0;
   },
 
+  ...PROMPT_HANDLERS,
   ...SCHEDULE_HANDLERS,
 
   async work({ app, io }, { id, owner, token }) {
@@ -294,7 +299,12 @@ async function waitFor(session: Session, id: string, how: { carry: boolean; stre
     if (io.asJson && how.stream) io.json(taskJson(task), true);
     else announce(session, task);
   };
-  const offWatch = app.watch(({ tasks }) => tasks.filter((task) => task.id === id).forEach(onEvent));
+  const sayQuestions = questionSayer(session, (prompt) => prompt.task_id === id);
+  sayQuestions(await app.prompts());
+  const offWatch = app.watch(({ tasks, prompts }) => {
+    tasks.filter((it) => it.id === id).forEach(onEvent);
+    sayQuestions(prompts);
+  });
   let task: Task;
   if (how.carry) task = await app.carryHere(id, io.signal);
   else {

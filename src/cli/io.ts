@@ -11,6 +11,8 @@ export interface Io {
   readStdin(): Promise<string>;
   /** Asks on the terminal; false where nobody is there to answer. */
   confirm(question: string): Promise<boolean>;
+  /** The task that this runs inside; null outside of one. */
+  taskId: string | null;
   isTerminal: boolean;
   asJson: boolean;
   paint: Paint;
@@ -48,6 +50,7 @@ export function terminalIo(
         lines.close();
       }
     },
+    taskId: env['AMPA_TASK_ID'] || null,
     isTerminal,
     asJson,
     paint: painter(isTerminal && !asJson && !env['NO_COLOR']),

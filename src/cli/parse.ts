@@ -54,6 +54,7 @@ export function parseLine(argv: readonly string[]): ParsedLine {
     if (info.positional) continue;
     options[info.flag.slice(2)] = {
       type: info.boolean ? 'boolean' : 'string',
+      ...(info.many ? { multiple: true } : {}),
       ...(info.short ? { short: info.short } : {}),
     };
   }
@@ -128,7 +129,10 @@ function joinNegative(args: readonly string[], options: ParseArgsOptionsConfig):
 
 function parse(config: Parameters<typeof parseArgs>[0], command: Command | null) {
   try {
-    return parseArgs(config) as { values: Record<string, string | boolean | undefined>; positionals: string[] };
+    return parseArgs(config) as {
+      values: Record<string, string | boolean | string[] | undefined>;
+      positionals: string[];
+    };
   } catch (error) {
     const message =
       error instanceof Error ? error.message.split('\n')[0]!.replace(/\. To specify.*$/, '') : String(error);

@@ -3,6 +3,7 @@ import type { CleanReport, DoctorCheck } from '../app/api.ts';
 import type { Resolved } from '../config/resolve.ts';
 import { KNOBS, type Knob, type KnobName } from '../config/knobs.ts';
 import type { TaskDetail } from '../tasks/board.ts';
+import { indent, questionText } from './question.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import { isActive, type Status, type Task } from '../tasks/task.ts';
 
@@ -117,11 +118,7 @@ export function taskText(
   );
   lines.push('', paint('bold', 'Asked'), indent(task.request));
   if (prompts.length > 0)
-    lines.push(
-      '',
-      paint('yellow', 'Waits for you'),
-      ...prompts.map((prompt) => `  ${prompt.summary}: ${prompt.detail}`),
-    );
+    lines.push('', paint('yellow', 'Waits for you'), ...prompts.map((prompt) => indent(questionText(prompt))));
   for (const attempt of attempts) {
     lines.push(
       '',
@@ -148,12 +145,6 @@ export function taskText(
   }
   return lines.join('\n');
 }
-
-const indent = (text: string, by = 2): string =>
-  text
-    .split('\n')
-    .map((line) => ' '.repeat(by) + line)
-    .join('\n');
 
 export function configText(resolved: Resolved, paint: Paint): string {
   const rows = Object.entries<Knob>(KNOBS).map(([name, knob]) => {

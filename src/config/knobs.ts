@@ -15,7 +15,7 @@ interface KnobBase {
    * argument, environment, path or address, nor anything that loosens a guard.
    */
   safe?: true;
-  /** Never read from a repository's own files, trusted or not: it decides where credentials go. */
+  /** Never read from a repository's own files, trusted or not: it decides where credentials go, or what is answered in a person's place. */
   ownOnly?: true;
   /** One sentence. */
   description: string;
@@ -298,6 +298,36 @@ export const KNOBS = {
     default: '',
     description:
       'Address that tells whether the language model is up, for scheduled commands that need it: any answer below 500. Empty: it counts as up.',
+  },
+  toolOutputDir: {
+    env: 'AMPA_TOOL_OUTPUT_DIR',
+    type: 'string',
+    default: '',
+    description: 'Folder for the files of pending prompts and sessions. Empty: .worklog/ampa/prompts.',
+  },
+  resumeTimeoutSeconds: {
+    env: 'AMPA_RESUME_TIMEOUT_SECONDS',
+    type: 'number',
+    default: 86400,
+    min: 1,
+    max: 31536000,
+    description: 'Seconds after which a question that nobody has answered is given up.',
+  },
+  fallbackConfigFile: {
+    env: 'AMPA_FALLBACK_CONFIG_FILE',
+    ownOnly: true,
+    type: 'string',
+    default: '',
+    description:
+      'File with the rules for questions that nobody needs to be asked. Empty: .worklog/ampa/fallback_config.json, else ampa_fallback_config.json in the folder above.',
+  },
+  fallbackMode: {
+    env: 'AMPA_FALLBACK_MODE',
+    ownOnly: true,
+    type: 'string',
+    default: '',
+    description:
+      'One mode for all questions, whatever the rules say: hold, auto-accept, auto-decline, accept-recommendation or discuss-options.',
   },
 } as const satisfies Record<string, Knob>;
 

@@ -1,4 +1,5 @@
 /** What people do with tasks, as the use cases need it from the store: the other half of `ports.ts`. */
+import type { OpenPrompt } from '../conversations/prompt.ts';
 import type { Attempt, Check, Message, Status, Task, TaskEvent } from './task.ts';
 
 export interface TaskFilter {
@@ -15,17 +16,6 @@ export interface TaskDetail {
   messages: Message[];
   events: TaskEvent[];
   prompts: OpenPrompt[];
-}
-
-/** A question that waits for a person. */
-export interface OpenPrompt {
-  id: string;
-  task_id: string;
-  kind: string;
-  summary: string;
-  detail: string;
-  choices: string[];
-  created_at: string;
 }
 
 /** How a `continue` was taken: `requeued` (the task had ended), or `message` / `appended` while it is active. */
@@ -50,9 +40,4 @@ export interface TaskBoard {
   recordMerge(id: string, at: string, note: string): Promise<Task>;
   /** After `clean`: the worktree is gone. */
   forgetWorktree(id: string): Promise<void>;
-  openPrompts(): Promise<OpenPrompt[]>;
-  /** First answer wins: false when it was answered or withdrawn before. */
-  answerPrompt(id: string, response: string, by: string): Promise<boolean>;
-  /** Closes the questions of a task whose process is gone. */
-  losePrompts(taskId: string): Promise<void>;
 }

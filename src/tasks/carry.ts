@@ -1,3 +1,4 @@
+import type { TaskPrompts } from '../conversations/ports.ts';
 import { AmpaError, describeError } from '../errors.ts';
 import type { Forge } from './forge.ts';
 import type { WatchStore } from './watch.ts';
@@ -23,6 +24,7 @@ import { holdsSlot, isActive, type Phase, type Task } from './task.ts';
 
 export interface CarryDeps {
   store: TaskStore;
+  prompts: TaskPrompts;
   git: TaskGit;
   agents: Agents;
   checks: LocalChecks;
@@ -48,7 +50,7 @@ export interface CarryDeps {
 }
 
 /** Why the work on a task stops from outside its phases. */
-export type Halt = 'abort' | 'lost' | 'shutdown' | 'budget_time' | 'budget_cost';
+export type Halt = 'abort' | 'lost' | 'shutdown' | 'budget_time' | 'budget_cost' | 'prompt_expired';
 
 /** What a phase works with. */
 export interface Carry {

@@ -2,6 +2,7 @@
  * What the task loop needs from outside, declared next to where it is used. Adapters implement
  * these; tests of the policies need none of them.
  */
+import type { FieldValue, Form } from '../conversations/form.ts';
 import type { AgentSpec, Attempt, Check, Message, PermissionMode, Task } from './task.ts';
 import type { Reason } from './reasons.ts';
 import type { TransitionEvent } from './transition.ts';
@@ -84,7 +85,12 @@ export interface PermissionRequest {
   title: string;
   /** The exact command or paths, for people. */
   detail: string;
+  /** The same as what can be allowed for the rest of a task; null where the agent names neither. */
+  what: string | null;
 }
+
+/** Reason of a signal that withdraws a question because the agent's process has ended. */
+export const AGENT_GONE = 'the agent has ended';
 
 export interface AgentTurn {
   cwd: string;
@@ -100,6 +106,13 @@ export interface AgentTurn {
   onEvent(event: AgentEvent): void | Promise<void>;
   /** Resolves with the answer; `cancelled` when the turn ends first. Aborting its signal withdraws the question. */
   onPermission(request: PermissionRequest, withdrawn: AbortSignal): Promise<'allow' | 'reject' | 'cancelled'>;
+  /** The same for a form: its values by name, without those that were left out. */
+  onForm(form: Form, withdrawn: AbortSignal): Promise<Record<string, FieldValue> | 'declined' | 'cancelled'>;
+  /**
+   * The agent has answered in full, with these last words. Resolves with what it is told next in the same
+   * session, or null: the turn is over. Agents that take one prompt a process are not asked.
+   */
+  onAnswered(words: string | null, gone: AbortSignal): Promise<string | null>;
   /** The session exists but the prompt is not sent yet: awaited before it is. */
   onSession(session: string): Promise<void>;
   /** The prompt is about to be sent: awaited before it is. */
@@ -306,18 +319,7 @@ export interface TaskStore {
   attemptsOf(taskId: string): Promise<Attempt[]>;
   checksOf(taskId: string): Promise<Check[]>;
   messagesOf(taskId: string): Promise<Message[]>;
-  /** Asks a person; the row is answered by whichever host gets there first. */
-  openPrompt(claim: Claim, prompt: PermissionRequest): Promise<string>;
-  /** The state of a prompt: answered, still open, or withdrawn. */
-  promptState(id: string): Promise<PromptState>;
-  withdrawPrompt(id: string): Promise<void>;
-  /** Whether a live host can show a question to a person. */
-  canAsk(): Promise<boolean>;
 }
-
-export type PromptState =
-  | { state: 'waiting' | 'withdrawn' | 'lost' }
-  | { state: 'resumed'; response: string; answeredBy: string };
 
 export type AttemptEnd = Pick<Attempt, 'outcome' | 'summary' | 'error' | 'head_sha'> &
   Partial<Pick<Attempt, 'cost_usd' | 'input_tokens' | 'output_tokens'>>;

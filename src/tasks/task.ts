@@ -9,6 +9,14 @@ export type Phase = (typeof PHASES)[number];
 
 export type PermissionMode = 'ask' | 'edits' | 'all';
 
+/** What a person has allowed for the rest of a task: this very command or path, and nothing like it. */
+export interface Allowed {
+  /** ACP tool kind. */
+  kind: string;
+  /** The exact command, or the paths, a line each. */
+  what: string;
+}
+
 /** How to run an agent, resolved once at creation and stored with the task. */
 export interface AgentSpec {
   /** Name in the table of known agents, or `custom`. */
@@ -78,6 +86,8 @@ export interface Task {
   agent: string;
   agent_spec: AgentSpec;
   permissions: PermissionMode;
+  /** Allowed without asking, beyond what `permissions` allow. */
+  allowed: readonly Allowed[];
   checks: ChecksSpec;
   /** Null where the remote is no forge, or nobody is signed in to it. */
   forge: TaskForge | null;

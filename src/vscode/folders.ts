@@ -7,7 +7,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import type { App, Change } from '../app/api.ts';
 import { AmpaError } from '../errors.ts';
-import type { OpenPrompt } from '../tasks/board.ts';
+import type { OpenPrompt } from '../conversations/prompt.ts';
 import type { Task } from '../tasks/task.ts';
 
 export interface Snapshot {

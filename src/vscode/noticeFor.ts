@@ -1,5 +1,5 @@
 /** What a person is told about a task, and with which buttons. Pure. */
-import type { OpenPrompt } from '../tasks/board.ts';
+import type { OpenPrompt } from '../conversations/prompt.ts';
 import { reasonText, type NextStep } from '../tasks/reasons.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import type { CommandId } from './commandTable.ts';

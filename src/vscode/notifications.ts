@@ -1,7 +1,9 @@
 /** Notices in the window that has the focus; the others keep their badge. */
 import os from 'node:os';
 import * as vscode from 'vscode';
-import type { OpenPrompt } from '../tasks/board.ts';
+import type { OpenPrompt } from '../conversations/prompt.ts';
+import { choiceLabel } from '../conversations/choices.ts';
+import { AmpaError, describeError } from '../errors.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Folder } from './folders.ts';
 import { noticeFor, promptMessage, summaryOf, type Notice } from './noticeFor.ts';
@@ -38,10 +40,10 @@ export function createNotifications(overview: Overview, onError: (error: unknown
     const all = now.map((it) => it.notice);
     for (const notice of all.length > MANY ? [summaryOf(all)] : all) tell(notice).catch(onError);
     for (const { prompt, folder } of asked) {
-      const open = overview.questions(prompt.task_id).some((it) => it.id === prompt.id);
+      const open = overview.questions(prompt.task_id ?? '').some((it) => it.id === prompt.id);
       if (!open || told.has(prompt.id) || !wanted.get(folder)) continue;
       told.add(prompt.id);
-      ask(prompt, folder, overview.task(prompt.task_id)?.title ?? 'A task').catch(onError);
+      ask(prompt, folder, overview.task(prompt.task_id ?? '')?.title ?? prompt.session).catch(onError);
     }
   };
   const soon = (): void => {
@@ -87,21 +89,23 @@ async function tell(notice: Notice): Promise<void> {
 
 /** A question of an agent: what it wants to do, and the two answers. */
 async function ask(prompt: OpenPrompt, folder: Folder, title: string): Promise<void> {
-  const chosen = await vscode.window.showWarningMessage(
-    promptMessage(prompt, title),
-    'Allow',
-    'Refuse',
-    'Open…',
-    NEVER,
-  );
+  const choices = prompt.choices.slice(0, 3).map((choice) => ({ choice, title: choiceLabel(prompt, choice) }));
+  const open = prompt.task_id === null ? [] : ['Open…'];
+  const titles = [...choices.map((it) => it.title), ...open, NEVER];
+  const chosen = await vscode.window.showWarningMessage(promptMessage(prompt, title), ...titles);
   if (chosen === NEVER) return stopTelling();
   if (chosen === 'Open…') return vscode.commands.executeCommand('ampa.showTask', prompt.task_id);
-  if (chosen) await answer(folder, prompt, chosen === 'Allow' ? 'allow' : 'reject');
+  const it = choices.find(({ title: shown }) => shown === chosen);
+  if (it) await answer(folder, prompt, it.choice);
 }
 
 /** Answers a question, and says so where somebody else was faster. */
-export async function answer(folder: Folder, prompt: OpenPrompt, response: 'allow' | 'reject'): Promise<void> {
+export async function answer(folder: Folder, prompt: OpenPrompt, response: string): Promise<void> {
   const app = await folder.app();
-  const first = await app.answer(prompt.id, response, os.userInfo().username);
-  if (!first) await vscode.window.showInformationMessage('This question is closed: it was answered already.');
+  try {
+    await app.respond({ promptId: prompt.id, response, by: `${os.userInfo().username} (VS Code)` });
+  } catch (error) {
+    if (!(error instanceof AmpaError)) throw error;
+    void vscode.window.showInformationMessage(describeError(error));
+  }
 }

@@ -1,6 +1,6 @@
 /** All folders' tasks as one: what the tree, the status bar and the notices are drawn from. */
 import * as vscode from 'vscode';
-import type { OpenPrompt } from '../tasks/board.ts';
+import type { OpenPrompt } from '../conversations/prompt.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Folder, Folders } from './folders.ts';
 import { layOut, touched, type Layout } from './tasksModel.ts';
@@ -16,7 +16,7 @@ export interface OverviewChange {
 export interface Overview extends vscode.Disposable {
   task(id: string): Task | undefined;
   tasks(): Iterable<Task>;
-  /** Open questions of a task, oldest first. */
+  /** Open questions of a task, oldest first; of scripts under the empty id. */
   questions(id: string): readonly OpenPrompt[];
   layout(): Layout;
   onDidChange(listener: (change: OverviewChange) => void): vscode.Disposable;
@@ -45,9 +45,10 @@ export function createOverview(folders: Folders): Overview {
         if (before?.rev !== task.rev) change.tasks.push({ before, after: task, folder });
       }
       for (const prompt of prompts) {
-        const known = questions.get(prompt.task_id)?.some((it) => it.id === prompt.id) ?? false;
+        const of = prompt.task_id ?? '';
+        const known = questions.get(of)?.some((it) => it.id === prompt.id) ?? false;
         if (!known) change.asked.push({ prompt, folder });
-        asking.set(prompt.task_id, [...(asking.get(prompt.task_id) ?? []), prompt]);
+        asking.set(of, [...(asking.get(of) ?? []), prompt]);
       }
     }
     const next = layOut(now.values(), new Set(asking.keys()));

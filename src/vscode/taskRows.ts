@@ -1,5 +1,5 @@
 /** What a row of the Tasks tree says. Pure. */
-import type { OpenPrompt } from '../tasks/board.ts';
+import type { OpenPrompt } from '../conversations/prompt.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import type { Attempt, Check, CheckState, Phase, Task } from '../tasks/task.ts';
 import { tokensOf, type Group, type Token } from './abilities.ts';

@@ -11,7 +11,6 @@ import {
   runCommand,
   screenshot,
   treeRows,
-  waitFor,
   webviewFrame,
 } from '../host/workbench.ts';
 import { openSession, type Session } from './session.ts';
@@ -156,7 +155,7 @@ describe('A schedule in the editor', () => {
     await pick(page, 'When');
     await pick(page, 'Every 15 minutes');
     await pick(page, 'Save');
-    await waitFor(async () => !/h|days/.test((await row('Nightly lint').innerText()).split('·')[0] ?? ''), 'new times');
+    await row(/Nightly lint.*in \d+ min/).waitFor();
     await press('Nightly lint', 'Pause Scheduled Command');
     await row(/Nightly lint.*paused/).waitFor();
     await press('Nightly lint', 'Enable Scheduled Command');

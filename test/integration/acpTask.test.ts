@@ -66,8 +66,9 @@ describe('a task of an agent that speaks ACP', () => {
     const prompt = await until('a question is open', async () => (await editor.prompts())[0], 20_000);
     assert.equal(prompt.task_id, id);
     assert.match(prompt.detail, /echo good/);
-    assert.equal(await editor.answer(prompt.id, 'allow', 'Ada'), true);
-    assert.equal(await editor.answer(prompt.id, 'reject', 'Bob'), false, 'the first answer wins');
+    const first = editor.respond({ promptId: prompt.id, response: 'allow', by: 'Ada' });
+    await assert.rejects(editor.respond({ promptId: prompt.id, response: 'reject', by: 'Bob' }), /answered by Ada at/);
+    assert.equal((await first).status, 'resumed');
     const task = await until(
       'the task ends',
       async () => {
@@ -80,11 +81,15 @@ describe('a task of an agent that speaks ACP', () => {
     assert.match((await editor.readLog(id, { attempt: 1 })).text, /allowed by Ada/);
   });
 
-  it('is refused headless, and the task ends in permission_denied when nothing else was done', async () => {
-    const app = await open(env(['run echo good > state.txt'], { AMPA_PERMISSIONS: 'edits' }));
+  it('is refused by a rule, and the task ends in permission_denied when nothing else was done', async () => {
+    const vars = { AMPA_PERMISSIONS: 'edits', AMPA_FALLBACK_MODE: 'decline' };
+    const app = await open(env(['run echo good > state.txt'], vars));
     const task = await project.run(app);
     assert.equal(task.reason, 'permission_denied');
-    assert.match((await app.readLog(task.id, { attempt: 1 })).text, /nobody can be asked here/);
+    assert.match(
+      (await app.readLog(task.id, { attempt: 1 })).text,
+      /reject, answered by AMPA \(auto-decline, by AMPA_FALLBACK_MODE\)/,
+    );
   });
 
   it('resumes its session after the carrier was killed in the middle of a turn', async () => {

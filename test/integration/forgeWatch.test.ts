@@ -63,7 +63,7 @@ describe('waiting for the checks of a forge', () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  const tasks = () => createTaskStore(database, () => now, newId);
+  const tasks = () => createTaskStore(database, () => now);
   async function waitingTask(overrides: Partial<Task> = {}): Promise<{ task: Task; claim: Claim }> {
     const { id } = await createTaskBoard(database.db, () => now).insert(
       makeTask({ id: newId(), repo: '/repo', checks: { provider: 'github' }, forge: FORGE, ...overrides }),

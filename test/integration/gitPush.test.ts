@@ -91,6 +91,7 @@ describe("git: pushing a task's branch", () => {
     assert.equal(box.git(task.worktree, 'rev-parse', 'HEAD'), sha);
     assert.equal(box.git(task.worktree, 'rev-parse', 'HEAD~1'), theirs);
     assert.match(notes.join(), /rebased onto what others had pushed/);
+    assert.ok(!existsSync(join(box.git(task.worktree, 'rev-parse', '--absolute-git-dir'), 'ampa-rebase')));
     assert.equal(box.git(task.worktree, 'status', '--porcelain', '--branch').split('\n').length, 1);
   });
 
@@ -134,12 +135,29 @@ describe("git: pushing a task's branch", () => {
     box.commit(task.worktree, 'c.txt', 'c');
     box.git(task.worktree, 'fetch', '-q', origin, task.branch);
     assert.throws(() => box.git(task.worktree, 'rebase', '-q', '--exec', 'false', 'FETCH_HEAD'));
-    writeFileSync(join(box.git(task.worktree, 'rev-parse', '--absolute-git-dir'), 'index.lock'), '');
-    utimesSync(join(box.git(task.worktree, 'rev-parse', '--absolute-git-dir'), 'index.lock'), 1, 1);
+    const gitDir = box.git(task.worktree, 'rev-parse', '--absolute-git-dir');
+    writeFileSync(join(gitDir, 'ampa-rebase'), theirs);
+    writeFileSync(join(gitDir, 'index.lock'), '');
+    utimesSync(join(gitDir, 'index.lock'), 1, 1);
     const { sha } = await pushed({ pushed_sha: first });
     assert.equal(box.git(task.worktree, 'rev-parse', 'HEAD~1'), theirs);
     assert.equal(box.git(task.worktree, 'symbolic-ref', 'HEAD'), `refs/heads/${task.branch}`);
     assert.equal(atOrigin(), sha);
+  });
+
+  it('a rebase that a person has begun meanwhile is theirs, and the push waits for it', async () => {
+    const first = box.commit(task.worktree, 'a.txt', 'a');
+    await pushed();
+    othersPush('b.txt', 'b');
+    box.commit(task.worktree, 'c.txt', 'c');
+    box.git(task.worktree, 'fetch', '-q', origin, task.branch);
+    assert.throws(() => box.git(task.worktree, 'rebase', '-q', '--exec', 'false', 'FETCH_HEAD'));
+    const gitDir = box.git(task.worktree, 'rev-parse', '--absolute-git-dir');
+    writeFileSync(join(gitDir, 'ampa-rebase'), first);
+    const outcome = await push({ pushed_sha: first });
+    assert.ok(outcome.kind === 'rejected', JSON.stringify(outcome));
+    assert.match(outcome.detail, /a rebase is under way in the worktree: run `git rebase --continue`/);
+    assert.ok(existsSync(join(gitDir, 'rebase-merge')));
   });
 
   it('a second move in between is rejected', async () => {

@@ -7,10 +7,12 @@ import { createHostStore } from '../../src/adapters/sqlite/hostStore.ts';
 import { MIGRATIONS } from '../../src/adapters/sqlite/migrations.ts';
 import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
+import { createPromptStore } from '../../src/adapters/sqlite/promptStore.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { AmpaError } from '../../src/errors.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { makeTask } from '../support/repo.ts';
+import { makePrompt } from '../support/prompts.ts';
 import { until } from '../support/until.ts';
 
 const code = (wanted: AmpaError['code']) => (error: unknown) => error instanceof AmpaError && error.code === wanted;
@@ -38,7 +40,8 @@ describe('the store', () => {
     databases.push(database);
     return {
       database,
-      tasks: createTaskStore(database, now, newId),
+      tasks: createTaskStore(database, now),
+      prompts: createPromptStore(database.db, now, newId),
       board: createTaskBoard(database.db, now),
       hosts: createHostStore(database.db),
     };
@@ -232,7 +235,7 @@ describe('the store', () => {
     });
 
     it('are all numbered, whoever writes them, and the history of a task holds its own remarks once each', async () => {
-      const { board, tasks } = await open();
+      const { board, tasks, prompts } = await open();
       const other = await board.insert(task());
       const { id } = await board.insert(task());
       let claim = (await tasks.claimQueued(id, 'a', 2))!;
@@ -244,8 +247,9 @@ describe('the store', () => {
         () => tasks.endAttempt(claim, 1, { outcome: 'completed', summary: null, error: null, head_sha: null }),
         () => board.continueTask(id, 'more'),
         () => board.requestAbort(id),
-        () => tasks.openPrompt(claim, { kind: 'execute', title: 'Run it', detail: 'make' }),
-        () => board.losePrompts(id),
+        () => prompts.insert(makePrompt({ id: 'P1', task_id: id }), { claim, attempt: 1 }, null),
+        () => prompts.answer('P1', { id: 'a', response: 'allow', by: 'Ada', automatic: null }),
+        () => prompts.withdraw(claim, 'P1'),
         async () => (claim = (await tasks.takeOver(id, claim.token, 'b'))!),
         () => tasks.apply(claim, { type: 'abort' }, {}, 'stopped'),
         () => board.forgetWorktree(id),
@@ -294,14 +298,15 @@ describe('the store', () => {
       const [a, b] = [await open(), await open()];
       await a.board.insert(task());
       const claim = (await a.tasks.claimNext('a', 1))!;
-      const id = await a.tasks.openPrompt(claim, { kind: 'execute', title: 'Run it', detail: 'make' });
+      await a.prompts.insert(makePrompt({ id: 'P1', task_id: claim.taskId }), { claim, attempt: 1 }, null);
+      const by = (name: string, response: string) => ({ id: name, response, by: name, automatic: null });
       const won = await Promise.all([
-        a.board.answerPrompt(id, 'allow', 'one'),
-        b.board.answerPrompt(id, 'reject', 'two'),
-        b.board.answerPrompt(id, 'allow', 'three'),
+        a.prompts.answer('P1', by('one', 'allow')),
+        b.prompts.answer('P1', by('two', 'reject')),
+        b.prompts.answer('P1', by('three', 'allow')),
       ]);
       assert.equal(won.filter(Boolean).length, 1);
-      assert.equal((await b.tasks.promptState(id)).state, 'resumed');
+      assert.equal((await b.prompts.get('P1'))!.state, 'answering');
     });
   });
 

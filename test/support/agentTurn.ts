@@ -46,6 +46,8 @@ export function recordTurn(options: Partial<AgentTurn> & Pick<AgentTurn, 'cwd' |
       asked.push(request);
       return 'allow';
     },
+    onForm: async () => 'declined',
+    onAnswered: async () => null,
     onSession: async (session) => void steps.push(`session ${session}`),
     onSending: async () => void steps.push('sending'),
     ...options,

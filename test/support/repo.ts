@@ -111,6 +111,7 @@ export function makeTask(overrides: Partial<Task> & Pick<Task, 'repo'>): Task {
     agent: 'custom',
     agent_spec: { name: 'custom', type: 'command', argv: ['true'], dialect: null },
     permissions: 'edits',
+    allowed: [],
     checks: { provider: 'none' },
     forge: null,
     limits: {

@@ -3,6 +3,7 @@ import type { TaskDetail } from '../../src/tasks/board.ts';
 import type { ChangedFile, ConversationEntry } from '../../src/tasks/ports.ts';
 import type { Attempt, Check, Task, TaskEvent } from '../../src/tasks/task.ts';
 import type { Change } from '../../src/webview/protocol.ts';
+import { makePrompt } from './prompts.ts';
 
 export const NOW = Date.parse('2026-03-02T10:30:00.000Z');
 const at = (seconds: number): string => new Date(NOW - seconds * 1000).toISOString();
@@ -28,6 +29,7 @@ export function task(over: Partial<Task> = {}): Task {
     agent: 'claude',
     agent_spec: { name: 'claude', type: 'acp', argv: ['claude-agent-acp'], dialect: null },
     permissions: 'edits',
+    allowed: [],
     checks: { provider: 'local', command: 'npm test', source: 'package.json' },
     limits: {
       attempts: 3,
@@ -280,15 +282,13 @@ export const CASES: Record<string, PageCase> = {
       attempts: [attempt(1, 390, null)],
       events: untilAgent,
       prompts: [
-        {
+        makePrompt({
           id: 'p1',
           task_id: ID,
-          kind: 'execute',
           summary: 'Install fast-check and run the tests',
           detail: 'npm install --save-dev fast-check@4.10.2 && node --test',
-          choices: ['allow', 'reject'],
           created_at: at(42),
-        },
+        }),
       ],
     },
     files: null,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { REASONS, type Reason } from '../../src/tasks/reasons.ts';
+import { makePrompt } from '../support/prompts.ts';
 import { noticeFor, promptMessage, summaryOf } from '../../src/vscode/noticeFor.ts';
 import { editorTask } from '../support/editorTasks.ts';
 
@@ -46,15 +47,11 @@ describe('A notice', () => {
   });
 
   it('of a question says what the agent wants, on one line and not too long', () => {
-    const prompt = {
-      id: 'p',
+    const prompt = makePrompt({
       task_id: running.id,
-      kind: 'execute',
       summary: 'Install',
       detail: `npm install\n  ${'x'.repeat(500)}`,
-      choices: [],
-      created_at: '',
-    };
+    });
     const text = promptMessage(prompt, 'Fix it');
     assert.match(text, /^“Fix it” wants to run: Install — npm install x+…$/);
     assert.ok(text.length < 360);

@@ -2,6 +2,8 @@
 import { client, methods, PROTOCOL_VERSION, RequestError } from '@agentclientprotocol/sdk';
 import type {
   ClientContext,
+  CreateElicitationRequest,
+  CreateElicitationResponse,
   InitializeResponse,
   NewSessionResponse,
   RequestPermissionRequest,
@@ -9,8 +11,16 @@ import type {
   SessionNotification,
 } from '@agentclientprotocol/sdk';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AgentEvent, AgentTurn, ProcessResult, TaskProcesses, TurnOutcome } from '../../tasks/ports.ts';
+import {
+  AGENT_GONE,
+  type AgentEvent,
+  type AgentTurn,
+  type ProcessResult,
+  type TaskProcesses,
+  type TurnOutcome,
+} from '../../tasks/ports.ts';
 import type { AgentSpec } from '../../tasks/task.ts';
+import { formOf } from './acpForm.ts';
 import { createAcpPipe } from './acpStream.ts';
 import { createUpdateReader, stopFailure } from './acpUpdates.ts';
 import type { KnownAgent, Launch } from './known.ts';
@@ -60,7 +70,7 @@ export async function runAcpTurn(
   /** What a listener of ours threw: it is no failure of the agent. */
   let thrown: { error: unknown } | null = null;
   const givenUp = new AbortController();
-  /** Aborts when no question may be put any more. */
+  /** Aborts when no question may be put any more; with `AGENT_GONE` where the agent's process has ended by itself. */
   const over = new AbortController();
   const questions = new Map<string, AbortController>();
 
@@ -119,6 +129,7 @@ export async function runAcpTurn(
   const exited = running.done.then(
     (result) => {
       exit = result;
+      over.abort(AGENT_GONE);
       pipe.close();
     },
     (error: unknown) => {
@@ -178,12 +189,28 @@ export async function runAcpTurn(
     }
   };
 
+  const onForm = async (
+    request: CreateElicitationRequest,
+    cancelled: AbortSignal,
+  ): Promise<CreateElicitationResponse> => {
+    const form = formOf(request);
+    if (form === null) {
+      remark(`it asked for what nobody could fill in, which was declined: ${request.message}`);
+      return { action: 'decline' };
+    }
+    const withdrawn = AbortSignal.any([cancelled, over.signal]);
+    if (withdrawn.aborted) return { action: 'cancel' };
+    const content = await Promise.race([
+      own(turn.onForm(form, withdrawn)),
+      aborted(withdrawn).then(() => 'cancelled' as const),
+    ]);
+    if (content === 'cancelled') return { action: 'cancel' };
+    return content === 'declined' ? { action: 'decline' } : { action: 'accept', content };
+  };
+
   const connection = client({ name: 'ampa' })
     .onRequest(methods.client.session.requestPermission, ({ params, signal }) => onPermission(params, signal))
-    .onRequest(methods.client.elicitation.create, ({ params }) => {
-      remark(`it asked a question, which was declined: ${params.message}`);
-      return { action: 'decline' };
-    })
+    .onRequest(methods.client.elicitation.create, ({ params, signal }) => onForm(params, signal))
     .onNotification(methods.client.session.update, ({ params }) => onUpdate(params))
     .onNotification('*', () => sink.emit({ type: 'output', chunk: '' }))
     .connect(pipe.stream);
@@ -205,17 +232,23 @@ export async function runAcpTurn(
     await own(turn.onSession(session));
     await own(turn.onSending());
     turn.signal.throwIfAborted();
-    reader = createUpdateReader();
     prompting = true;
-    const text = resumed ? turn.prompt : turn.freshPrompt;
-    const response = await agent.request(methods.agent.session.prompt, {
-      sessionId: session,
-      prompt: [{ type: 'text', text }],
-    });
-    if (usage !== null) sink.emit(usage);
-    const status = field(field(field(response, '_meta'), 'codex'), 'threadStatus');
-    if (textField(status, 'type') === 'systemError') modelFailed = true;
-    return response.stopReason;
+    for (let text = resumed ? turn.prompt : turn.freshPrompt; ;) {
+      reader = createUpdateReader();
+      const response = await agent.request(methods.agent.session.prompt, {
+        sessionId: session,
+        prompt: [{ type: 'text', text }],
+      });
+      if (usage !== null) sink.emit(usage);
+      const status = field(field(field(response, '_meta'), 'codex'), 'threadStatus');
+      if (textField(status, 'type') === 'systemError') modelFailed = true;
+      if (response.stopReason !== 'end_turn' || modelFailed || reader.systemError()) return response.stopReason;
+      const next = await own(turn.onAnswered(reader.lastText(), over.signal));
+      if (next === null) return response.stopReason;
+      turn.signal.throwIfAborted();
+      remark(`AMPA: ${next}`);
+      text = next;
+    }
   };
 
   async function openSession(

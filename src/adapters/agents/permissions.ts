@@ -51,8 +51,13 @@ export function toolCallFacts(...calls: readonly unknown[]): ToolCallFacts {
 
 /** The request as a person is asked it: the exact command, or the paths. */
 export function permissionRequest(facts: ToolCallFacts): PermissionRequest {
-  const detail = facts.command ?? facts.paths.join('\n');
-  return { kind: facts.kind, title: facts.title || detail.split('\n')[0] || facts.kind, detail: detail || facts.title };
+  const what = facts.command ?? facts.paths.join('\n');
+  return {
+    kind: facts.kind,
+    title: facts.title || what.split('\n')[0] || facts.kind,
+    detail: what || facts.title,
+    what: what || null,
+  };
 }
 
 /** Resolves symbolic links as far as the path exists; null for one that leads nowhere yet. */

@@ -1,4 +1,6 @@
 /** Pushes a task's branch: never forced, at most once per commit. */
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { PushOutcome, TaskProcesses } from '../../tasks/ports.ts';
 import type { Task } from '../../tasks/task.ts';
 import { fetchBranch, readRefs, remoteRef } from './base.ts';
@@ -42,11 +44,12 @@ export async function push(
   const { worktree, remote, repo } = task;
   if (!worktree) return { kind: 'rejected', detail: 'the task has no worktree' };
   const branchRef = `refs/heads/${task.branch}`;
-  const [head, settings] = await Promise.all([
+  const [head, settings, rebase] = await Promise.all([
     git.text(worktree, ['rev-parse', '--verify', branchRef], { signal }),
     readSettings(git, repo, signal),
-    undoRebase(git, task),
+    undoOurRebase(git, task),
   ]);
+  if (rebase) return { kind: 'rejected', detail: rebase };
   if (remote === null || task.pushed_sha === head) return { kind: 'up_to_date', sha: head };
   if (!settings.remotes.has(remote))
     return { kind: 'unreachable', detail: `the repository has no remote called ${remote} any more` };
@@ -86,15 +89,26 @@ export async function push(
   }
 }
 
+/** Beside a rebase of our own: onto which commit. */
+const MARK = 'ampa-rebase';
+
 /**
- * The branch was verified before its commit, so a rebase that is under way now is our own, cut short
- * with an earlier carrier. The branch still has all of the task's commits; the rebase begins anew.
+ * A rebase of our own that was cut short with an earlier carrier is undone: the branch still has all
+ * of the task's commits, and it begins anew. One that somebody else has begun since is their work.
+ * Returns why the push must wait, or null.
  */
-async function undoRebase(git: Git, { worktree, branch }: Task): Promise<void> {
+async function undoOurRebase(git: Git, { worktree, branch }: Task): Promise<string | null> {
   const gitDir = await gitDirOf(worktree!);
-  if (!gitDir || (await operationOf(gitDir)) !== 'rebase') return;
+  if (!gitDir || (await operationOf(gitDir)) !== 'rebase') return null;
+  const [ours, onto] = await Promise.all([
+    readIfThere(join(gitDir, MARK)),
+    readIfThere(join(gitDir, 'rebase-merge', 'onto')),
+  ]);
+  if (ours === null || ours.trim() !== onto?.trim())
+    return 'a rebase is under way in the worktree: run `git rebase --continue` or `git rebase --abort` there, then continue the task';
   await clearStaleLocks(gitDir, worktree!, branch);
   await git.text(worktree!, ['rebase', '--abort'], { config: REBASE });
+  return null;
 }
 
 type Answer =
@@ -219,9 +233,14 @@ async function rebaseOntoRemote(
     return { kind: 'rejected', detail: `${remote} refuses ${branch}, but has no such branch` };
   const theirs = (await readRefs(git, repo, [into], signal)).get(into);
   if (!theirs) return { kind: 'rejected', detail: `${branch} was fetched from ${remote}, but is not there` };
+  const mark = join((await gitDirOf(worktree))!, MARK);
+  await writeFile(mark, theirs);
   // Merges of the base stay merges: flattened, the base's own commits would be copied.
   const rebased = await git.run(worktree, ['rebase', '--quiet', '--rebase-merges', theirs], { signal, config: REBASE });
-  if (rebased.code === 0) return { kind: 'rebased', sha: await git.text(worktree, ['rev-parse', 'HEAD'], { signal }) };
+  if (rebased.code === 0) {
+    await rm(mark);
+    return { kind: 'rebased', sha: await git.text(worktree, ['rev-parse', 'HEAD'], { signal }) };
+  }
   const files = await conflictedFiles(git, worktree);
   const aborted = await git.run(worktree, ['rebase', '--abort'], { config: REBASE });
   const left =

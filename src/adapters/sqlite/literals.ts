@@ -9,7 +9,7 @@ export const ACTIVE = sql<boolean>`(status = 'queued' or status = 'running' or s
 export const QUEUED = sql<boolean>`status = 'queued'`;
 export const RUNNING = sql<boolean>`(status = 'running' or status = 'retrying')`;
 /** The index `prompts_open`. */
-export const WAITING = sql<boolean>`state = 'waiting'`;
+export const OPEN = sql<boolean>`(state = 'waiting' or state = 'answering')`;
 
 /** How many tasks hold a slot. */
 export const SLOTS_TAKEN = sql<number>`(select count(*) from tasks where slot = 1 and ${ACTIVE})`;

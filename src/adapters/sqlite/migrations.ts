@@ -157,6 +157,35 @@ export const MIGRATIONS: readonly string[] = [
   create table counters (name text not null, labels text not null, value real not null, primary key (name, labels));
   create table outbox (id text primary key, key text not null unique, message text not null, created_at integer not null);
   `,
+  // A question may be a script's, without a task; who holds its agent, who answers it, which rule did. `holder` is the
+  // claim's owner and `token` its fencing token. `delivered`: the agent has the answer, not only the row.
+  `
+  drop trigger prompts_rev;
+  drop trigger prompts_rev_update;
+  drop index prompts_open;
+  create table prompts_new (
+    id text primary key, task_id text references tasks (id), session text not null, work_item text, asks text not null, kind text not null,
+    summary text not null, detail text not null, prompt_text text not null, choices text not null, context text not null,
+    recommendation text, metadata text not null, prompt_file text, state text not null, holder text, token integer not null,
+    attempt integer not null, answer_id text, response text, answered_by text, answered_at text, delivered integer not null,
+    mode text, rule text, created_at text not null, expires_at integer not null
+  );
+  insert into prompts_new select prompts.id, task_id, coalesce(tasks.thread_id, task_id), null, 'permission', kind, prompts.summary, detail,
+    prompts.summary || char(10) || char(10) || detail, choices, '[]', null, '{}', null, state, null, 0, tasks.attempts, null, response, answered_by,
+    answered_at, 1, null, null, prompts.created_at, cast(strftime('%s', prompts.created_at) as integer) * 1000 + 86400000
+    from prompts join tasks on tasks.id = prompts.task_id;
+  drop table prompts;
+  alter table prompts_new rename to prompts;
+  create index prompts_open on prompts (session) where state = 'waiting' or state = 'answering';
+  create index prompts_task on prompts (task_id, attempt) where task_id is not null;
+  create trigger prompts_rev after insert on prompts when new.task_id is not null begin
+    update tasks set rev = (select max(id) from events) + 1, note = null where id = new.task_id;
+  end;
+  create trigger prompts_rev_update after update of state on prompts when new.task_id is not null begin
+    update tasks set rev = (select max(id) from events) + 1, note = null where id = new.task_id;
+  end;
+  alter table tasks add column allowed text not null default '[]';
+  `,
   // What the report reads: runs by their start, and the few events with which tasks end.
   `
   create index schedule_runs_started on schedule_runs (started_at, id);

@@ -1,10 +1,19 @@
 import type { Generated } from 'kysely';
 import type { ScheduleSchema } from './scheduleSchema.ts';
 import type { Table } from './prepared.ts';
+import type { PromptAsks, PromptState } from '../../conversations/prompt.ts';
 import type { Attempt, Check, Message, Task, TaskEvent } from '../../tasks/task.ts';
 
 /** Columns hold what both SQLite and PostgreSQL know: text, integers, JSON as text, booleans as 0 and 1. */
-type JsonColumns = 'copied_files' | 'copy_patterns' | 'agent_spec' | 'checks' | 'limits' | 'flags' | 'forge';
+type JsonColumns =
+  | 'copied_files'
+  | 'copy_patterns'
+  | 'agent_spec'
+  | 'checks'
+  | 'limits'
+  | 'flags'
+  | 'forge'
+  | 'allowed';
 type BooleanColumns = 'worktree_ready' | 'denied' | 'slot';
 
 export type TaskRow = Omit<Task, JsonColumns | BooleanColumns | 'rev' | 'prompt'> &
@@ -25,6 +34,7 @@ const JSON_COLUMNS: ReadonlySet<string> = new Set<JsonColumns>([
   'limits',
   'flags',
   'forge',
+  'allowed',
 ]);
 const BOOLEAN_COLUMNS: ReadonlySet<string> = new Set<BooleanColumns>(['worktree_ready', 'denied', 'slot']);
 
@@ -54,18 +64,42 @@ export interface ProcessRow {
   token: number;
 }
 
+/** A question; the rest of it is `Prompt`. */
 export interface PromptRow {
   id: string;
-  task_id: string;
+  task_id: string | null;
+  session: string;
+  work_item: string | null;
+  asks: PromptAsks;
   kind: string;
   summary: string;
   detail: string;
+  prompt_text: string;
+  /** JSON, like `context` and `metadata`. */
   choices: string;
-  state: 'waiting' | 'resumed' | 'withdrawn' | 'lost';
+  context: string;
+  recommendation: string | null;
+  metadata: string;
+  prompt_file: string | null;
+  state: PromptState;
+  /** Owner of the claim whose process holds the agent; null: nobody has to deliver the answer. */
+  holder: string | null;
+  /** Fencing token of that claim; 0 where there is none. */
+  token: number;
+  /** Number of the turn that asks; 0 where there is none. */
+  attempt: number;
+  /** Of the answer that is on its way, or has arrived: two by the same name differ. */
+  answer_id: string | null;
   response: string | null;
   answered_by: string | null;
-  created_at: string;
   answered_at: string | null;
+  /** 1: the agent has the answer. */
+  delivered: number;
+  mode: string | null;
+  rule: string | null;
+  created_at: string;
+  /** ms since the epoch. */
+  expires_at: number;
 }
 
 /** One change of a task; its id is the revision that the change made. Written by triggers only. */

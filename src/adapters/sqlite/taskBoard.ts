@@ -1,10 +1,11 @@
 import { sql, type Insertable, type Kysely } from 'kysely';
 import { AmpaError, notFound } from '../../errors.ts';
-import type { Continued, OpenPrompt, TaskBoard } from '../../tasks/board.ts';
+import type { Continued, TaskBoard } from '../../tasks/board.ts';
 import { isActive, type Task, type TaskEvent } from '../../tasks/task.ts';
 import { transition, type TransitionEvent } from '../../tasks/transition.ts';
+import { openPrompts } from './promptStore.ts';
 import { createTaskDecoder, encodeTask, type Schema, type TaskRow } from './schema.ts';
-import { ACTIVE, isoClock, RESUME_PHASE, touched, WAITING } from './literals.ts';
+import { ACTIVE, isoClock, RESUME_PHASE, touched } from './literals.ts';
 
 /** The agent has not yet seen the failure that used up the attempts: it comes along with the person's words. */
 function nextPrompt(task: Task, text: string | null): string {
@@ -38,25 +39,6 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
         .executeTakeFirstOrThrow();
       return decoder.row(updated);
     });
-
-  const decodePrompt = (row: {
-    id: string;
-    task_id: string;
-    kind: string;
-    summary: string;
-    detail: string;
-    choices: string;
-    created_at: string;
-  }): OpenPrompt => ({
-    id: row.id,
-    task_id: row.task_id,
-    kind: row.kind,
-    summary: row.summary,
-    detail: row.detail,
-    choices: JSON.parse(row.choices) as string[],
-    created_at: row.created_at,
-  });
-  const openPrompts = () => db.selectFrom('prompts').selectAll().where(WAITING).orderBy('id');
 
   /** Follows the log of changes back from the task's newest one. */
   const eventsOf = (id: string): Promise<TaskEvent[]> =>
@@ -157,7 +139,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
           .execute(),
         messages: await db.selectFrom('messages').selectAll().where('task_id', '=', id).orderBy('id').execute(),
         events: await eventsOf(id),
-        prompts: (await openPrompts().where('task_id', '=', id).execute()).map(decodePrompt),
+        prompts: await openPrompts(db, { taskId: id }),
       };
     },
     continueTask: (id, text): Promise<Continued> =>
@@ -257,22 +239,6 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
         .set({ worktree: null, worktree_ready: 0, ...touched(iso()) })
         .where('id', '=', id)
         .execute();
-    },
-    async openPrompts() {
-      return (await openPrompts().execute()).map(decodePrompt);
-    },
-    async answerPrompt(id, response, by) {
-      const row = await db
-        .updateTable('prompts')
-        .set({ state: 'resumed', response, answered_by: by, answered_at: iso() })
-        .where('id', '=', id)
-        .where(WAITING)
-        .returning('id')
-        .executeTakeFirst();
-      return row !== undefined;
-    },
-    async losePrompts(taskId) {
-      await db.updateTable('prompts').set({ state: 'lost' }).where('task_id', '=', taskId).where(WAITING).execute();
     },
   };
 }

@@ -4,7 +4,7 @@ import type { AttemptEnd, Claim, TaskPatch, TaskStore, WorkQueue } from '../../t
 import { resumesPhase } from '../../tasks/reasons.ts';
 import { STATUSES, type Status, type Task } from '../../tasks/task.ts';
 import { transition, type Lifecycle, type TransitionEvent } from '../../tasks/transition.ts';
-import { ACTIVE, isoClock, QUEUED, RESUME_PHASE, RUNNING, SLOTS_TAKEN, touched, WAITING } from './literals.ts';
+import { ACTIVE, isoClock, QUEUED, RESUME_PHASE, RUNNING, SLOTS_TAKEN, touched } from './literals.ts';
 import { prepareQuery, type Queries, type Table } from './prepared.ts';
 import { createTaskDecoder, encodeTask, type Schema } from './schema.ts';
 
@@ -58,7 +58,7 @@ const messagesPrevent = (to: Lifecycle): boolean =>
   (to.status === 'needs_review' && to.reason !== 'budget_time' && to.reason !== 'budget_cost');
 
 /** The carriers' side of the store, and the queue of the worker loops. `now` is ms since the epoch. */
-export function createTaskStore(database: Queries, now: () => number, newId: () => string): TaskStore & WorkQueue {
+export function createTaskStore(database: Queries, now: () => number): TaskStore & WorkQueue {
   const { db } = database;
   const decoder = createTaskDecoder();
   const iso = isoClock(now);
@@ -352,46 +352,6 @@ export function createTaskStore(database: Queries, now: () => number, newId: () 
     },
     async messagesOf(taskId) {
       return db.selectFrom('messages').selectAll().where('task_id', '=', taskId).orderBy('id').execute();
-    },
-    openPrompt: (claim, prompt) =>
-      guarded(claim, async (tx) => {
-        const id = newId();
-        await tx
-          .insertInto('prompts')
-          .values({
-            id,
-            task_id: claim.taskId,
-            kind: prompt.kind,
-            summary: prompt.title,
-            detail: prompt.detail,
-            choices: JSON.stringify(['allow', 'reject']),
-            state: 'waiting',
-            response: null,
-            answered_by: null,
-            created_at: iso(),
-            answered_at: null,
-          })
-          .execute();
-        return id;
-      }),
-    async promptState(id) {
-      const row = await db.selectFrom('prompts').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
-      return row.state === 'resumed'
-        ? { state: 'resumed', response: row.response ?? '', answeredBy: row.answered_by ?? '' }
-        : { state: row.state };
-    },
-    async withdrawPrompt(id) {
-      await db.updateTable('prompts').set({ state: 'withdrawn' }).where('id', '=', id).where(WAITING).execute();
-    },
-    async canAsk() {
-      const host = await db
-        .selectFrom('hosts')
-        .select('id')
-        .where('asks', '=', 1)
-        .where('beat_at', '>', now() - 45_000)
-        .limit(1)
-        .executeTakeFirst();
-      return host !== undefined;
     },
   };
 }

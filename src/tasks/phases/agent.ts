@@ -1,8 +1,11 @@
 import type { Carry } from '../carry.ts';
-import type { AgentEvent, AttemptLog, PermissionRequest, TurnOutcome } from '../ports.ts';
+import { lostText } from '../../conversations/discussion.ts';
+import type { Prompt } from '../../conversations/prompt.ts';
+import type { AgentEvent, AttemptLog, TurnOutcome } from '../ports.ts';
 import { interruptedPrompt, withHistory } from '../prompts.ts';
 import { startStallClock } from '../stallClock.ts';
 import type { Task } from '../task.ts';
+import { startAsking } from './asking.ts';
 
 /** A turn that its carrier's death interrupts this often is given up. */
 const MAX_INTERRUPTIONS = 3;
@@ -16,6 +19,7 @@ export async function agentPhase(carry: Carry, task: Task): Promise<Task> {
 
   const attempts = await store.attemptsOf(task.id);
   const open = attempts.find((attempt) => attempt.number === task.attempts && attempt.ended_at === null);
+  const lost = open ? await deps.prompts.lostIn(task.id, task.attempts) : [];
   if (open && task.turn_interruptions >= MAX_INTERRUPTIONS) {
     await store.endAttempt(claim, task.attempts, {
       outcome: 'interrupted',
@@ -23,11 +27,13 @@ export async function agentPhase(carry: Carry, task: Task): Promise<Task> {
       error: 'interrupted three times',
       head_sha: null,
     });
-    return store.apply(claim, {
-      type: 'stop',
-      reason: 'agent_failed',
-      detail: 'Its turn was interrupted three times by the death of its process.',
-    });
+    const detail = 'Its turn was interrupted three times by the death of its process.';
+    return store.apply(
+      claim,
+      lost.length > 0
+        ? { type: 'stop', reason: 'prompt_lost', detail: `${detail} It had asked: ${lost[0]!.summary}` }
+        : { type: 'stop', reason: 'agent_failed', detail },
+    );
   }
   const messages = await store.messagesOf(task.id);
   const interrupted = open !== undefined && task.sent_at !== null;
@@ -42,9 +48,11 @@ export async function agentPhase(carry: Carry, task: Task): Promise<Task> {
   }
 
   const log = await carry.log(task.attempts);
-  const prompt = interrupted && task.thread_id ? interruptedPrompt(task.prompt) : task.prompt;
+  const goesOn = (interrupted || lost.length > 0) && task.thread_id !== null;
+  const withLost = (text: string): string => (lost.length > 0 ? `${text}\n\n${lostText(lost)}` : text);
+  const prompt = withLost(goesOn ? interruptedPrompt(task.prompt) : task.prompt);
   const said = messages.filter((message) => message.delivered_in !== null).map((message) => message.text);
-  const freshPrompt = withHistory(task.request, said, task.prompt);
+  const freshPrompt = withLost(withHistory(task.request, said, task.prompt));
   log.say({
     at: new Date(deps.clock.now()).toISOString(),
     kind: 'prompt',
@@ -60,6 +68,10 @@ export async function agentPhase(carry: Carry, task: Task): Promise<Task> {
 interface TurnEnd {
   outcome: TurnOutcome;
   stalled: boolean;
+  /** Nobody has answered this in time. */
+  expired: Prompt | null;
+  /** A question that was lost with the agent; null: none. */
+  lost: string | null;
   usage: Extract<AgentEvent, { type: 'usage' }> | undefined;
 }
 
@@ -79,7 +91,10 @@ async function runTurn(
   const stop = new AbortController();
   const tools = new Set<string>();
   let stalled = false;
-  let asking = 0;
+  let expired: Prompt | null = null;
+  let session = task.thread_id;
+  let recent = '';
+  let held = 0;
   let usage: TurnEnd['usage'];
   const stall = startStallClock(clock, task.limits, () => {
     stalled = true;
@@ -95,6 +110,7 @@ async function runTurn(
         return log.write(event.chunk);
       case 'text':
       case 'thought':
+        if (event.type === 'text') recent = (recent + event.text).slice(-8_000);
         say(event.type, event.text);
         return log.write(event.text);
       case 'tool':
@@ -122,6 +138,34 @@ async function runTurn(
     }
   };
 
+  // Parallel tool calls ask in parallel: clocks stand still, and the slot is free, until all are answered.
+  const asking = startAsking({
+    carry,
+    task,
+    log,
+    session: () => session ?? task.id,
+    recent: () => recent,
+    onExpired(prompt) {
+      expired ??= prompt;
+      stop.abort();
+    },
+    async hold() {
+      if (held++ > 0) return;
+      stall.pause(true);
+      carry.pauseClock(true);
+      await store.releaseSlot(claim);
+    },
+    async release() {
+      if (--held > 0) return;
+      // The agent goes on at once, if need be beside a full set of others: a person has waited enough.
+      if (!carry.signal.aborted) await store.takeSlot(claim, Number.MAX_SAFE_INTEGER);
+      if (held > 0) return;
+      stall.pause(false);
+      carry.pauseClock(false);
+    },
+    signal: AbortSignal.any([carry.signal, stop.signal]),
+  });
+
   try {
     const outcome = await deps.agents.runTurn(
       task.agent_spec,
@@ -138,74 +182,29 @@ async function runTurn(
         },
         signal: AbortSignal.any([carry.signal, stop.signal]),
         onEvent,
-        onSession: async (session) => {
-          if (session !== task.thread_id) await store.patch(claim, { thread_id: session });
+        onSession: async (begun) => {
+          session = begun;
+          if (begun !== task.thread_id) await store.patch(claim, { thread_id: begun });
         },
         onSending: async () => {
           await store.patch(claim, { sent_at: new Date(clock.now()).toISOString() });
         },
-        onPermission: async (request, withdrawn) => {
-          // Parallel tool calls ask in parallel: clocks stand still, and the slot is free, until all are answered.
-          if (asking++ === 0) {
-            stall.pause(true);
-            carry.pauseClock(true);
-            await store.releaseSlot(claim);
-          }
-          try {
-            return await askPerson(carry, log, request, AbortSignal.any([carry.signal, stop.signal, withdrawn]));
-          } finally {
-            if (--asking === 0) {
-              // The agent goes on at once, if need be beside a full set of others: a person has waited enough.
-              if (!carry.signal.aborted) await store.takeSlot(claim, Number.MAX_SAFE_INTEGER);
-              stall.pause(false);
-              carry.pauseClock(false);
-            }
-          }
-        },
+        onPermission: asking.onPermission,
+        onForm: asking.onForm,
+        onAnswered: asking.onAnswered,
       },
       carry.processes,
     );
-    return { outcome, stalled, usage };
+    return { outcome, stalled, expired, lost: asking.lost(), usage };
   } finally {
     stall.stop();
+    await asking.stop();
     // A wrapper's child or a server the agent left behind must not work on beside the next phase.
     await carry.processes.endAll();
   }
 }
 
-/** Asks through the store, so that any host's person can answer; where no host can ask, the answer is no. */
-async function askPerson(
-  carry: Carry,
-  log: AttemptLog,
-  request: PermissionRequest,
-  signal: AbortSignal,
-): Promise<'allow' | 'reject' | 'cancelled'> {
-  const { store, clock, onChange } = carry.deps;
-  if (!(await store.canAsk())) {
-    log.note(`nobody can be asked here, so refused: ${request.title}`);
-    return 'reject';
-  }
-  const id = await store.openPrompt(carry.claim, request);
-  try {
-    while (!signal.aborted) {
-      const prompt = await store.promptState(id);
-      if (prompt.state === 'resumed') {
-        log.note(`${prompt.response === 'allow' ? 'allowed' : 'refused'} by ${prompt.answeredBy}: ${request.title}`);
-        return prompt.response === 'allow' ? 'allow' : 'reject';
-      }
-      if (prompt.state !== 'waiting') return 'cancelled';
-      const wake = new AbortController();
-      const off = onChange(() => wake.abort());
-      await clock.sleep(5_000, AbortSignal.any([wake.signal, signal]));
-      off();
-    }
-    return 'cancelled';
-  } finally {
-    await store.withdrawPrompt(id);
-  }
-}
-
-async function conclude(carry: Carry, task: Task, { outcome, stalled, usage }: TurnEnd): Promise<Task> {
+async function conclude(carry: Carry, task: Task, { outcome, stalled, expired, lost, usage }: TurnEnd): Promise<Task> {
   const { deps, claim } = carry;
   const { store } = deps;
   const summary = carry.mask(outcome.summary?.trim() ?? '').slice(0, 4000) || null;
@@ -222,6 +221,11 @@ async function conclude(carry: Carry, task: Task, { outcome, stalled, usage }: T
     ...(usage?.costUsd === undefined ? {} : { cost_usd: usage.costUsd }),
   };
 
+  if (expired) {
+    const { summary: asked } = expired;
+    await store.endAttempt(claim, task.attempts, { ...end, outcome: 'cancelled', error: 'nobody answered in time' });
+    return store.apply(claim, { type: 'stop', reason: 'prompt_expired', detail: `It had asked: ${asked}` }, patch);
+  }
   if (stalled) {
     await store.endAttempt(claim, task.attempts, { ...end, outcome: 'stalled', error: 'silent for too long' });
     return store.apply(claim, { type: 'stop', reason: 'agent_stalled' }, patch);
@@ -238,5 +242,11 @@ async function conclude(carry: Carry, task: Task, { outcome, stalled, usage }: T
     return store.patch(claim, { ...patch, turn_failures: task.turn_failures + 1, sent_at: null });
   }
   await store.endAttempt(claim, task.attempts, { ...end, outcome: 'failed', error: detail });
+  if (lost !== null && !outcome.auth)
+    return store.apply(
+      claim,
+      { type: 'stop', reason: 'prompt_lost', detail: `It had asked: ${lost}\nThen its process ended: ${detail}` },
+      patch,
+    );
   return store.apply(claim, { type: 'stop', reason: outcome.auth ? 'agent_auth' : 'agent_failed', detail }, patch);
 }

@@ -1,0 +1,207 @@
+import { sql, type Kysely, type Transaction } from 'kysely';
+import { announceKey } from '../../conversations/announce.ts';
+import { ALWAYS } from '../../conversations/choices.ts';
+import { stepOf, type PromptEvent } from '../../conversations/prompt.ts';
+import type { PromptStore, StoredPrompt } from '../../conversations/ports.ts';
+import { AmpaError } from '../../errors.ts';
+import type { Claim } from '../../tasks/ports.ts';
+import type { Allowed } from '../../tasks/task.ts';
+import { isoClock, OPEN, touched } from './literals.ts';
+import { sayIn } from './outbox.ts';
+import type { PromptRow, Schema } from './schema.ts';
+
+type Writer = Kysely<Schema> | Transaction<Schema>;
+
+const decode = (row: PromptRow): StoredPrompt => {
+  const { token: _token, attempt: _attempt, delivered: _delivered, mode, rule, ...rest } = row;
+  return {
+    ...rest,
+    choices: JSON.parse(row.choices) as string[],
+    context: JSON.parse(row.context) as StoredPrompt['context'],
+    metadata: JSON.parse(row.metadata) as Record<string, unknown>,
+    automatic: mode === null ? null : { mode, rule: rule ?? '' },
+  };
+};
+
+/** Whether a prompt may take the step: the rule is `stepOf`, and its values are literals for the index. */
+const may = (event: PromptEvent) =>
+  sql<boolean>`(${sql.join(
+    stepOf(event).from.map((state) => sql`state = ${sql.lit(state)}`),
+    sql` or `,
+  )})`;
+const to = (event: PromptEvent) => ({ state: stepOf(event).to });
+
+/** A write of a carrier is void unless its claim holds. */
+const held = ({ token, owner }: Claim) =>
+  sql<boolean>`exists (select 1 from tasks where tasks.id = prompts.task_id and tasks.token = ${token} and tasks.owner = ${owner})`;
+
+const NO_ANSWER = { answer_id: null, response: null, answered_by: null, answered_at: null };
+
+/** Open questions, oldest first; of a session, or of a task. */
+export async function openPrompts(db: Writer, of?: { session: string } | { taskId: string }): Promise<StoredPrompt[]> {
+  let query = db.selectFrom('prompts').selectAll().where(OPEN);
+  if (of) query = 'session' in of ? query.where('session', '=', of.session) : query.where('task_id', '=', of.taskId);
+  return (await query.orderBy('id').execute()).map(decode);
+}
+
+/** Questions, whoever asks them. `now` is ms since the epoch. */
+export function createPromptStore(db: Kysely<Schema>, now: () => number, newId: () => string): PromptStore {
+  const iso = isoClock(now);
+  /** One conditional statement; undefined where it changed nothing. */
+  const step = async (
+    tx: Writer,
+    id: string,
+    event: PromptEvent,
+    set: Partial<PromptRow>,
+    where: ReturnType<typeof held>,
+  ): Promise<StoredPrompt | undefined> => {
+    const row = await tx
+      .updateTable('prompts')
+      .set({ ...set, ...to(event) })
+      .where('id', '=', id)
+      .where(may(event))
+      .where(where)
+      .returningAll()
+      .executeTakeFirst();
+    return row && decode(row);
+  };
+
+  return {
+    insert: (prompt, { claim, attempt }, message) =>
+      db.transaction().execute(async (tx) => {
+        if (claim) {
+          const task = await tx
+            .selectFrom('tasks')
+            .select('id')
+            .where('id', '=', claim.taskId)
+            .where('token', '=', claim.token)
+            .where('owner', '=', claim.owner)
+            .executeTakeFirst();
+          if (!task)
+            throw new AmpaError(
+              'lost_claim',
+              `task ${claim.taskId} is now carried by another process`,
+              'This one stops; nothing is lost.',
+            );
+        }
+        const { automatic, choices, context, metadata, ...rest } = prompt;
+        await tx
+          .insertInto('prompts')
+          .values({
+            ...rest,
+            choices: JSON.stringify(choices),
+            context: JSON.stringify(context),
+            metadata: JSON.stringify(metadata),
+            token: claim?.token ?? 0,
+            attempt,
+            // Where a rule answers at once, the turn has it before it is recorded.
+            delivered: prompt.state === 'resumed' ? 1 : 0,
+            mode: automatic?.mode ?? null,
+            rule: automatic?.rule ?? null,
+          })
+          .execute();
+        if (message) await sayIn(tx, { id: newId(), key: announceKey(prompt.id), message, now: now() });
+      }),
+    async get(id) {
+      const row = await db.selectFrom('prompts').selectAll().where('id', '=', id).executeTakeFirst();
+      return row && decode(row);
+    },
+    open: (of) => openPrompts(db, of),
+    async statesOf(taskId) {
+      const rows = await db
+        .selectFrom('prompts')
+        .select(['id', 'state', 'holder'])
+        .where('task_id', '=', taskId)
+        .where(OPEN)
+        .execute();
+      return rows as { id: string; state: 'waiting' | 'answering'; holder: string | null }[];
+    },
+    async like(text, open) {
+      let query = db
+        .selectFrom('prompts')
+        .select('id')
+        .where((eb) => eb.or([eb('id', 'like', `${text}%`), eb('id', 'like', `%${text}`)]));
+      if (open) query = query.where(OPEN);
+      return (await query.orderBy('id', 'desc').limit(6).execute()).map((row) => row.id);
+    },
+    async answer(id, { id: answerId, response, by, automatic }) {
+      const row = await db
+        .updateTable('prompts')
+        .set({
+          state: sql`case when holder is null then ${sql.lit(stepOf('answer_at_once').to)} else ${sql.lit(stepOf('answer').to)} end`,
+          answer_id: answerId,
+          response,
+          answered_by: by,
+          answered_at: iso(),
+          delivered: sql`case when holder is null then 1 else 0 end`,
+          ...(automatic ? { mode: automatic.mode, rule: automatic.rule } : {}),
+        })
+        .where('id', '=', id)
+        .where(may('answer'))
+        .where('expires_at', '>', now())
+        .returningAll()
+        .executeTakeFirst();
+      return row && decode(row);
+    },
+    fail: async (id, answerId) =>
+      (await step(db, id, 'fail', NO_ANSWER, sql<boolean>`answer_id = ${answerId}`)) !== undefined,
+    deliver: (claim, id, always) =>
+      db.transaction().execute(async (tx) => {
+        const prompt = await step(tx, id, 'deliver', {}, held(claim));
+        if (prompt?.response === ALWAYS && always) await allow(tx, claim, always, iso());
+        return prompt;
+      }),
+    async delivered(id) {
+      await db.updateTable('prompts').set({ delivered: 1 }).where('id', '=', id).execute();
+    },
+    withdraw: async (claim, id) => (await step(db, id, 'withdraw', {}, held(claim))) !== undefined,
+    lose: async (id, holder) => (await step(db, id, 'lose', {}, sql<boolean>`holder = ${holder}`)) !== undefined,
+    async loseEarlier(taskId) {
+      const rows = await db
+        .updateTable('prompts')
+        .set(to('lose'))
+        .where('task_id', '=', taskId)
+        .where(may('lose'))
+        .where(sql<boolean>`token < (select tasks.token from tasks where tasks.id = prompts.task_id)`)
+        .returning('id')
+        .execute();
+      return rows.map((row) => row.id);
+    },
+    expire: async (id) => (await step(db, id, 'expire', {}, sql<boolean>`expires_at <= ${now()}`)) !== undefined,
+    async due() {
+      const rows = await db
+        .selectFrom('prompts')
+        .select('id')
+        .where(may('expire'))
+        .where(OPEN)
+        .where('expires_at', '<=', now())
+        .execute();
+      return rows.map((row) => row.id);
+    },
+    async lostIn(taskId, attempt) {
+      const rows = await db
+        .selectFrom('prompts')
+        .selectAll()
+        .where('task_id', '=', taskId)
+        .where('attempt', '=', attempt)
+        .where((eb) =>
+          eb.or([eb('state', '=', 'lost'), eb.and([eb('state', '=', 'resumed'), eb('delivered', '=', 0)])]),
+        )
+        .orderBy('id')
+        .execute();
+      return rows.map(decode);
+    },
+  };
+}
+
+/** Remembers in the task that this needs no asking any more. The claim was checked in this transaction. */
+async function allow(tx: Writer, { taskId }: Claim, always: Allowed, at: string): Promise<void> {
+  const { allowed } = await tx.selectFrom('tasks').select('allowed').where('id', '=', taskId).executeTakeFirstOrThrow();
+  const known = JSON.parse(allowed) as Allowed[];
+  if (known.some((it) => it.kind === always.kind && it.what === always.what)) return;
+  await tx
+    .updateTable('tasks')
+    .set({ allowed: JSON.stringify([...known, always]), ...touched(at) })
+    .where('id', '=', taskId)
+    .execute();
+}
