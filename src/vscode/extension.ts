@@ -73,7 +73,13 @@ export function activate(context: vscode.ExtensionContext): Internals {
   const scheduleTree = contribute('The Schedule view', () =>
     createScheduleTree(folders, (error) => problems.show('Reading the schedule', error)),
   );
-  contribute('The status bar item', () => createStatusBar(folders, overview, () => notices, log('status bar')));
+  contribute('The status bar item', () =>
+    createStatusBar({
+      ...{ folders, overview, notices: () => notices, onError: log('status bar') },
+      scheduled: () => scheduleTree?.commands() ?? [],
+      channels: async () => [],
+    }),
+  );
   if (tree) contribute('The welcome view', () => createWelcome(folders, overview, tree.view, log('welcome view')));
   contribute('Notifications', () => createNotifications(overview, log('notification')));
   const diffs = contribute('The diff', () => registerDiff(folders));

@@ -1,6 +1,8 @@
-/** What the status bar says. Pure. */
+/** What the status bar says. Pure: each part of the tooltip is a function of its own. */
 import type { HostInfo } from '../app/api.ts';
+import { dueWords } from './scheduleRows.ts';
 import { duration, escapeMarkdown } from './taskRows.ts';
+import type { ScheduledCommand } from '../app/scheduleApi.ts';
 
 export interface StatusInput {
   running: number;
@@ -35,6 +37,40 @@ export function statusText({ running, queued, needs, problems }: StatusInput): S
   };
 }
 
+/** A way out of the editor that does not take what it is given. */
+export interface FailingChannel {
+  title: string;
+  error: string;
+}
+
+export interface StatusDetails extends StatusInput {
+  hosts: readonly HostInfo[];
+  commands: readonly ScheduledCommand[];
+  channels: readonly FailingChannel[];
+  notices: readonly string[];
+  /** ms since the epoch. */
+  now: number;
+}
+
+/** The tooltip, as markdown. */
+export const statusTooltip = (it: StatusDetails): string =>
+  [
+    countsLine(it),
+    ...it.problems.map(warningLine),
+    hostLines(it.hosts, it.now),
+    nextLine(it.commands, it.now),
+    ...it.channels.map(channelLine),
+    ...it.notices.map(noticeLine),
+  ]
+    .filter((line) => line !== null)
+    .join('\n\n');
+
+const countsLine = ({ running, queued, needs }: StatusInput): string =>
+  `**AMPA** ${[`${running} running`, `${queued} queued`, `${needs} waiting for you`].join(' · ')}`;
+
+const warningLine = (problem: string): string => `$(warning) ${escapeMarkdown(problem)}`;
+const noticeLine = (notice: string): string => `$(info) ${escapeMarkdown(notice)}`;
+
 const KINDS: Record<HostInfo['kind'], string> = {
   vscode: 'Editor window',
   cli: 'Command line',
@@ -42,22 +78,24 @@ const KINDS: Record<HostInfo['kind'], string> = {
   carrier: 'Task',
 };
 
-/** The tooltip, as markdown. `now` in ms since the epoch. */
-export function statusTooltip(
-  input: StatusInput,
-  hosts: readonly HostInfo[],
-  notices: readonly string[],
-  now: number,
-): string {
-  const { running, queued, needs, problems } = input;
-  const counts = [`${running} running`, `${queued} queued`, `${needs} waiting for you`].join(' · ');
+/** Who works on the folder, and the last sign of life of each. */
+function hostLines(hosts: readonly HostInfo[], now: number): string | null {
   const beats = hosts
     .filter((host) => host.live)
     .map((host) => `- ${KINDS[host.kind]} ${host.pid}, beat ${duration(now - host.lastBeat)} ago`);
-  return [
-    `**AMPA** ${counts}`,
-    ...problems.map((problem) => `$(warning) ${escapeMarkdown(problem)}`),
-    ...(beats.length > 0 ? [`Working on this folder:\n\n${beats.join('\n')}`] : []),
-    ...notices.map((notice) => `$(info) ${escapeMarkdown(notice)}`),
-  ].join('\n\n');
+  return beats.length > 0 ? `Working on this folder:\n\n${beats.join('\n')}` : null;
 }
+
+/** The scheduled command that is due first, running ones aside. */
+function nextLine(commands: readonly ScheduledCommand[], now: number): string | null {
+  const running = commands.filter((it) => it.running).map((it) => `${escapeMarkdown(it.title)} is running`);
+  const [next] = commands
+    .filter((it) => it.next_due !== null && it.enabled && !it.running)
+    .toSorted((a, b) => Date.parse(a.next_due ?? '') - Date.parse(b.next_due ?? ''));
+  const due = next ? `next: ${escapeMarkdown(next.title)} ${dueWords(next, now)}` : '';
+  const said = [...running.slice(0, 3), due].filter(Boolean).join(', ');
+  return said === '' ? null : `$(clock) ${said[0]?.toUpperCase()}${said.slice(1)}`;
+}
+
+const channelLine = ({ title, error }: FailingChannel): string =>
+  `$(bell-slash) ${escapeMarkdown(title)}: ${escapeMarkdown(error)}`;

@@ -55,11 +55,7 @@ export interface PageOptions {
 }
 
 /** Opens the page of a task and sends its snapshot and streams. */
-export async function openPage(
-  browser: Browser,
-  it: PageCase,
-  options: PageOptions = {},
-): Promise<OpenPage<PageMessage, HostMessage>> {
+export async function openPage(browser: Browser, it: PageCase, options: PageOptions = {}): Promise<OpenPage> {
   const data = { task: it.detail.task.id, folder: 'file:///home/me/demo-shop' };
   const open = await openBuilt<PageMessage, HostMessage>(browser, 'taskPage', data, options);
   const files = it.files === null ? ({ state: 'unknown' } as const) : filesView(it.files);

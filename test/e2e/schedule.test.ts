@@ -161,7 +161,8 @@ describe('A schedule in the editor', () => {
     await press('Nightly lint', 'Enable Scheduled Command');
     await row(/Nightly lint.*(in|now)/).waitFor();
     await row('Nightly lint').click({ button: 'right' });
-    await page.locator('.context-view .action-label').getByText('Remove Scheduled Command…').click();
+    await page.locator('.context-view .action-label').getByText('Remove Scheduled Command…').hover();
+    await page.keyboard.press('Enter');
     await page.locator('.monaco-dialog-box').getByText('Remove “Nightly lint”?').waitFor();
     await screenshot(page, 'schedule-remove');
     await page.locator('.monaco-dialog-box .monaco-button').getByText('Remove', { exact: true }).click();

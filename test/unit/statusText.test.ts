@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
-import { statusText, statusTooltip, type StatusInput } from '../../src/vscode/statusText.ts';
+import type { ScheduledCommand } from '../../src/app/scheduleApi.ts';
+import type { Task } from '../../src/tasks/task.ts';
+import { engineProblems } from '../../src/vscode/engineProblems.ts';
+import { statusText, statusTooltip, type StatusDetails, type StatusInput } from '../../src/vscode/statusText.ts';
+import { editorTask } from '../support/editorTasks.ts';
 
 const idle: StatusInput = { running: 0, queued: 0, needs: 0, problems: [] };
 const of = (changes: Partial<StatusInput>): string => statusText({ ...idle, ...changes }).text;
@@ -25,17 +29,80 @@ describe('The status bar', () => {
     assert.equal(statusText({ ...idle, running: 1, needs: 1 }).label, 'AMPA: 1 running · 1 needs you');
   });
 
-  it('names live hosts with their last beat, problems and notices in its tooltip', () => {
-    const host = { id: 'h', kind: 'daemon' as const, pid: 7, machine: 'm', startedAt: '', lastBeat: 1000, live: true };
-    const text = statusTooltip(
-      { ...idle, problems: ['It *stalled*'] },
-      [host, { ...host, pid: 8, live: false }],
-      ['Restored'],
-      13_000,
-    );
+  const host = { id: 'h', kind: 'daemon' as const, pid: 7, machine: 'm', startedAt: '', lastBeat: 1000, live: true };
+  const details: StatusDetails = { ...idle, hosts: [], commands: [], channels: [], notices: [], now: 13_000 };
+
+  it('names live hosts with their last beat, problems, failing channels and notices in its tooltip', () => {
+    const text = statusTooltip({
+      ...details,
+      problems: ['It *stalled*'],
+      hosts: [host, { ...host, pid: 8, live: false }],
+      channels: [{ title: 'Slack', error: 'no_team [x](y)' }],
+      notices: ['Restored'],
+    });
     assert.match(text, /Daemon 7, beat 12s ago/);
     assert.doesNotMatch(text, /Daemon 8/);
     assert.match(text, /\$\(warning\) It \\\*stalled\\\*/);
+    assert.match(text, /\$\(bell-slash\) Slack: no\\_team \\\[x\\\]/);
     assert.match(text, /\$\(info\) Restored/);
+  });
+
+  it('says which command is next, and which is running', () => {
+    const command = (title: string, due: number | null, over: Partial<ScheduledCommand> = {}): ScheduledCommand =>
+      ({
+        title,
+        enabled: true,
+        running: false,
+        unsupported: null,
+        next_due: due === null ? null : new Date(due).toISOString(),
+        ...over,
+      }) as ScheduledCommand;
+    const line = (...commands: ScheduledCommand[]): string =>
+      statusTooltip({ ...details, commands })
+        .split('\n\n')
+        .find((it) => it.includes('clock')) ?? '';
+    assert.equal(line(), '');
+    assert.equal(line(command('B', 7_213_000), command('A', 373_000), command('C', null)), '$(clock) Next: A in 6 min');
+    assert.equal(
+      line(command('A', 373_000, { running: true }), command('B', 7_213_000)),
+      '$(clock) A is running, next: B in 2 h',
+    );
+    assert.equal(line(command('A', 373_000, { enabled: false })), '');
+  });
+});
+
+describe('An engine that has stalled', () => {
+  const NOW = Date.parse('2026-05-05T12:00:00Z');
+  const own = {
+    id: 'h',
+    kind: 'vscode' as const,
+    pid: 7,
+    machine: 'm',
+    startedAt: '',
+    lastBeat: NOW - 44_000,
+    live: true,
+  };
+  const sight = { own, seenAt: NOW, tasks: [], slots: 2, freeSince: NOW - 3600_000, now: NOW };
+  const at = (ago: number): string => new Date(NOW - ago).toISOString();
+  const queued = (ago: number) => editorTask({ status: 'queued', phase: null, slot: false, updated_at: at(ago) });
+  const working = () => editorTask({ status: 'running', phase: 'agent', slot: true, updated_at: at(3600_000) });
+
+  it('is known by its beat within a minute', () => {
+    assert.deepEqual(engineProblems(sight), []);
+    const [problem] = engineProblems({ ...sight, own: { ...own, lastBeat: NOW - 46_000 } });
+    assert.match(problem!, /stalled: it gave no sign of life for 46 s/);
+    assert.deepEqual(engineProblems({ ...sight, own: undefined }), []);
+    assert.equal(engineProblems({ ...sight, own: undefined, seenAt: NOW - 50_000 }).length, 1);
+  });
+
+  it('is known by a queued task that nobody takes although there is room', () => {
+    const of = (tasks: Task[], over = {}) => engineProblems({ ...sight, tasks, ...over });
+    assert.match(of([queued(55_000)])[0]!, /a task waits for 55 s although a slot is free/);
+    assert.deepEqual(of([queued(40_000)]), []);
+    assert.deepEqual(of([queued(55_000), working(), working()]), [], 'all slots are taken');
+    assert.equal(of([queued(55_000), working()]).length, 1);
+    assert.deepEqual(of([queued(3600_000), working()], { freeSince: NOW - 10_000 }), [], 'one has just become free');
+    assert.deepEqual(of([queued(3600_000)], { freeSince: null }), []);
+    assert.deepEqual(of([{ ...queued(3600_000), abort_requested_at: at(10) }]), []);
   });
 });
