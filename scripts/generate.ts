@@ -1,7 +1,8 @@
-/** `npm run generate`: writes what package.json and package.nls.json take from the sources. */
+/** `npm run generate`: writes what package.json, package.nls.json, the README and the schema of fallback rules take from the sources. */
 import fs from 'node:fs';
 import path from 'node:path';
 import { contributions } from '../src/vscode/contributes.ts';
+import { fallbackJsonSchema } from '../src/conversations/fallback.ts';
 import { withGeneratedSections } from './readme.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
@@ -18,3 +19,6 @@ fs.writeFileSync(path.join(root, 'package.nls.json'), `${JSON.stringify(nls, nul
 
 const readme = path.join(root, 'README.md');
 fs.writeFileSync(readme, withGeneratedSections(fs.readFileSync(readme, 'utf8')));
+
+const schema = path.join(root, 'media', 'fallback_config.schema.json');
+fs.writeFileSync(schema, `${JSON.stringify(fallbackJsonSchema(), null, 2)}\n`);

@@ -24,7 +24,10 @@ export async function abortTask(
   store.watcher.poke();
   const deadline = now() + PATIENCE_MS;
   for (let task: Task | undefined = asked; task; task = await store.tasks.get(id)) {
-    if (task.status === 'aborted') return task;
+    if (task.status === 'aborted') {
+      await loseQuestions(store, id);
+      return task;
+    }
     const verdict = transition(task, { type: 'abort' });
     // Merged, say, by somebody else in the meantime.
     if (!verdict.ok) throw verdict.error;
@@ -33,7 +36,7 @@ export async function abortTask(
       task.status === 'queued' ||
       (await isOwnerDead(store.hosts, task.owner, task.lease_expires_at, now));
     if (unheld) {
-      if (await stopUnheld(store, task, loseQuestions)) continue;
+      if (await stopUnheld(store, task)) continue;
     } else if (now() > deadline) {
       await endCarrier(store, task);
       continue;
@@ -44,14 +47,9 @@ export async function abortTask(
 }
 
 /** Takes the task out of everybody's hands first, then ends what may be left of its processes. */
-async function stopUnheld(
-  store: EngineStore,
-  task: Task,
-  loseQuestions: (store: EngineStore, taskId: string) => Promise<void>,
-): Promise<boolean> {
+async function stopUnheld(store: EngineStore, task: Task): Promise<boolean> {
   if (!(await store.board.abortUnowned(task.id, task.token))) return false;
   await reapPredecessors(store.hosts, task.id, task.token + 1);
-  await loseQuestions(store, task.id);
   store.watcher.poke();
   return true;
 }

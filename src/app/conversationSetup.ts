@@ -7,6 +7,7 @@ import type { ConfigValues } from '../config/knobs.ts';
 import { resolveFallback, type FallbackFile } from '../conversations/fallback.ts';
 import type { PromptFiles } from '../conversations/ports.ts';
 import type { Clock } from '../tasks/ports.ts';
+import { redact } from '../tasks/redact.ts';
 import { createConversations, type Conversations } from './conversations.ts';
 import type { EngineStore } from './engineStore.ts';
 import type { Workspace } from './state.ts';
@@ -19,6 +20,8 @@ export interface SetupDeps {
   /** The remote's address of the repository in a folder; null where there is none. */
   remoteUrl(dir: string): Promise<string | null>;
   isTracked(file: string): Promise<boolean>;
+  /** Values that nothing may show. */
+  secrets: readonly string[];
   say(notice: string): void;
 }
 
@@ -71,6 +74,7 @@ export function setUpConversations(deps: SetupDeps): ConversationSetup {
           fallbackMode: () => config().fallbackMode,
           rules,
           remoteOf: (task) => deps.remoteUrl(task?.repo ?? workspace.root),
+          mask: (text) => redact(text, deps.secrets),
           // The same warning with every question would hide the others.
           say: (notice) => {
             if (said.has(notice)) return;

@@ -1,6 +1,5 @@
 /** Questions and their answers, between the store, the files and whoever waits. */
 import { announcement } from '../conversations/announce.ts';
-import { acceptResponse } from '../conversations/choices.ts';
 import {
   byRule,
   projectIdOf,
@@ -10,7 +9,6 @@ import {
   type FallbackFile,
 } from '../conversations/fallback.ts';
 import type {
-  Answer,
   AskDetails,
   NewPrompt,
   PromptFiles,
@@ -19,21 +17,12 @@ import type {
   StoredPrompt,
   TaskPrompts,
 } from '../conversations/ports.ts';
-import {
-  DELIVERY_MS,
-  isExpired,
-  noSuchPrompt,
-  refusal,
-  severalPrompts,
-  summaryOf,
-  type Automatic,
-  type Prompt,
-} from '../conversations/prompt.ts';
-import { AmpaError, describeError, notFound, usageError } from '../errors.ts';
+import { isExpired, summaryOf, type Automatic, type Prompt } from '../conversations/prompt.ts';
+import { describeError, notFound, usageError } from '../errors.ts';
 import type { Claim, Clock } from '../tasks/ports.ts';
 import type { Task } from '../tasks/task.ts';
 import type { EngineStore } from './engineStore.ts';
-import { isOwnerDead } from './hosts.ts';
+import { createResponding } from './responding.ts';
 
 export interface ConversationDeps {
   it: Pick<EngineStore, 'prompts' | 'tasks' | 'hosts' | 'watcher'>;
@@ -48,12 +37,11 @@ export interface ConversationDeps {
   rules(): Promise<FallbackFile[]>;
   /** Address of the remote that a task works with; null: the workspace's own, or none. */
   remoteOf(task: Task | null): Promise<string | null>;
+  /** Text as it may be kept and said: without secrets. */
+  mask(text: string): string;
   /** Something a person should know. */
   say(notice: string): void;
 }
-
-/** How often a holder's death is looked for while an answer waits for it, ms. */
-const LOOK_MS = 1_000;
 
 /** The people's and the scripts' side. */
 export interface Conversations {
@@ -69,17 +57,6 @@ export interface Conversations {
   loseEarlier(taskId: string): Promise<void>;
   readonly tasks: TaskPrompts;
 }
-
-export const resumedOf = (prompt: Prompt): Resumed => ({
-  status: 'resumed',
-  session: prompt.session,
-  prompt_id: prompt.id,
-  prompt_file: prompt.prompt_file,
-  prompt_text: prompt.prompt_text,
-  choices: prompt.choices,
-  context: prompt.context,
-  response: prompt.response ?? '',
-});
 
 export function createConversations(deps: ConversationDeps): Conversations {
   const { it, clock, newId, files, say } = deps;
@@ -194,139 +171,15 @@ export function createConversations(deps: ConversationDeps): Conversations {
     return resolveFallback({ kind, projectId }, mode, files);
   }
 
-  /** The question that an answer means. Rejects with the closed errors. */
-  async function find({ promptId, session }: Answer): Promise<StoredPrompt> {
-    if (promptId !== undefined) {
-      const id = promptId.trim();
-      const prompt = (await store.get(id)) ?? (await byPart(id.toUpperCase()));
-      if (prompt) return prompt;
-      throw noSuchPrompt();
-    }
-    if (session === undefined) throw usageError('no prompt is named', 'Give its id or its session.');
-    const open = await store.open({ session });
-    const fresh = open.filter((prompt) => !isExpired(prompt, now()));
-    if (fresh.length > 1)
-      throw severalPrompts(
-        session,
-        fresh.map((prompt) => prompt.id),
-      );
-    const prompt = fresh[0] ?? open[0];
-    if (prompt) return prompt;
-    throw noSuchPrompt();
-  }
-
-  async function byPart(text: string): Promise<StoredPrompt | undefined> {
-    if (!/^[0-9A-Z]{4,26}$/.test(text)) return undefined;
-    for (const open of [true, false]) {
-      const ids = await store.like(text, open);
-      if (ids.length > 1)
-        throw new AmpaError(
-          'ambiguous',
-          `${JSON.stringify(text)} could be ${ids.slice(0, 5).join(', ')}`,
-          'Give more of the id.',
-        );
-      if (ids[0] !== undefined) return store.get(ids[0]);
-    }
-    return undefined;
-  }
-
-  const respond: Respond = async (answer) => {
-    let prompt = await find(answer);
-    const accepted = acceptResponse(prompt, answer.response);
-    for (;;) {
-      const refused = refusal(prompt, now());
-      if (refused) {
-        if (refused.code === 'timed_out' && (await store.expire(prompt.id))) await shown(prompt.id, 'expired');
-        throw refused;
-      }
-      if (!accepted.ok) throw accepted.error;
-      const given = { id: newId(), response: accepted.response, by: answer.by, automatic: null };
-      const taken = await store.answer(prompt.id, given);
-      if (taken) {
-        it.watcher.poke();
-        if (taken.state === 'answering') return delivery(taken, given.id);
-        await show(taken, 'resumed');
-        return resumedOf(taken);
-      }
-      // Whoever was faster is named, unless it waits again.
-      prompt = (await store.get(prompt.id)) ?? prompt;
-    }
-  };
-
-  /** Waits until the holder has handed the answer on; takes it back after 10 s. */
-  async function delivery({ id, holder }: StoredPrompt, answerId: string): Promise<Resumed> {
-    const undelivered = (why: string, hint: string): AmpaError =>
-      new AmpaError('agent_error', `the answer to prompt ${id} was not delivered: ${why}`, hint);
-    const deadline = now() + DELIVERY_MS;
-    let looked = now();
-    const change = changes();
-    try {
-      for (;;) {
-        const prompt = await store.get(id);
-        const mine = prompt?.answer_id === answerId;
-        if (prompt && mine && prompt.state === 'resumed') return resumedOf(prompt);
-        if (!prompt || !mine || prompt.state !== 'answering') {
-          const hint = mine ? 'It is quoted to the agent where the process that asked has died.' : '';
-          throw undelivered(`the question was ${prompt?.state ?? 'removed'} meanwhile`, hint);
-        }
-        if (now() >= deadline) {
-          if (await store.fail(id, answerId)) {
-            it.watcher.poke();
-            throw undelivered('the agent did not take it within 10 s', 'The question is open again.');
-          }
-          continue;
-        }
-        if (now() - looked >= LOOK_MS) {
-          looked = now();
-          if (holder !== null && (await holderIsDead(prompt)) && (await store.lose(id, holder))) {
-            await shown(id, 'lost');
-            throw undelivered(
-              'the process that asked has died',
-              'It is kept, and quoted to the agent when the task is taken up.',
-            );
-          }
-        }
-        await change.next(Math.min(LOOK_MS, Math.max(1, deadline - now())));
-      }
-    } finally {
-      change.stop();
-    }
-  }
-
-  async function holderIsDead(prompt: StoredPrompt): Promise<boolean> {
-    const task = prompt.task_id === null ? undefined : await it.tasks.get(prompt.task_id);
-    const lease = task?.owner === prompt.holder ? task.lease_expires_at : 0;
-    return isOwnerDead(it.hosts, prompt.holder, lease, now);
-  }
-
-  /** Looks often from now on; `next` waits for a change since the last one, at most so many ms. */
-  function changes(): { next(ms: number, signal?: AbortSignal): Promise<void>; stop(): void } {
-    const release = it.watcher.keepBusy();
-    let wake = new AbortController();
-    const off = it.watcher.onChange(() => wake.abort());
-    return {
-      async next(ms, signal) {
-        await clock.sleep(ms, signal ? AbortSignal.any([wake.signal, signal]) : wake.signal);
-        wake = new AbortController();
-      },
-      stop() {
-        off();
-        release();
-      },
-    };
-  }
-
-  async function close(event: 'withdraw' | 'lose' | 'expire', id: string, done: boolean): Promise<boolean> {
-    if (done) await shown(id, { withdraw: 'withdrawn', lose: 'lost', expire: 'expired' }[event]);
-    return done;
-  }
+  const { respond, wait, close } = createResponding({ it, clock, newId, show, shown });
 
   return {
     async open() {
       return (await store.open()).filter((prompt) => prompt.state === 'answering' || !isExpired(prompt, now()));
     },
     respond,
-    async start(session, text, details) {
+    async start(session, given, details) {
+      const text = deps.mask(given);
       if (session.trim() === '') throw usageError('the session is empty', 'Any name will do: it is opaque.');
       if (text.trim() === '') throw usageError('the question is empty', 'Say what is to be decided.');
       const taskId = details.task_id ?? null;
@@ -342,35 +195,12 @@ export function createConversations(deps: ConversationDeps): Conversations {
         recommendation: details.recommendation ?? null,
       });
       const automatic = { mode: rule.mode, rule: rule.rule };
-      // A script's session has no agent that could be asked for a discussion: it is held with the rule shown.
+      // Inside a task its agent discusses it when it has answered; elsewhere there is no agent, and it is held.
       return verdict.act === 'answer'
         ? record(asked, { task, claim: null }, { response: verdict.response, automatic })
         : record({ ...asked, automatic: rule.mode === 'hold' ? null : automatic }, { task, claim: null }, null);
     },
-    async wait(id, signal) {
-      const change = changes();
-      try {
-        for (;;) {
-          const prompt = await store.get(id);
-          if (!prompt) throw noSuchPrompt();
-          if (prompt.state === 'resumed') return resumedOf(prompt);
-          const refused = prompt.state === 'answering' ? null : refusal(prompt, now());
-          if (refused) {
-            if (refused.code === 'timed_out') await close('expire', id, await store.expire(id));
-            throw refused;
-          }
-          if (signal.aborted)
-            throw new AmpaError(
-              'refused',
-              'interrupted; the question stays open',
-              `Answer it: \`ampa respond ${id} TEXT\`.`,
-            );
-          await change.next(Math.min(60_000, Math.max(1, prompt.expires_at - now())), signal);
-        }
-      } finally {
-        change.stop();
-      }
-    },
+    wait,
     async expireDue() {
       for (const id of await store.due()) await close('expire', id, await store.expire(id));
     },
@@ -398,6 +228,15 @@ export function createConversations(deps: ConversationDeps): Conversations {
       lose: async (claim, id) => void (await close('lose', id, await store.lose(id, claim.owner))),
       expire: async (id) => close('expire', id, await store.expire(id)),
       lostIn: store.lostIn,
+      async toDiscuss(taskId) {
+        const open = await store.open({ taskId });
+        return open.filter(
+          (it) => it.holder === null && it.state === 'waiting' && it.automatic?.mode === 'discuss-options',
+        );
+      },
+      async discussed(id, to) {
+        if (await store.refresh(id, to)) await shown(id, 'discussed');
+      },
     },
   };
 }

@@ -108,6 +108,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     remoteUrl: async (dir) => (await git.repository.locate(dir))?.remoteUrl ?? null,
     isTracked: async (file) =>
       (await git.repository.locate(path.dirname(file), [path.basename(file)]))?.tracks(file) ?? false,
+    secrets,
     say,
   });
   const engine = createEngine({

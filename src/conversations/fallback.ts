@@ -62,6 +62,9 @@ export const fallbackSchema = z
   })
   .meta({ title: 'AMPA fallback rules', description: 'What AMPA answers where nobody needs to be asked.' });
 
+/** The same for editors. */
+export const fallbackJsonSchema = (): unknown => z.toJSONSchema(fallbackSchema, { target: 'draft-7', io: 'input' });
+
 export type FallbackConfig = z.infer<typeof fallbackSchema>;
 
 /** One of the files there are, in the order in which they are asked. */

@@ -75,7 +75,8 @@ export function parseField(field: FormField, response: string): Parsed {
       return value === null ? bad(`is not one of ${names()}`) : { ok: true, value };
     }
     case 'choices': {
-      const parts = text.split(',').map((part) => part.trim());
+      // A label may hold a comma itself.
+      const parts = option(text) === null ? text.split(',').map((part) => part.trim()) : [text];
       const values = parts.filter(Boolean).map(option);
       if (values.includes(null)) return bad(`is not some of ${names()}`);
       return inBounds(field, values.length, 'choices') ?? { ok: true, value: [...new Set(values as string[])] };

@@ -105,7 +105,9 @@ export interface PromptStore {
   /** Open ones, oldest first, too old or not; of a session, or of a task. */
   open(of?: { session: string } | { taskId: string }): Promise<StoredPrompt[]>;
   /** Those of a task that are open now, without their texts. */
-  statesOf(taskId: string): Promise<{ id: string; state: 'waiting' | 'answering'; holder: string | null }[]>;
+  statesOf(
+    taskId: string,
+  ): Promise<{ id: string; state: 'waiting' | 'answering'; holder: string | null; attempt: number }[]>;
   /** Ids that start or end with a text, newest first; open ones only, or all. */
   like(text: string, open: boolean): Promise<string[]>;
   /** The first answer wins: undefined when it is not waiting, or too old. */
@@ -120,8 +122,10 @@ export interface PromptStore {
   withdraw(claim: Claim, id: string): Promise<boolean>;
   /** The process that asked, of that holder, is gone. An answer on its way stays with it. */
   lose(id: string, holder: string): Promise<boolean>;
-  /** What earlier holders of a task had asked, and scripts in it; returns the ids. */
+  /** What was asked by processes of a task that are gone: earlier holders, scripts of an interrupted turn; returns the ids. */
   loseEarlier(taskId: string): Promise<string[]>;
+  /** A discussion is added, and the choices are what came of it. False: it is not waiting any more. */
+  refresh(id: string, to: { context: readonly ContextEntry[]; choices: readonly string[] }): Promise<boolean>;
   /** False: it is not waiting any more, or not too old. */
   expire(id: string): Promise<boolean>;
   /** Those that are too old and still waiting. */
@@ -147,4 +151,8 @@ export interface TaskPrompts {
   /** False: it was answered at the last moment. */
   expire(id: string): Promise<boolean>;
   lostIn(taskId: string, attempt: number): Promise<Prompt[]>;
+  /** Questions of scripts in this task that a rule wants discussed before a person is asked. */
+  toDiscuss(taskId: string): Promise<Prompt[]>;
+  /** The agent has discussed it: what was said, and the choices that came of it. */
+  discussed(id: string, to: { context: readonly ContextEntry[]; choices: readonly string[] }): Promise<void>;
 }

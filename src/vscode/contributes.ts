@@ -291,6 +291,12 @@ export function contributions(): { manifest: Json; nls: Nls } {
       title: 'AMPA',
       properties: Object.fromEntries(knobs.map((knob, i) => [knob.setting, setting(knob, i, nls)])),
     },
+    jsonValidation: [
+      {
+        fileMatch: ['**/.worklog/ampa/fallback_config.json', '**/ampa_fallback_config.json'],
+        url: './media/fallback_config.schema.json',
+      },
+    ],
     // Our state and a task's worktree are not the project: nothing watches, searches or lists them.
     configurationDefaults: {
       'files.watcherExclude': { '**/.worklog/ampa/**': true },

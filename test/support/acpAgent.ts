@@ -13,6 +13,9 @@
  *   ask-always          asks with allow_always and reject_always only
  *   ask-and-withdraw    asks, and withdraws the question once it is told that it is open
  *   elicit QUESTION     asks by form
+ *   form JSON           asks by form: {"message": …, "requestedSchema": …}, and journals the whole answer
+ *   ask-many COUNT      asks to run `echo 1\` … `echo COUNT` at the same time, and journals each answer
+ *   list A / B          a message that lists A and B, a line each
  *   say TEXT            a message · think TEXT  a thought
  *   cost USD            a usage update with the cumulative cost
  *   tokens IN OUT       reported with the answer
@@ -167,7 +170,8 @@ async function prompt(
         { sessionId, toolCall: { toolCallId, title, kind, locations, rawInput: input }, options: asks },
         { cancellationSignal: turn.signal },
       );
-      journal({ permission: title, outcome: outcome.outcome === 'selected' ? outcome.optionId : outcome.outcome });
+      const chosen = outcome.outcome === 'selected' ? outcome.optionId : outcome.outcome;
+      journal({ permission: title, outcome: chosen, at: Date.now() });
       if (outcome.outcome !== 'selected' || !['once', 'always'].includes(outcome.optionId)) {
         await update({ sessionUpdate: 'tool_call_update', toolCallId, status: 'failed' });
         return;
@@ -246,6 +250,39 @@ async function prompt(
         journal({ elicitation: answer.action });
         break;
       }
+      case 'form': {
+        const answer = await client.request(
+          methods.client.elicitation.create,
+          {
+            mode: 'form',
+            sessionId,
+            ...(JSON.parse(rest) as { message: string; requestedSchema: { type: 'object' } }),
+          },
+          { cancellationSignal: turn.signal },
+        );
+        journal({ form: answer });
+        break;
+      }
+      case 'ask-many':
+        await Promise.all(
+          Array.from({ length: Number(rest) }, async (_, i) => {
+            const title = `echo ${i + 1}`;
+            const { outcome } = await client.request(methods.client.session.requestPermission, {
+              sessionId,
+              toolCall: { toolCallId: `call-${++calls}`, title, kind: 'execute', rawInput: { command: title } },
+              options: ONCE,
+            });
+            journal({
+              many: title,
+              outcome: outcome.outcome === 'selected' ? outcome.optionId : outcome.outcome,
+              at: Date.now(),
+            });
+          }),
+        );
+        break;
+      case 'list':
+        await say(`There is this:\n\n${rest.split(' / ').join('\n')}\n`);
+        break;
       case 'say':
         await say(rest);
         break;

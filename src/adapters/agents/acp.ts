@@ -246,7 +246,6 @@ export async function runAcpTurn(
       const next = await own(turn.onAnswered(reader.lastText(), over.signal));
       if (next === null) return response.stopReason;
       turn.signal.throwIfAborted();
-      remark(`AMPA: ${next}`);
       text = next;
     }
   };

@@ -181,7 +181,7 @@ export const MIGRATIONS: readonly string[] = [
   create trigger prompts_rev after insert on prompts when new.task_id is not null begin
     update tasks set rev = (select max(id) from events) + 1, note = null where id = new.task_id;
   end;
-  create trigger prompts_rev_update after update of state on prompts when new.task_id is not null begin
+  create trigger prompts_rev_update after update of state, context on prompts when new.task_id is not null begin
     update tasks set rev = (select max(id) from events) + 1, note = null where id = new.task_id;
   end;
   alter table tasks add column allowed text not null default '[]';

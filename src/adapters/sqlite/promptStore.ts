@@ -35,6 +35,15 @@ const to = (event: PromptEvent) => ({ state: stepOf(event).to });
 const held = ({ token, owner }: Claim) =>
   sql<boolean>`exists (select 1 from tasks where tasks.id = prompts.task_id and tasks.token = ${token} and tasks.owner = ${owner})`;
 
+/**
+ * A holder of an earlier claim is dead, and with a turn that its carrier's death has interrupted, or an aborted
+ * task, so are its scripts. A script's question outlives a turn that has ended in order.
+ */
+const PROCESS_GONE = sql<boolean>`exists (select 1 from tasks where tasks.id = prompts.task_id and (
+  (prompts.holder is not null and prompts.token < tasks.token) or tasks.status = 'aborted' or exists (
+    select 1 from attempts where attempts.task_id = prompts.task_id and number = prompts.attempt and ended_at is null
+  ) and prompts.holder is null))`;
+
 const NO_ANSWER = { answer_id: null, response: null, answered_by: null, answered_at: null };
 
 /** Open questions, oldest first; of a session, or of a task. */
@@ -110,11 +119,11 @@ export function createPromptStore(db: Kysely<Schema>, now: () => number, newId: 
     async statesOf(taskId) {
       const rows = await db
         .selectFrom('prompts')
-        .select(['id', 'state', 'holder'])
+        .select(['id', 'state', 'holder', 'attempt'])
         .where('task_id', '=', taskId)
         .where(OPEN)
         .execute();
-      return rows as { id: string; state: 'waiting' | 'answering'; holder: string | null }[];
+      return rows as { id: string; state: 'waiting' | 'answering'; holder: string | null; attempt: number }[];
     },
     async like(text, open) {
       let query = db
@@ -162,10 +171,19 @@ export function createPromptStore(db: Kysely<Schema>, now: () => number, newId: 
         .set(to('lose'))
         .where('task_id', '=', taskId)
         .where(may('lose'))
-        .where(sql<boolean>`token < (select tasks.token from tasks where tasks.id = prompts.task_id)`)
+        .where(PROCESS_GONE)
         .returning('id')
         .execute();
       return rows.map((row) => row.id);
+    },
+    async refresh(id, { context, choices }) {
+      const { numUpdatedRows } = await db
+        .updateTable('prompts')
+        .set({ context: JSON.stringify(context), choices: JSON.stringify(choices) })
+        .where('id', '=', id)
+        .where(may('answer'))
+        .executeTakeFirst();
+      return numUpdatedRows > 0n;
     },
     expire: async (id) => (await step(db, id, 'expire', {}, sql<boolean>`expires_at <= ${now()}`)) !== undefined,
     async due() {

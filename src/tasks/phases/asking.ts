@@ -62,12 +62,17 @@ export function startAsking(deps: AskingDeps): Asking {
   const writing = new Set<Promise<void>>();
   /** What the agent is told when it has answered in full. */
   const later: ({ text: string } | { discussion: Discussion; rule: Automatic; kind: string })[] = [];
-  let under: { discussion: Discussion; question: string; rule: Automatic; kind: string } | null = null;
+  let under: { discussion: Discussion; question: string; rule: Automatic; kind: string; script?: Prompt } | null = null;
   /** Discussed in this turn: asked again, a person is asked at once. */
   const discussed = new Set<string>();
   let lost: string | null = null;
   let scripts = false;
 
+  /** What the agent is told in the middle of its turn is a step of the conversation. */
+  const tell = (text: string): string => {
+    log.say({ at: new Date(clock.now()).toISOString(), kind: 'prompt', text });
+    return text;
+  };
   const note = (text: string): void => {
     log.note(text);
     log.say({ at: new Date(clock.now()).toISOString(), kind: 'note', text });
@@ -93,7 +98,7 @@ export function startAsking(deps: AskingDeps): Asking {
         const states = new Map(open.map((it) => [it.id, it.state]));
         for (const [id, wake] of waiting) if (states.get(id) !== 'waiting') wake();
         // A script of the agent asks: the agent waits, too, and so do the clocks.
-        const asks = open.some((it) => it.holder === null);
+        const asks = open.some((it) => it.holder === null && it.attempt === task.attempts);
         if (asks !== scripts) {
           scripts = asks;
           await (asks ? deps.hold() : deps.release());
@@ -246,10 +251,16 @@ export function startAsking(deps: AskingDeps): Asking {
       const question = nextRound(discussion);
       if (question !== null) {
         under = { ...under, discussion, question };
-        return question;
+        return tell(question);
       }
-      const { rule, kind } = under;
+      const { rule, kind, script } = under;
       under = null;
+      if (script) {
+        const context = [...script.context, ...discussion.context];
+        const { choices } = discussion.choices.length > 0 ? discussion : script;
+        await prompts.discussed(script.id, { context, choices });
+        return onAnswered(words, gone);
+      }
       const prompt = await ask(
         {
           session: deps.session(),
@@ -265,14 +276,17 @@ export function startAsking(deps: AskingDeps): Asking {
       );
       if (prompt === 'cancelled') return null;
       note(`decided by ${prompt.answered_by}: ${prompt.response}`);
-      return decisionText(discussion, prompt.response ?? '', prompt.answered_by ?? 'A person');
+      return tell(decisionText(discussion, prompt.response ?? '', prompt.answered_by ?? 'A person'));
     }
     const next = later.shift();
-    if (!next) return null;
-    if ('text' in next) return next.text;
-    const question = nextRound(next.discussion) ?? '';
-    under = { ...next, question };
-    return question;
+    if (next && 'text' in next) return tell(next.text);
+    if (next) return tell((under = begin(next)).question);
+    const script = (await prompts.toDiscuss(task.id)).find((it) => !discussed.has(it.id));
+    if (!script?.automatic) return null;
+    discussed.add(script.id);
+    const discussion = beginDiscussion(script.prompt_text, null);
+    under = { ...begin({ discussion, rule: script.automatic, kind: script.kind }), script };
+    return tell(under.question);
   };
 
   return {
@@ -288,6 +302,11 @@ export function startAsking(deps: AskingDeps): Asking {
     },
   };
 }
+
+const begin = <T extends { discussion: Discussion }>(it: T): T & { question: string } => ({
+  ...it,
+  question: nextRound(it.discussion) ?? '',
+});
 
 /** What `always` would allow; null where the question names nothing exact. */
 function allowable(question: NewPrompt): { kind: string; what: string } | null {
