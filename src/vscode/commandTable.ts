@@ -25,6 +25,7 @@ export const EDITOR_COMMANDS = {
   writeTask: { title: 'Write a Longer Task…', icon: 'edit' },
   showReport: { title: 'Show Report', icon: 'graph' },
   enableScheduler: { title: 'Enable Scheduler' },
+  editFallbackRules: { title: 'Edit Fallback Rules', icon: 'law' },
   whatNow: { title: 'What Now?', icon: 'pulse' },
   startWritten: { title: 'Start This Task', icon: 'play', internal: true },
   showMore: { title: 'Show More', internal: true },

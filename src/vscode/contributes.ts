@@ -291,6 +291,8 @@ export function contributions(): { manifest: Json; nls: Nls } {
       title: 'AMPA',
       properties: Object.fromEntries(knobs.map((knob, i) => [knob.setting, setting(knob, i, nls)])),
     },
+    // The template explains itself in comments.
+    languages: [{ id: 'jsonc', filenames: ['fallback_config.json', 'ampa_fallback_config.json'] }],
     jsonValidation: [
       {
         fileMatch: ['**/.worklog/ampa/fallback_config.json', '**/ampa_fallback_config.json'],

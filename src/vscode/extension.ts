@@ -11,7 +11,7 @@ import { createFolders, type Folder, type Folders } from './folders.ts';
 import { createLinkHandler } from './linkHandler.ts';
 import { loadApp } from './load.ts';
 import { createLogs } from './logs.ts';
-import { createNotifications } from './notifications.ts';
+import { createNotifications, type Notifications } from './notifications.ts';
 import { createOverview, type Overview } from './overview.ts';
 import { createProblems } from './problems.ts';
 import { registerReportPage } from './reportPage.ts';
@@ -31,6 +31,7 @@ export interface Internals {
   unread: Unread;
   tree: TasksTree | undefined;
   schedule: ScheduleTree | undefined;
+  notifications: Notifications | undefined;
   openLink(uri: vscode.Uri): Promise<void>;
   /** How long `activate` took, ms. */
   activationMs: number;
@@ -81,7 +82,7 @@ export function activate(context: vscode.ExtensionContext): Internals {
     }),
   );
   if (tree) contribute('The welcome view', () => createWelcome(folders, overview, tree.view, log('welcome view')));
-  contribute('Notifications', () => createNotifications(overview, log('notification')));
+  const notifications = contribute('Notifications', () => createNotifications(overview, log('notification')));
   const diffs = contribute('The diff', () => registerDiff(folders));
   const logs = contribute('The log view', () => createLogs());
   const page = diffs && contribute('The task page', () => registerTaskPage(context, folders, diffs));
@@ -129,6 +130,7 @@ export function activate(context: vscode.ExtensionContext): Internals {
     unread,
     tree,
     schedule: scheduleTree,
+    notifications,
     openLink: links.open,
     activationMs: performance.now() - begun,
   };
