@@ -1,5 +1,8 @@
 /** An agent that has to ask: the question reaches a person, is answered once, and a late click hears so. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { Page } from 'playwright-core';
 import {
   answerInput,
@@ -64,8 +67,15 @@ describe('A question of an agent', () => {
     await runCommand(page, 'Notifications: Show Notifications');
     const centre = page.locator('.notifications-center .notification-list-item');
     await centre.filter({ hasText: 'wants to run:' }).click();
-    await centre.filter({ hasText: 'wants to run:' }).locator('.monaco-button').getByText('Allow').click();
-    await page.getByText('This question is closed: it was answered already.').first().waitFor();
+    await centre
+      .filter({ hasText: 'wants to run:' })
+      .locator('.monaco-button')
+      .getByText('Allow', { exact: true })
+      .click();
+    await page
+      .getByText(/This question was answered by \w+ \(VS Code\) at \d\d:\d\d/)
+      .first()
+      .waitFor();
     await page.keyboard.press('Escape');
     await runCommand(page, 'Notifications: Clear All Notifications');
   });
@@ -74,10 +84,29 @@ describe('A question of an agent', () => {
     await runCommand(page, 'AMPA: Start Task…');
     await answerInput(page, 'AGENT:run echo second > other.txt', /What should the agent do/);
     const asked = question(page).filter({ hasText: 'echo second' });
-    await asked.locator('.monaco-button').getByText('Refuse').click();
+    await asked.locator('.monaco-button').getByText('Reject').click();
     await row(page, 'echo second')
       .filter({ hasText: /permission denied|no changes/ })
       .waitFor({ timeout: 60_000 });
     await screenshot(page, 'question-refused');
+  });
+
+  it('of a script, without a task, is a row of its own, and is answered there', async () => {
+    const cli = path.join(session.extension, 'dist/cli.js');
+    const ask = ['ask', 'release', 'Deploy to production now?', '--choice', 'Yes', '--choice', 'After lunch'];
+    const script = spawn(process.execPath, [cli, ...ask, '--workspace', session.sample.folder, '--wait'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...session.env },
+    });
+    const said = text(script.stdout);
+    await row(page, 'Deploy to production now?').filter({ hasText: 'release' }).waitFor();
+    await notifications(page).filter({ hasText: 'Deploy to production now?' }).waitFor();
+    await screenshot(page, 'question-script');
+    await row(page, 'Deploy to production now?').click();
+    await page.locator('.quick-input-widget:visible').getByText('Answer in Words…').waitFor();
+    await screenshot(page, 'question-script-answer');
+    await pick(page, 'After lunch');
+    assert.match(await said, /After lunch/);
+    await row(page, 'Deploy to production now?').waitFor({ state: 'detached' });
   });
 });
