@@ -52,7 +52,7 @@ export async function askPerson(
     })),
     { label: '', kind: vscode.QuickPickItemKind.Separator },
     { label: '$(edit) Answer in Words…', act: 'words' },
-    { label: '$(book) Read All of It', description: 'opens a page beside', act: 'read' },
+    { label: '$(book) Read All of It', description: 'opens a page', act: 'read' },
   ];
   const chosen = await vscode.window.showQuickPick(items, {
     title: cut(title, 120),

@@ -1,12 +1,11 @@
 /** Notices in the window that has the focus; the others keep their badge. */
 import * as vscode from 'vscode';
 import type { OpenPrompt } from '../conversations/prompt.ts';
-import { choiceLabel } from '../conversations/choices.ts';
 import type { Task } from '../tasks/task.ts';
 import { answer } from './answering.ts';
 import type { CommandId } from './commandTable.ts';
 import type { Folder } from './folders.ts';
-import { noticeFor, promptMessage, summaryOf, type Notice } from './noticeFor.ts';
+import { noticeFor, promptButtons, promptMessage, summaryOf, type Notice } from './noticeFor.ts';
 import type { Overview, OverviewChange } from './overview.ts';
 
 /** Tasks that end within this time of each other are told together, if they are many. */
@@ -101,10 +100,9 @@ async function tell(notice: Notice): Promise<void> {
 
 /** A question of an agent: what it wants to do, and the two answers. */
 async function ask(prompt: OpenPrompt, folder: Folder, title: string): Promise<void> {
-  const choices = prompt.choices.slice(0, 3).map((choice) => ({ choice, title: choiceLabel(prompt, choice) }));
-  const titles = [...choices.map((it) => it.title), OPEN, NEVER];
+  const choices = promptButtons(prompt);
+  const titles = [...choices.map((it) => it.title), OPEN];
   const chosen = await vscode.window.showWarningMessage(promptMessage(prompt, title), ...titles);
-  if (chosen === NEVER) return stopTelling();
   // A question of a script has no page: it is asked with all its answers.
   const open: [CommandId, string] =
     prompt.task_id === null ? ['ampa.answerTask', `prompt:${prompt.id}`] : ['ampa.showTask', prompt.task_id];

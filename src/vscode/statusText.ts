@@ -60,13 +60,16 @@ export const statusTooltip = (it: StatusDetails): string =>
     hostLines(it.hosts, it.now),
     nextLine(it.commands, it.now),
     ...it.channels.map(channelLine),
-    ...it.notices.map(noticeLine),
+    ...[...new Set(it.notices)].slice(-MAX_NOTICES).map(noticeLine),
   ]
     .filter((line) => line !== null)
     .join('\n\n');
 
 const countsLine = ({ running, queued, needs }: StatusInput): string =>
   `**AMPA** ${[`${running} running`, `${queued} queued`, `${needs} waiting for you`].join(' · ')}`;
+
+/** The newest say the most. */
+const MAX_NOTICES = 3;
 
 const warningLine = (problem: string): string => `$(warning) ${escapeMarkdown(problem)}`;
 const noticeLine = (notice: string): string => `$(info) ${escapeMarkdown(notice)}`;
