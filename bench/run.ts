@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- PART…]`: races against peers, and the budgets of the editor. Parts: job, long,
- * claim, sizes, host; all of them without an argument. One table; nothing in it is remembered from
+ * claim, schedule, sizes, host; all of them without an argument. One table; nothing in it is remembered from
  * another run.
  */
 import { spawnSync } from 'node:child_process';
@@ -10,6 +10,7 @@ import { claimAndFinish } from './claim.ts';
 import { editorBudgets } from './host.ts';
 import { instantJob, longJob } from './mainJob.ts';
 import { sizes } from './sizes.ts';
+import { scheduler } from './schedule.ts';
 import { print, type Row } from './table.ts';
 
 const PAIRS = 20;
@@ -20,6 +21,7 @@ const PARTS: Record<string, () => Promise<Row[]>> = {
   job: async () => [await instantJob(PAIRS)],
   long: async () => [await longJob(LONG_PAIRS)],
   claim: async () => [await claimAndFinish(PAIRS)],
+  schedule: scheduler,
   sizes: async () => sizes(),
   host: editorBudgets,
 };

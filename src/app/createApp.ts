@@ -6,13 +6,14 @@ import { readAttemptLog, readConversation } from '../adapters/files/logReader.ts
 import { createGitAdapter } from '../adapters/git/adapter.ts';
 import { childEnv, withOwner } from '../adapters/process/env.ts';
 import { findOnPath } from '../adapters/process/find.ts';
-import { SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
+import { KNOBS, SECRET_NAMES, type ConfigValues, type Knob, type KnobName } from '../config/knobs.ts';
 import { resolveConfig, type Resolved } from '../config/resolve.ts';
 import { configSources, type SettingsReader } from '../config/sources.ts';
 import { ALWAYS } from '../conversations/choices.ts';
 import { noSuchPrompt } from '../conversations/prompt.ts';
 import { describeError, notFound } from '../errors.ts';
 import type { Clock } from '../tasks/ports.ts';
+import { secretForms } from '../tasks/redact.ts';
 import { abortTask } from './abort.ts';
 import type { App, HostKind } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
@@ -60,6 +61,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   const paths = statePaths(workspace, env);
   const hostEnv = childEnv(env, SECRET_NAMES);
   const secrets = secretValues(env, SECRET_NAMES);
+  /** From now on nothing shows it: whoever masks reads the same list each time. */
+  const learn = (value: string): void => {
+    for (const form of secretForms(value)) if (!secrets.includes(form)) secrets.push(form);
+  };
   const forges = createForges({ env, config: () => resolved.values, editorToken: options.editorToken, secrets, now });
   const git = createGitAdapter({ env: hostEnv, clock, credentials: forges.credential });
   const find = (program: string): Promise<string | null> => findOnPath(program, hostEnv, { notIn: [workspace.root] });
@@ -97,7 +102,12 @@ export async function createApp(options: AppOptions): Promise<App> {
     });
     const result = resolveConfig(sources, trusted);
     result.warnings.push(...warnings);
-    return options.config ? { ...result, values: options.config } : result;
+    const values = options.config ?? result.values;
+    for (const [name, knob] of Object.entries<Knob>(KNOBS)) {
+      const value = values[name as KnobName];
+      if (knob.secret && typeof value === 'string' && value !== '') learn(value);
+    }
+    return { ...result, values };
   }
 
   const talk = setUpConversations({
@@ -147,7 +157,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       (await git.repository.locate(path.dirname(file), [path.basename(file)]))?.tracks(file) ?? false,
     existing: engine.existing,
     writable: engine.writable,
-    // Under the id of its run: the same run records one task, however often it is taken up.
+    // Under the id of its run, which the command remembers before the task is there.
     startTask: async (runId, request) => {
       const it = await engine.writable();
       const task = await it.board.insert(await newTask({ ...startDeps, newId: () => runId }, request));
@@ -293,7 +303,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         agents: await app.agents(),
         config: resolved,
         trusted,
-        onGitHub: remoteUrl !== null && /github/i.test(remoteUrl),
+        onGitHub: remoteUrl !== null && forges.isGitHub(remoteUrl),
         github: async () => (remoteUrl === null ? null : forges.describe(remoteUrl)),
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,
       })),

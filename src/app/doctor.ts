@@ -14,8 +14,8 @@ export interface DoctorDeps {
   agents: AgentInfo[];
   config: Resolved;
   trusted: boolean;
-  /** Who we are at the remote; null: it is not on GitHub, or nobody is signed in. */
   onGitHub: boolean;
+  /** Who we are at the remote; null: nobody is signed in. */
   github(): Promise<{ label: string; missing: string[] } | null>;
   /** SQLite's own verdict, or null where there is no database yet. */
   integrity(): Promise<string | null>;

@@ -44,6 +44,8 @@ const HELPER = [
 type At = Pick<TaskForge, 'kind' | 'host' | 'owner' | 'name' | 'identity'>;
 
 export interface Forges {
+  /** Told from the address alone. */
+  isGitHub(remoteUrl: string): boolean;
   /** The forge that a remote's address names, where somebody is signed in to it. */
   at(remoteUrl: string): Promise<{ forge: Forge; at: At } | null>;
   /** The forge of a task, with the kind of identity it was made with. */
@@ -100,6 +102,7 @@ export function createForges(deps: ForgesDeps): Forges {
   }
 
   return {
+    isGitHub: (remoteUrl) => repoAt(remoteUrl) !== null,
     async at(remoteUrl) {
       const repo = repoAt(remoteUrl);
       if (!repo) return null;

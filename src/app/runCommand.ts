@@ -75,9 +75,9 @@ export async function runCommand(deps: RunCommandDeps, claimed: Claimed, signal:
     program: (argv, timeoutMs) => start({ argv }, Math.min(timeoutMs, longestMs)),
     githubRepo: deps.githubRepo,
     async startTask(request) {
-      const task = await deps.startTask(run.id, request);
-      await deps.store.noteTask(spec.id, task.id);
-      return task;
+      // Before it is there: a crash in between must not let the next run start another beside it.
+      await deps.store.noteTask(spec.id, run.id);
+      return deps.startTask(run.id, request);
     },
     isTaskActive: deps.isTaskActive,
   };

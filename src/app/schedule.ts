@@ -3,11 +3,13 @@ import type { HostKind } from './api.ts';
 import { AmpaError, describeError, notFound } from '../errors.ts';
 import { carryRun, type CarryRunDeps } from '../scheduler/carryRun.ts';
 import { capacityWarning, choose, scheduleOf, type Rules } from '../scheduler/choose.ts';
+import { clearDead } from '../scheduler/clearDead.ts';
 import { newCommand, type StoredCommand } from '../scheduler/command.ts';
 import { rememberCron } from '../scheduler/cron.ts';
 import { exportStore, unsupported } from '../scheduler/layout.ts';
 import { nextTimes } from '../scheduler/preview.ts';
 import { createScheduler } from '../scheduler/loop.ts';
+import type { Run } from '../scheduler/ports.ts';
 import { simulate } from '../scheduler/simulate.ts';
 import type { ConfigValues } from '../config/knobs.ts';
 import { isActive } from '../tasks/task.ts';
@@ -59,7 +61,6 @@ export function createSchedule(deps: ScheduleDeps): {
   async function takeOver(it: EngineStore | null): Promise<boolean> {
     // Once for each process: the file may be large, and lists are read often.
     if (it && tookOver) return false;
-    tookOver = it !== null;
     let found = false;
     try {
       found = await importOnce(importDeps, it, deps.kind !== 'vscode');
@@ -70,6 +71,7 @@ export function createSchedule(deps: ScheduleDeps): {
     // After the import: what the original had by that name goes before ours.
     const defaults = it && !it.foreign ? await worklogDefaults(deps) : [];
     if (it && defaults.length > 0) await it.schedule.addDefaults(defaults, now());
+    tookOver = it !== null;
     return found;
   }
 
@@ -139,6 +141,13 @@ export function createSchedule(deps: ScheduleDeps): {
       ),
   });
 
+  const clearDeps = (it: EngineStore) => ({
+    ...carryDeps(it),
+    store: it.schedule,
+    isDead: (owner: string, lease: number) => isOwnerDead(it.hosts, owner, lease, now),
+    reap: (run: Run) => reapRun(it.schedule, run),
+  });
+
   /** The command that the loop would start now, were it not for the global interval. */
   async function nextChoice(it: EngineStore): Promise<string | null> {
     const schedules = (await it.schedule.list()).map(asSchedule);
@@ -189,6 +198,8 @@ export function createSchedule(deps: ScheduleDeps): {
       const cannot = unsupported(spec);
       if (cannot !== null)
         throw new AmpaError('refused', `${chosen} cannot run here: ${cannot}`, 'It is kept as it is.');
+      // The mark of a run whose host has died would stand in the way.
+      await clearDead(clearDeps(it), () => false);
       // Others must be able to tell whether the holder of the run still lives.
       const host = await announceHost(it.hosts, { id: newId(), kind: 'cli', asks: false }, now);
       try {
@@ -281,24 +292,18 @@ export function createSchedule(deps: ScheduleDeps): {
   return {
     facade,
     async runSchedule(it, host, stop) {
-      try {
-        await takeOver(it);
-      } catch (error) {
-        say(describeError(error));
-        return;
-      }
+      // The next list tries again; what is there already runs meanwhile.
+      await takeOver(it).catch((error: unknown) => say(describeError(error)));
       const scheduler = createScheduler(
         {
-          ...carryDeps(it),
-          store: it.schedule,
           owner: host,
           machine,
           newId,
           rules,
           llmUp,
           pollMs: () => config().schedulerPollSeconds * 1000,
-          isDead: (owner, lease) => isOwnerDead(it.hosts, owner, lease, now),
-          reap: (run) => reapRun(it.schedule, run),
+          onLook: it.watcher.onLook,
+          ...clearDeps(it),
         },
         stop,
       );

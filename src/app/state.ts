@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { commonDirOf, gitDirOf } from '../adapters/git/layout.ts';
+import { secretForms } from '../tasks/redact.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -85,7 +86,7 @@ export function secretValues(env: Env, names: readonly string[]): string[] {
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined || value.length < 8) continue;
     if (names.includes(name) || /TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|PRIVATE_KEY|CREDENTIAL/i.test(name))
-      values.add(value);
+      for (const form of secretForms(value)) values.add(form);
   }
   return [...values];
 }

@@ -3,6 +3,8 @@ import type { OpenDatabase } from '../adapters/sqlite/open.ts';
 export interface StoreWatcher {
   /** Calls back when any process, this one too, has changed the store. */
   onChange(listener: () => void): () => void;
+  /** Calls back at every look, changed or not: whoever waits for a time sees here that the clock was set. */
+  onLook(listener: () => void): () => void;
   /** This process has just changed it: listeners hear at once. */
   poke(): void;
   /** Look often (a task runs, a question is open) or seldom. */
@@ -21,6 +23,7 @@ const IDLE_MS = 2_000;
  */
 export function watchStore(database: Pick<OpenDatabase, 'version'>): StoreWatcher {
   const listeners = new Set<() => void>();
+  const lookers = new Set<() => void>();
   let version = database.version();
   let busy = false;
   let kept = 0;
@@ -35,21 +38,25 @@ export function watchStore(database: Pick<OpenDatabase, 'version'>): StoreWatche
       version = current;
       notify();
     }
+    for (const looker of lookers) looker();
     schedule();
   };
+  const count = (): number => listeners.size + lookers.size;
   function schedule(): void {
     clearTimeout(timer);
-    timer = listeners.size > 0 ? setTimeout(tick, busy || kept > 0 ? BUSY_MS : IDLE_MS) : undefined;
+    timer = count() > 0 ? setTimeout(tick, busy || kept > 0 ? BUSY_MS : IDLE_MS) : undefined;
   }
+  const joining = (set: Set<() => void>) => (listener: () => void) => {
+    set.add(listener);
+    if (count() === 1) schedule();
+    return () => {
+      set.delete(listener);
+      if (count() === 0) schedule();
+    };
+  };
   return {
-    onChange(listener) {
-      listeners.add(listener);
-      if (listeners.size === 1) schedule();
-      return () => {
-        listeners.delete(listener);
-        if (listeners.size === 0) schedule();
-      };
-    },
+    onChange: joining(listeners),
+    onLook: joining(lookers),
     poke: notify,
     setBusy(value) {
       if (busy === value) return;
@@ -67,6 +74,7 @@ export function watchStore(database: Pick<OpenDatabase, 'version'>): StoreWatche
     },
     stop() {
       listeners.clear();
+      lookers.clear();
       schedule();
     },
   };

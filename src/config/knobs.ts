@@ -271,7 +271,8 @@ export const KNOBS = {
     min: 1,
     max: 3600,
     safe: true,
-    description: 'Seconds until a language model that is down is asked again for a scheduled command that needs it.',
+    description:
+      'Seconds until the scheduler looks again at what nobody announces: a language model that is down, a run whose host may have died. It wakes for due times by itself.',
   },
   schedulerMaxRunHistory: {
     env: 'AMPA_SCHEDULER_MAX_RUN_HISTORY',

@@ -80,7 +80,9 @@ export function latenessOf(schedule: Schedule, now: number, rules: Rules): Choic
     const newest = schedule.served === null ? null : schedule.cron.newest(schedule.served, now);
     if (newest === null) return null;
     due = newest;
-    normalized = now === due ? Number.EPSILON : (now - due) / (schedule.cron.next(due) - due);
+    // Late since the first due time that was not served: behind one that is late each time, the newest would wait for ever.
+    const first = schedule.cron.next(schedule.served!);
+    normalized = now === first ? Number.EPSILON : (now - first) / (schedule.cron.next(due) - due);
   } else {
     if (schedule.desiredMs === null) return null;
     const begin = Math.min(since(schedule), now);

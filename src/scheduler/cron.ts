@@ -1,6 +1,6 @@
 /**
- * Due times of a cron expression. The expression is read and matched by cron-parser on a calendar
- * without time zones; the time zone is applied here, so that the due times of an expression are one
+ * Due times of a cron expression. The expression is matched on a calendar without time zones
+ * (cronCalendar.ts); the time zone is applied here, so that the due times of an expression are one
  * fixed set, whichever moment the search begins at:
  *
  * - Where the hour begins with `*`, every real hour counts: when clocks go back the repeated hour
@@ -8,8 +8,8 @@
  * - Where hours are named, a time that happens twice is due the first time, and a time that is
  *   skipped is due as long after the jump as it lies behind its beginning (02:30 becomes 03:30).
  */
-import { CronExpressionParser } from 'cron-parser';
-import { usageError } from '../errors.ts';
+import { describeError, usageError } from '../errors.ts';
+import { cronCalendar } from './cronCalendar.ts';
 
 export interface Cron {
   /** The first due time after `t`; ms since the epoch, whole minutes. */
@@ -22,15 +22,15 @@ const MINUTE = 60_000;
 const DAY = 24 * 3600_000;
 
 /** Throws `usage` for an expression or a time zone that cannot be. `timezone` null: the machine's own. */
-export function compileCron(expression: string, timezone: string | null): Cron {
+export function compileCron(expression: string, timezone: string | null, zoneOf = zone): Cron {
   const fields = expression.trim().split(/\s+/);
   const hint = 'Five fields: minute hour day month weekday, as in "0 3 * * 1-5".';
   if (fields.length !== 5)
     throw usageError(`${JSON.stringify(expression)} has ${fields.length} fields, not five`, hint);
   if (fields.some((field) => /(?:^|[,/-])H/i.test(field) || field.startsWith('@')))
     throw usageError(`${JSON.stringify(expression)} is no cron expression`, hint);
-  const offsetAt = zone(timezone);
-  const wall = calendar(fields.join(' '), expression, hint);
+  const offsetAt = zoneOf(timezone);
+  const wall = readCalendar(fields.join(' '), expression, hint);
   const named = !fields[1]!.startsWith('*');
 
   const next = (t: number): number => {
@@ -60,7 +60,7 @@ export function compileCron(expression: string, timezone: string | null): Cron {
     }
   };
 
-  const dueTimes: Cron = {
+  return {
     next,
     newest(after, upTo) {
       let low = Math.floor(after / MINUTE) + 1;
@@ -81,39 +81,39 @@ export function compileCron(expression: string, timezone: string | null): Cron {
       return next(low * MINUTE - 1);
     },
   };
-  try {
-    dueTimes.next(Date.UTC(2024, 0, 1));
-  } catch (error) {
-    throw usageError(`${JSON.stringify(expression)} is never due`, error instanceof Error ? error.message : hint);
-  }
-  return dueTimes;
 }
 
-/** Reads each expression once. */
-export function rememberCron(): typeof compileCron {
+/** The calendar of an expression that matches at all. */
+function readCalendar(fields: string, expression: string, hint: string): (wall: number) => number {
+  let wall: (wall: number) => number;
+  try {
+    wall = cronCalendar(fields);
+  } catch (error) {
+    throw usageError(`${JSON.stringify(expression)} is no cron expression: ${describeError(error)}`, hint);
+  }
+  try {
+    wall(Date.UTC(2024, 0, 1));
+  } catch (error) {
+    throw usageError(`${JSON.stringify(expression)} is never due: ${describeError(error)}`, hint);
+  }
+  return wall;
+}
+
+/** Reads each expression and each time zone once. */
+export function rememberCron(): (expression: string, timezone: string | null) => Cron {
   const known = new Map<string, Cron>();
+  const zones = new Map<string | null, (t: number) => number>();
+  const zoneOf = (name: string | null): ((t: number) => number) => {
+    let offsetAt = zones.get(name);
+    if (!offsetAt) zones.set(name, (offsetAt = zone(name)));
+    return offsetAt;
+  };
   return (expression, timezone) => {
     const key = `${timezone ?? ''} ${expression}`;
     let cron = known.get(key);
-    if (!cron) known.set(key, (cron = compileCron(expression, timezone)));
+    if (!cron) known.set(key, (cron = compileCron(expression, timezone, zoneOf)));
     return cron;
   };
-}
-
-/** The next match after a moment on a calendar where every day has 24 hours. */
-function calendar(text: string, shown: string, hint: string): (wall: number) => number {
-  try {
-    const parsed = CronExpressionParser.parse(text, { tz: 'UTC', currentDate: new Date(0) });
-    return (wall) => {
-      parsed.reset(new Date(wall));
-      return parsed.next().getTime();
-    };
-  } catch (error) {
-    throw usageError(
-      `${JSON.stringify(shown)} is no cron expression: ${error instanceof Error ? error.message : String(error)}`,
-      hint,
-    );
-  }
 }
 
 /** What is added to UTC at a moment, ms. */

@@ -1,11 +1,12 @@
 import type { Clock } from '../tasks/ports.ts';
 import { carryRun, type CarryRunDeps } from './carryRun.ts';
+import { clearDead, type ClearDeps } from './clearDead.ts';
 import { scheduleOf, type Rules } from './choose.ts';
 import { rememberCron } from './cron.ts';
-import type { Run, ScheduleStore } from './ports.ts';
+import type { ScheduleStore } from './ports.ts';
 import { createScheduleIndex } from './scheduleIndex.ts';
 
-export interface SchedulerDeps extends CarryRunDeps {
+export interface SchedulerDeps extends CarryRunDeps, Omit<ClearDeps, 'store'> {
   store: ScheduleStore;
   clock: Clock;
   /** This host, and its computer. */
@@ -15,11 +16,13 @@ export interface SchedulerDeps extends CarryRunDeps {
   rules(): Rules;
   /** Asked at most once a decision, and only if an eligible command needs it. */
   llmUp(): Promise<boolean>;
-  /** How long to wait before an LLM that is down is asked again. */
+  /**
+   * The longest wait for what nobody announces, ms: an LLM that is down, a run whose host may have died.
+   * A due time needs no such looks.
+   */
   pollMs(): number;
-  isDead(owner: string, leaseExpiresAt: number): Promise<boolean>;
-  /** Ends what a run whose host died has left. */
-  reap(run: Run): Promise<void>;
+  /** Calls back every few seconds, by a timer that runs anyway: a chance to see that the clock was set. */
+  onLook(listener: () => void): () => void;
 }
 
 export interface Scheduler {
@@ -31,8 +34,6 @@ export interface Scheduler {
   settled(): Promise<void>;
 }
 
-/** A run of another host may have lost it: its death changes nothing in the store that would wake us. */
-const LOOK_FOR_DEAD_MS = 5_000;
 const RETRY_MS = 5_000;
 /** Timers run for no longer than about 24 days. */
 const LONGEST_MS = 12 * 3600_000;
@@ -62,34 +63,17 @@ export function createScheduler(deps: SchedulerDeps, stop: AbortSignal): Schedul
     return changes.hasGap;
   }
 
-  /** Ends on paper what a dead host has left, and its processes. */
-  async function clearDead(): Promise<void> {
-    for (const run of await store.running()) {
-      if (mine.has(run.id) || !(await deps.isDead(run.owner, run.lease_expires_at))) continue;
-      // A process that resists is said; the mark must not wait for it.
-      await deps.reap(run).catch(deps.onError);
-      const end = { status: 'interrupted', exit_code: null, at: clock.now(), owner: run.owner } as const;
-      await store.finish(run.id, end, deps.keepRuns());
-      await deps.afterRun(run).catch(deps.onError);
-    }
-  }
-
-  const othersRun = (): boolean => index.running > mine.size;
-
   async function pass(): Promise<number> {
     const begun = clock.now();
     const first = rev < 0;
     const hasGap = await refresh();
-    if (index.size === 0 && !first) return Infinity;
+    const others = await clearDead(deps, (id) => mine.has(id));
+    await refresh();
     if (first || hasGap || begun < lastLook) {
       await store.settle(begun);
       await refresh();
     }
     lastLook = begun;
-    if (othersRun()) {
-      await clearDead();
-      await refresh();
-    }
     let refused = 0;
     while (!stop.aborted) {
       const now = clock.now();
@@ -99,8 +83,8 @@ export function createScheduler(deps: SchedulerDeps, stop: AbortSignal): Schedul
       const choice = index.choose(now, lastStart, rules, llmUp);
       if (!choice) {
         const look = index.nextLook(now, lastStart, rules);
-        const soon = asksLlm && !llmUp ? now + deps.pollMs() : Infinity;
-        return Math.min(look, soon, othersRun() ? now + LOOK_FOR_DEAD_MS : Infinity);
+        const asksAgain = (asksLlm && !llmUp) || others > 0;
+        return Math.min(look, asksAgain ? now + deps.pollMs() : Infinity);
       }
       const { id } = choice;
       const { owner, machine } = deps;
@@ -138,16 +122,18 @@ export function createScheduler(deps: SchedulerDeps, stop: AbortSignal): Schedul
     const begun = clock.now();
     const wake = new AbortController();
     nudge = () => wake.abort();
-    const off = deps.onChange(() => {
-      // A machine that slept, or whose clock was set, has its timers wrong: every change is a chance to see it.
-      const now = clock.now();
-      if (now >= at || now < begun) return wake.abort();
+    const offChange = deps.onChange(() => {
       store.revision().then(
         (current) => current !== rev && wake.abort(),
         (error: unknown) => {
           if (!stop.aborted) deps.onError(error);
         },
       );
+    });
+    // A timer does not count the time that a machine sleeps, nor see that the clock is set.
+    const offLook = deps.onLook(() => {
+      const now = clock.now();
+      if (now >= at || now < begun) wake.abort();
     });
     const signal = AbortSignal.any([stop, wake.signal]);
     try {
@@ -161,7 +147,8 @@ export function createScheduler(deps: SchedulerDeps, stop: AbortSignal): Schedul
         });
       } else await clock.sleep(ms, signal);
     } finally {
-      off();
+      offChange();
+      offLook();
     }
   }
 

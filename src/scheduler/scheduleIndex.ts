@@ -59,7 +59,9 @@ export function createScheduleIndex(): ScheduleIndex {
       entry.cronDue = newest === null ? null : { due: newest, next: cron.next(newest) };
     }
     const known = entry.cronDue;
-    return known && latenessOf({ ...schedule, cron: { next: () => known.next, newest: () => known.due } }, now, rules);
+    if (!known) return null;
+    const next = (t: number): number => (t < known.due ? entry.dueAt : known.next);
+    return latenessOf({ ...schedule, cron: { next, newest: () => known.due } }, now, rules);
   };
 
   return {

@@ -1,10 +1,10 @@
-import { redact } from './redact.ts';
+import { createMask, redact } from './redact.ts';
 
 /** What an agent is shown of a failing step, characters. */
 export const EXCERPT_LIMIT = 4000;
 
 /** Of that, the lines around the first errors; the end of the log gets the rest. */
-const ERROR_SHARE = 2400;
+const ERROR_SHARE = 0.6 * EXCERPT_LIMIT;
 const LINES_BEFORE = 3;
 const LINES_AFTER = 10;
 const MAX_LINE = 600;
@@ -40,6 +40,7 @@ export interface Excerpter {
  * around the first errors and the end of the log, not its beginning.
  */
 export function createExcerpter(): Excerpter {
+  const mask = createMask();
   let partial = '';
   let index = 0;
   const before: string[] = [];
@@ -54,7 +55,7 @@ export function createExcerpter(): Excerpter {
     errorChars += text.length + 1;
   };
   function line(raw: string): void {
-    const text = redact(cleanLine(raw)).slice(0, MAX_LINE);
+    const text = mask(cleanLine(raw)).slice(0, MAX_LINE);
     const at = index++;
     tail.push({ index: at, text });
     tailChars += text.length + 1;

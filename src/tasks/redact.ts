@@ -11,6 +11,14 @@ const SHAPES: readonly RegExp[] = [
   /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g,
 ];
 
+/** The value of a secret as it may turn up: a key of many lines also line by line. */
+export const secretForms = (value: string): string[] => [
+  value,
+  ...(value.includes('\n')
+    ? value.split(/\r?\n/).filter((line) => line.length >= 16 && !line.startsWith('-----'))
+    : []),
+];
+
 /** Masks credentials by shape, and the given values wherever they stand. */
 export function redact(text: string, secrets: readonly string[] = []): string {
   let out = text
@@ -19,6 +27,42 @@ export function redact(text: string, secrets: readonly string[] = []): string {
   for (const shape of SHAPES) out = out.replace(shape, '***');
   for (const secret of secrets) if (secret.length >= 6) out = out.replaceAll(secret, '***');
   return out;
+}
+
+const KEY_BEGIN = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
+const KEY_END = /-----END [A-Z ]*PRIVATE KEY-----/;
+/** A line within a key: base64 at its end (a log may put a time in front), a header, or nothing. */
+const KEY_LINE = /(?:^|\s)[A-Za-z0-9+/]{16,}={0,2}\s*$|^\s*$|(?:^|\s)(?:Proc-Type|DEK-Info): /;
+
+/**
+ * Masks a text that comes in order, in pieces of whole lines: a private key goes over many of them,
+ * and each line of it looks like nothing by itself.
+ */
+export function createMask(secrets: readonly string[] = []): (text: string) => string {
+  let inKey = false;
+  const lineOf = (line: string): string => {
+    let rest = line;
+    if (inKey) {
+      const end = KEY_END.exec(rest);
+      if (!end && KEY_LINE.test(rest)) return '';
+      inKey = false;
+      if (end) rest = rest.slice(end.index + end[0].length);
+    }
+    const begin = KEY_BEGIN.exec(rest);
+    if (!begin || KEY_END.test(rest)) return rest;
+    inKey = true;
+    return `${rest.slice(0, begin.index)}***${rest.endsWith('\n') ? '\n' : ''}`;
+  };
+  return (text) => {
+    const known =
+      inKey || text.includes('-----BEGIN ')
+        ? text
+            .split(/(?<=\n)/)
+            .map(lineOf)
+            .join('')
+        : text;
+    return redact(known, secrets);
+  };
 }
 
 /** An unfinished line is passed on at this length at the latest. */
@@ -30,18 +74,19 @@ const MAX_HELD = 16 * 1024;
  */
 export function createRedactor(secrets: readonly string[]): { push(text: string): string; rest(): string } {
   let held = '';
+  const mask = createMask(secrets);
   return {
     push(text) {
       held += text;
       const cut = held.length > MAX_HELD ? held.length : held.lastIndexOf('\n') + 1;
       const whole = held.slice(0, cut);
       held = held.slice(cut);
-      return whole === '' ? '' : redact(whole, secrets);
+      return whole === '' ? '' : mask(whole);
     },
     rest() {
       const whole = held;
       held = '';
-      return redact(whole, secrets);
+      return mask(whole);
     },
   };
 }

@@ -21,6 +21,7 @@ import { editFallbackRules } from './fallbackRules.ts';
 import type { Folder, Folders } from './folders.ts';
 import { doctorPage } from './doctorPage.ts';
 import type { Logs } from './logs.ts';
+import { openWeb } from './openWeb.ts';
 import type { Overview } from './overview.ts';
 import type { ReportPage } from './reportPage.ts';
 import { createScheduleHandlers } from './scheduleHandlers.ts';
@@ -116,7 +117,7 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
       if (element?.kind !== 'check' || !folder) return;
       const { checks } = await (await folder.app()).show(element.task);
       const check = checks.findLast((it) => it.attempt === element.attempt && it.name === element.name);
-      if (check?.url) await vscode.env.openExternal(vscode.Uri.parse(check.url, true));
+      if (check?.url) await openWeb(check.url);
       else if (check?.log_path)
         await vscode.window.showTextDocument(vscode.Uri.file(check.log_path), { preview: true });
       else void vscode.window.showInformationMessage('This check has printed nothing yet.');
@@ -127,7 +128,7 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
     ),
     'ampa.openPullRequest': onTask(
       { title: 'Whose pull request?', none: 'No task has a pull request yet.', suits: (task) => task.pr_url !== null },
-      async ({ task }) => vscode.env.openExternal(vscode.Uri.parse(task.pr_url!, true)),
+      async ({ task }) => openWeb(task.pr_url!),
     ),
     'ampa.openWorktree': onTask(
       { title: 'Whose worktree?', none: 'No task has a worktree now.', suits: hasWorktree },

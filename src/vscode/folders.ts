@@ -81,6 +81,8 @@ export function createFolders(options: FoldersOptions): Folders & vscode.Disposa
       if (wanted.has(key)) continue;
       folders.delete(key);
       folder.close();
+      // Whoever used its engine gets one of their own.
+      for (const [other, { twin }] of folders) if (twin === folder) folders.delete(other);
     }
     for (const it of now) {
       const key = it.uri.toString();

@@ -25,7 +25,7 @@ export function createLinkHandler(
   folders: Folders,
   openTask: (id: string, folder: Folder) => Promise<void>,
 ): LinkHandler {
-  /** By task, where the engine already knows it, else by asking each folder's store. */
+  /** The folder that has the task; those that have a store are started first. */
   const find = async (id: string): Promise<Folder | undefined> => {
     await folders.wake();
     return folders.of(id);

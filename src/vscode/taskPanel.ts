@@ -11,6 +11,7 @@ import type { Diffs } from './diff.ts';
 import { cutTitle } from './diffQuery.ts';
 import type { Folder, Folders } from './folders.ts';
 import { pause } from './followTask.ts';
+import { openWeb } from './openWeb.ts';
 import { createFeed, type Feed } from './pageFeed.ts';
 import { pageHtml } from './pageHtml.ts';
 
@@ -215,10 +216,10 @@ async function act(action: Action, { taskId, folder, app, diffs }: Acting): Prom
     case 'pr': {
       const { pr_url: url } = await app.find(taskId);
       if (url === null) throw new AmpaError('not_found', 'This task has no pull request', '');
-      return openExternal(url);
+      return openWeb(url);
     }
     case 'openExternal':
-      return openExternal(action.url);
+      return openWeb(action.url);
     case 'openCheckLog': {
       const { checks } = await app.show(taskId);
       const check = checks.findLast((it) => it.attempt === action.attempt && it.name === action.name);
@@ -238,12 +239,4 @@ async function act(action: Action, { taskId, folder, app, diffs }: Acting): Prom
     case 'answerPrompt':
       return giveAnswer(folder, action.id, action.response);
   }
-}
-
-/** Addresses of the web only: what a page or a store says must not start programs. */
-async function openExternal(url: string): Promise<void> {
-  const uri = vscode.Uri.parse(url, true);
-  if (uri.scheme !== 'https' && uri.scheme !== 'http')
-    throw new AmpaError('refused', `Not an address of the web: ${url.slice(0, 200)}`, '');
-  await vscode.env.openExternal(uri);
 }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { createRunOutputs } from '../../src/adapters/files/runOutputs.ts';
 import { openDatabase } from '../../src/adapters/sqlite/open.ts';
 import type { RunReport, ScheduledCommand } from '../../src/app/scheduleApi.ts';
 import { ORIGINAL_STORE } from '../support/originalStore.ts';
@@ -269,6 +269,16 @@ describe('scheduled commands', () => {
       await until('nothing is left', () => processesOf('run-').length === 0);
     }).timeout(60_000);
 
+    it('can be run by hand after it was killed', async () => {
+      await ampa('add', 'quick', 'test -e again || { touch again; sleep 300; }', '--every', '600');
+      const first = daemon();
+      await until('it runs', async () => (await list())[0]?.running, 20_000);
+      first.kill('SIGKILL');
+      await once(first, 'exit');
+      assert.equal((await ampa('run', 'quick')).code, 0);
+      assert.deepEqual(processesOf('run-'), []);
+    }).timeout(60_000);
+
     it('end with it when it is asked to end', async () => {
       await ampa('add', 'long', 'echo begun; sleep 300', '--every', '600');
       const host = daemon();
@@ -400,40 +410,5 @@ describe('scheduled commands', () => {
     await app.startEngine();
     assert.deepEqual(await app.schedule.list(), []);
     assert.ok(!existsSync(path.join(app.workspace.stateDir, 'logs/schedule')));
-  });
-});
-
-describe('the output of a run', () => {
-  it('is kept with head and tail, at most 1 MiB, whole characters', async () => {
-    const project = createProject();
-    try {
-      const dir = path.join(project.box.dir, 'outputs');
-      const outputs = createRunOutputs(dir, ['a-secret-value']);
-      const output = await outputs.open('Job Ä', 'r1');
-      output.write('first line with a-secret');
-      output.write('-value\n');
-      for (let i = 0; i < 40_000; i++) output.write(`line ${i} äöü ✓ ${'x'.repeat(40)}\n`);
-      output.write('last line');
-      await output.close();
-      const text = await outputs.read('Job Ä', 'r1');
-      assert.ok(text.startsWith('first line with ***\nline 0 äöü'));
-      assert.ok(text.endsWith('last line'));
-      assert.match(text, /\n\[ampa\] \d+ bytes are left out here\n/);
-      assert.ok(!text.includes('\uFFFD'), 'no character is cut');
-      const [folder] = readdirSync(dir);
-      assert.ok(statSync(path.join(dir, folder!, 'r1.log')).size <= 1024 * 1024);
-      outputs.save('Job Ä', 'r2', 'short');
-      await outputs.prune('Job Ä', ['r2']);
-      assert.deepEqual([await outputs.read('Job Ä', 'r1'), await outputs.read('Job Ä', 'r2')], ['', 'short']);
-      const other = createRunOutputs(dir, []);
-      await (await other.open('job ä', 'r2')).close();
-      assert.equal(
-        await outputs.read('Job Ä', 'r2'),
-        'short',
-        'ids that differ in case only have folders of their own',
-      );
-    } finally {
-      await project.remove();
-    }
   });
 });

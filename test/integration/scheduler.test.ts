@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { AmpaError } from '../../src/errors.ts';
-import { compileCron } from '../../src/scheduler/cron.ts';
+import type { CommandPatch } from '../../src/scheduler/command.ts';
 import type { Claimed, RunEnd } from '../../src/scheduler/ports.ts';
 import { scheduleBench, START } from '../support/schedule.ts';
 import { until } from '../support/until.ts';
@@ -31,66 +31,6 @@ describe('the scheduler', () => {
         }),
     };
   };
-
-  for (const [count, hours] of [
-    [2, 26],
-    [5, 6],
-  ] as const) {
-    it(`runs on ${count} hosts nothing twice and misses nothing, for ${hours} hours across a change of the clocks`, async function () {
-      this.timeout(60_000);
-      const hosts = await Promise.all(
-        Array.from({ length: count }, (_, i) => bench.host(`host${i}`, { minIntervalMs: 20_000 })),
-      );
-      const { store } = hosts[0]!;
-      const end = START + 27 * HOUR;
-      const begin = end - hours * HOUR;
-      bench.time.to(begin);
-      const crons = { hourly: '0 * * * *', night: '30 2 * * *', often: '*/15 * * * *' };
-      for (const [id, cron] of Object.entries(crons)) await bench.add(store, id, { cron, timezone: 'Europe/Berlin' });
-      const every = { five: 5, ten: 10, hour: 60 };
-      for (const [id, frequency_minutes] of Object.entries(every)) await bench.add(store, id, { frequency_minutes });
-
-      let passes = 0;
-      for (let now = begin; now <= end; passes++) {
-        bench.time.to(now);
-        const looks = await Promise.all(hosts.map((host) => host.scheduler.pass()));
-        await Promise.all(hosts.map((host) => host.scheduler.settled()));
-        now = Math.max(Math.min(...looks), now + 1);
-        hosts.push(hosts.shift()!);
-      }
-      for (const [id, text] of Object.entries(crons)) {
-        const runs = (await store.runsOf(id, 10_000)).toReversed();
-        const cron = compileCron(text, 'Europe/Berlin');
-        const wanted: number[] = [];
-        for (let t = cron.next(begin); t <= end - 2 * MINUTE; t = cron.next(t)) wanted.push(t);
-        assert.deepEqual(
-          runs.map((run) => run.due_at).filter((t) => t! <= end - 2 * MINUTE),
-          wanted,
-          id,
-        );
-        for (const run of runs) assert.ok(run.started_at - run.due_at! <= 2 * MINUTE, `${id} is on time`);
-      }
-      const starts: number[] = [];
-      for (const [id, minutes] of Object.entries(every)) {
-        const runs = (await store.runsOf(id, 10_000)).toReversed();
-        for (const [i, run] of runs.entries()) {
-          const before = runs[i - 1];
-          if (!before) continue;
-          const gap = run.started_at - before.started_at;
-          assert.ok(gap > minutes * MINUTE && gap < minutes * MINUTE + 2 * MINUTE, `${id}: ${gap} ms`);
-        }
-        assert.ok(runs.length >= (hours * 60) / (minutes + 2), `${id} ran ${runs.length} times`);
-      }
-      for (const id of [...Object.keys(crons), ...Object.keys(every)])
-        starts.push(...(await store.runsOf(id, 10_000)).map((run) => run.started_at));
-      starts.sort((a, b) => a - b);
-      for (const [i, at] of starts.entries())
-        assert.ok(i === 0 || at - starts[i - 1]! >= 20_000, 'the interval is kept');
-      const owners = new Set((await store.runsOf('five', 10_000)).map((run) => run.owner));
-      assert.ok(owners.size > 1, 'more than one host had its share');
-      assert.ok(passes < 2 * starts.length + 100, `${passes} looks for ${starts.length} starts`);
-    });
-  }
 
   it('sleeps until the next due time, and without a timer where there is nothing', async () => {
     const host = await bench.host('a');
@@ -187,6 +127,26 @@ describe('the scheduler', () => {
       assert.equal((await host.store.runsOf('every', 9)).length, 2);
     });
 
+    it('skips what came due while the machine slept, though the scheduler wakes before its host beats again', async () => {
+      const host = await registered();
+      await bench.add(host.store, 'cron', { cron: '0 * * * *', timezone: 'UTC', catch_up: false });
+      await bench.add(host.store, 'every', { frequency_minutes: 60, catch_up: false });
+      await bench.add(host.store, 'made-up', { frequency_minutes: 60 });
+      const counts = async () =>
+        Promise.all(['cron', 'every', 'made-up'].map(async (id) => (await host.store.runsOf(id, 9)).length));
+      await beat(host, START + 1);
+      assert.deepEqual(await counts(), [0, 1, 1]);
+      bench.time.to(START + 5 * HOUR + 30 * MINUTE);
+      const look = await host.scheduler.pass();
+      await host.scheduler.settled();
+      assert.deepEqual(await counts(), [0, 1, 2]);
+      assert.equal(look, START + 6 * HOUR);
+      await beat(host, START + 5 * HOUR + 30 * MINUTE + 10_000);
+      assert.deepEqual(await counts(), [0, 1, 2]);
+      for (let at = START + 5 * HOUR + 31 * MINUTE; at <= START + 6 * HOUR + MINUTE; at += 30_000) await beat(host, at);
+      assert.deepEqual(await counts(), [1, 2, 2]);
+    });
+
     it('keeps what was late already when the last host left', async () => {
       const host = await registered();
       await bench.add(host.store, 'cron', { cron: '0 * * * *', timezone: 'UTC', catch_up: false, requires_llm: true });
@@ -239,6 +199,45 @@ describe('the scheduler', () => {
     assert.deepEqual([spec.command, state.running, state.last_run], ['new', null, START + MINUTE]);
   });
 
+  for (const [what, before, patch, after, due] of [
+    ['a cron command gets another time', { cron: '0 * * * *' }, { cron: '30 * * * *' }, START + 90 * MINUTE, true],
+    [
+      'a cron command gets a frequency',
+      { cron: '0 * * * *' },
+      { frequency_minutes: 5 },
+      START + 67 * MINUTE + 1,
+      false,
+    ],
+    ['a frequency becomes a cron command', { frequency_minutes: 5 }, { cron: '0 * * * *' }, START + 2 * HOUR, true],
+    ['a frequency changes', { frequency_minutes: 5 }, { frequency_minutes: 20 }, START + 82 * MINUTE + 1, false],
+    ['it is switched off and on', { cron: '*/30 * * * *' }, { enabled: true }, START + 90 * MINUTE, true],
+  ] as const) {
+    it(`goes on by the new times where ${what} while it runs`, async () => {
+      const runs = held();
+      const host = await bench.host('a', runs);
+      const zone = (times: CommandPatch): CommandPatch => ('cron' in times ? { ...times, timezone: 'UTC' } : times);
+      await bench.add(host.store, 'job', zone(before));
+      bench.time.to(START + HOUR);
+      await host.scheduler.pass();
+      assert.equal(runs.open.length, 1);
+      bench.time.to(START + HOUR + MINUTE);
+      if ('enabled' in patch) await host.store.update('job', { enabled: false }, bench.clock.now());
+      await host.store.update('job', zone(patch), bench.clock.now());
+      assert.equal(await host.scheduler.pass(), Infinity, 'it runs, and nothing else is to come');
+      bench.time.to(START + HOUR + 2 * MINUTE);
+      runs.open[0]!.end(OK);
+      await host.scheduler.settled();
+      assert.equal(await host.scheduler.pass(), after);
+      assert.equal(runs.open.length, 1);
+      bench.time.to(after);
+      await host.scheduler.pass();
+      assert.equal(runs.open.length, 2);
+      assert.equal(runs.open[1]!.claimed.run.due_at, due ? after : after - 1);
+      runs.open[1]!.end(OK);
+      await host.scheduler.settled();
+    });
+  }
+
   it('stops the run of a removed command, which does not come back until it is added', async () => {
     const runs = held();
     const host = await bench.host('a', runs);
@@ -286,6 +285,23 @@ describe('the scheduler', () => {
     runs.open[0]!.end(OK);
     await gone.scheduler.settled();
     assert.equal((await heir.store.runsOf('job', 1))[0]!.status, 'interrupted', 'the dead have no say');
+  });
+
+  it('clears the run of a dead host also where its command was removed meanwhile', async () => {
+    const runs = held();
+    const gone = await bench.host('gone', runs);
+    await bench.add(gone.store, 'job', { frequency_minutes: 5 });
+    await gone.scheduler.pass();
+    const dead = new Set<string>();
+    const heir = await bench.host('heir', { dead });
+    await heir.scheduler.pass();
+    await heir.store.remove('job', START);
+    dead.add('gone');
+    await heir.scheduler.pass();
+    assert.deepEqual([await heir.store.running(), heir.reaped.length], [[], 1]);
+    await bench.add(heir.store, 'job', { frequency_minutes: 5 });
+    runs.open[0]!.end(OK);
+    await gone.scheduler.settled();
   });
 
   it('gives one start to whoever claims it first', async () => {

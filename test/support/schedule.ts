@@ -9,7 +9,7 @@ import { createScheduleImport } from '../../src/adapters/sqlite/scheduleImport.t
 import { createScheduleStore } from '../../src/adapters/sqlite/scheduleStore.ts';
 import { newCommand, type CommandPatch } from '../../src/scheduler/command.ts';
 import { createScheduler } from '../../src/scheduler/loop.ts';
-import type { Claimed, RunEnd } from '../../src/scheduler/ports.ts';
+import type { Claimed, Run, RunEnd } from '../../src/scheduler/ports.ts';
 import type { Clock } from '../../src/tasks/ports.ts';
 
 export const START = Date.parse('2026-03-28T00:00:00Z');
@@ -43,6 +43,12 @@ function movedClock(at = START) {
     clock,
     /** How often somebody began to wait. */
     sleeps: () => sleeps,
+    /** When the next timer fires; null: there is none. */
+    next: (): number | null => (timers.size === 0 ? null : Math.min(...[...timers].map((timer) => timer.at))),
+    /** Sets the clock; the timers know nothing of it, as after a sleep of the machine. */
+    set(t: number): void {
+      now = t;
+    },
     /** Moves there in one leap. */
     to(t: number): void {
       now = t;
@@ -55,9 +61,10 @@ function movedClock(at = START) {
   };
 }
 
-export function scheduleBench() {
-  const dir = mkdtempSync(path.join(tmpdir(), 'ampa-schedule-'));
-  const time = movedClock();
+/** `dir`: that of another process, which also removes it. */
+export function scheduleBench({ at = START, dir: shared }: { at?: number; dir?: string } = {}) {
+  const dir = shared ?? mkdtempSync(path.join(tmpdir(), 'ampa-schedule-'));
+  const time = movedClock(at);
   const { clock } = time;
   const newId = monotonicFactory();
   const stops: AbortController[] = [];
@@ -90,12 +97,17 @@ export function scheduleBench() {
         llmUp?: () => Promise<boolean>;
         dead?: ReadonlySet<string>;
         keep?: number;
+        pollMs?: number;
+        /** Called at each decision. */
+        decides?: () => void;
+        afterRun?: (run: Run) => Promise<void>;
       } = {},
     ) {
       const it = await open();
       const stop = new AbortController();
       stops.push(stop);
       const listeners = new Set<() => void>();
+      const lookers = new Set<() => void>();
       const reaped: string[] = [];
       const scheduler = createScheduler(
         {
@@ -104,30 +116,44 @@ export function scheduleBench() {
           owner: name,
           machine: `${name}'s computer`,
           newId,
-          rules: () => ({ minIntervalMs: options.minIntervalMs ?? 0, priorityWeight: 0.1 }),
+          rules() {
+            options.decides?.();
+            return { minIntervalMs: options.minIntervalMs ?? 0, priorityWeight: 0.1 };
+          },
           llmUp: options.llmUp ?? (async () => true),
-          pollMs: () => 5000,
+          pollMs: () => options.pollMs ?? 5000,
           isDead: async (owner) => options.dead?.has(owner) ?? false,
           reap: async (run) => void reaped.push(run.id),
           execute: options.execute ?? (async () => ({ status: 'succeeded', exit_code: 0 })),
-          afterRun: async () => undefined,
+          afterRun: options.afterRun ?? (async () => undefined),
           keepRuns: () => options.keep ?? 1_000_000,
           onChange(listener) {
             listeners.add(listener);
             return () => listeners.delete(listener);
           },
+          onLook(listener) {
+            lookers.add(listener);
+            return () => lookers.delete(listener);
+          },
           onError: (error) => errors.push(error),
         },
         stop.signal,
       );
-      return { ...it, scheduler, stop, reaped, changed: () => listeners.forEach((listener) => listener()) };
+      return {
+        ...it,
+        scheduler,
+        stop,
+        reaped,
+        changed: () => listeners.forEach((listener) => listener()),
+        looked: () => lookers.forEach((listener) => listener()),
+      };
     },
     add: async (store: Awaited<ReturnType<typeof open>>['store'], id: string, command: CommandPatch) =>
       store.add(newCommand(id, { command: 'true', ...command }), clock.now()),
     async remove() {
       for (const stop of stops) stop.abort();
       for (const close of closing) await close();
-      rmSync(dir, { recursive: true, force: true });
+      if (shared === undefined) rmSync(dir, { recursive: true, force: true });
     },
   };
 }

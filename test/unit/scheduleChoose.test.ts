@@ -225,6 +225,53 @@ describe('choosing', () => {
     );
   });
 
+  it('starves no cron command behind one that asks for more than the interval allows', () => {
+    const all = [
+      schedule({ id: 'greedy', desiredMs: MINUTE / 2, priority: 5 }),
+      ...['* * * * *', '0 * * * *', '0 3 * * *'].map((text, i) =>
+        schedule({ id: `cron${i}`, desiredMs: null, cron: compileCron(text, 'Europe/Berlin') }),
+      ),
+    ];
+    const one = { minIntervalMs: MINUTE, priorityWeight: 0.1 };
+    const { observed } = simulate(all, one, { from: NOW, hours: 24 * 7, tickSeconds: 60 });
+    for (const { id } of all) assert.ok(observed[id]!.length >= 2, `${id}: ${observed[id]!.length} times in a week`);
+  });
+
+  it('serves each due time of a cron command while the interval allows what is wanted', () => {
+    const times = fc.constantFrom('*/10 * * * *', '0 * * * *', '30 */2 * * *', '5,35 * * * *', '15 3 * * *');
+    fc.assert(
+      fc.property(
+        fc.array(times, { minLength: 1, maxLength: 4 }),
+        fc.array(
+          fc.record({
+            desiredMs: fc.integer({ min: 6 * MINUTE, max: 60 * MINUTE }),
+            priority: fc.integer({ min: -50, max: 20 }),
+          }),
+          { maxLength: 3 },
+        ),
+        fc.integer({ min: -50, max: 20 }),
+        (expressions, others, priority) => {
+          const timed = expressions.map((text, i) => ({ id: `cron${i}`, cron: compileCron(text, 'Europe/Berlin') }));
+          const all = [
+            ...timed.map((it) => schedule({ ...it, priority, desiredMs: null })),
+            ...others.map((it, i) => schedule({ ...it, id: `every${i}` })),
+          ];
+          const one = { minIntervalMs: MINUTE, priorityWeight: 0.1 };
+          // At most 24 + 30 of 60 starts an hour.
+          assert.equal(capacityWarning(all, NOW, one), null);
+          const { observed } = simulate(all, one, { from: NOW, hours: 24, tickSeconds: 30 });
+          for (const { id, cron } of timed) {
+            let wanted = 0;
+            for (let t = cron.next(NOW); t <= NOW + 24 * 60 * MINUTE - 10 * MINUTE; t = cron.next(t)) wanted++;
+            const served = observed[id]!.length;
+            assert.ok(served === wanted || served === wanted + 1, `${id}: ${served} of ${wanted}`);
+          }
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
   it('starts nothing twice when time goes backwards', () => {
     const jumps = fc.array(fc.integer({ min: -120 * MINUTE, max: 45 * MINUTE }), { minLength: 5, maxLength: 60 });
     fc.assert(

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { createHash } from 'node:crypto';
 import type { RunOutput, RunOutputs } from '../../scheduler/ports.ts';
-import { redact } from '../../tasks/redact.ts';
+import { createMask } from '../../tasks/redact.ts';
 
 const KEEP_BYTES = 1024 * 1024;
 const MARK_BYTES = 80;
@@ -21,8 +21,7 @@ export function createRunOutputs(
 } {
   // An id may hold what a file name may not, or differ from another in case only.
   const folder = (commandId: string): string => {
-    const safe = /^[a-z0-9._-]{1,60}$/.test(commandId);
-    if (safe) return path.join(dir, commandId);
+    if (/^[a-z0-9_-][a-z0-9._-]{0,59}$/.test(commandId)) return path.join(dir, commandId);
     const hash = createHash('sha256').update(commandId).digest('hex').slice(0, 12);
     return path.join(
       dir,
@@ -42,12 +41,15 @@ export function createRunOutputs(
       try {
         return await fs.promises.readFile(fileOf(commandId, runId), 'utf8');
       } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+        if (isMissing(error)) return '';
         throw error;
       }
     },
     async prune(commandId, keep) {
-      const names = await fs.promises.readdir(folder(commandId)).catch(() => []);
+      const names = await fs.promises.readdir(folder(commandId)).catch((error: unknown) => {
+        if (isMissing(error)) return [];
+        throw error;
+      });
       const wanted = new Set(keep.map((id) => `${id}.log`));
       for (const name of names)
         if (!wanted.has(name)) await fs.promises.rm(path.join(folder(commandId), name), { force: true });
@@ -63,10 +65,13 @@ export function createRunOutputs(
   };
 }
 
+const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
+
 function openOutput(file: string, secrets: readonly string[], keepBytes: number): RunOutput & { end(): void } {
   const headBytes = Math.floor(keepBytes / 2);
   const tailBytes = keepBytes - headBytes - MARK_BYTES;
   const handle = fs.openSync(file, 'w', 0o600);
+  const mask = createMask(secrets);
   let head = 0;
   let tail: Buffer[] = [];
   let tailSize = 0;
@@ -88,7 +93,7 @@ function openOutput(file: string, secrets: readonly string[], keepBytes: number)
   };
   const take = (text: string): void => {
     if (text === '') return;
-    let bytes = Buffer.from(redact(text, secrets));
+    let bytes = Buffer.from(mask(text));
     if (tailSize === 0 && left === 0 && head < headBytes) {
       const cut = charStart(bytes, Math.min(bytes.length, headBytes - head));
       onDisk(() => void fs.writeSync(handle, bytes.subarray(0, cut), 0, cut, head));

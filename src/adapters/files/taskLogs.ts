@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { AttemptLog, ConversationEntry, TaskLogs } from '../../tasks/ports.ts';
-import { redact } from '../../tasks/redact.ts';
+import { createMask, redact } from '../../tasks/redact.ts';
 
 /** Of one attempt 256 MB are kept: the head, and two alternating files that hold the tail. */
 const HEAD_BYTES = 128 * 1024 * 1024;
@@ -61,6 +61,7 @@ async function openAttemptLog(
 ): Promise<AttemptLog> {
   const writer = await rollingWriter(files, limits);
   const conversation = createConversation(files.conversation, secrets);
+  const mask = createMask(secrets);
 
   let pending: string[] = [];
   let pendingBytes = 0;
@@ -75,7 +76,7 @@ async function openAttemptLog(
       const text = pending.join('');
       pending = [];
       pendingBytes = 0;
-      await writer.append(Buffer.from(redact(text, secrets)));
+      await writer.append(Buffer.from(mask(text)));
     }
     draining = undefined;
   };

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createExcerpter, excerptOf, type Excerpter } from '../../tasks/excerpt.ts';
 import type { ForgeCheck, ForgeRepo } from '../../tasks/forge.ts';
 import type { RedCheck } from '../../tasks/prompts.ts';
-import { redact } from '../../tasks/redact.ts';
+import { createMask, redact } from '../../tasks/redact.ts';
 import type { Client } from './client.ts';
 import { isForbidden, statusOf } from './failures.ts';
 import { createStepFilter, timeoutIn, type StepTimes } from './stepLog.ts';
@@ -165,6 +165,7 @@ async function logAddress(
 /** Takes the step's lines to the file and the excerpt, a batch at a time, in constant memory. */
 function createSink(file: FileHandle, secrets: readonly string[]) {
   let excerpter: Excerpter = createExcerpter();
+  let mask = createMask(secrets);
   let size = 0;
   let seen = 0;
   let timedOut: string | null = null;
@@ -176,12 +177,13 @@ function createSink(file: FileHandle, secrets: readonly string[]) {
     batch = [];
     excerpter.push(text);
     if (size > LARGEST) return;
-    const bytes = Buffer.from(redact(text, secrets));
+    const bytes = Buffer.from(mask(text));
     await file.write(bytes, 0, bytes.length, size);
     size += bytes.length;
   }
   async function restart(): Promise<void> {
     excerpter = createExcerpter();
+    mask = createMask(secrets);
     batch = [];
     timedOut = null;
     seen = size = 0;

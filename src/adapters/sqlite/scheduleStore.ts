@@ -3,7 +3,7 @@ import { AmpaError, notFound } from '../../errors.ts';
 import { isHeldBack, latenessOf, scheduleOf } from '../../scheduler/choose.ts';
 import { alreadyRunning, isRetimed, patchCommand, type CommandSpec } from '../../scheduler/command.ts';
 import { RUN_LEASE_MS } from '../../scheduler/carryRun.ts';
-import { afterGap, settledClock } from '../../scheduler/gaps.ts';
+import { afterGap, GAP_MS, settledClock } from '../../scheduler/gaps.ts';
 import type { Claimed, Run, ScheduleStore } from '../../scheduler/ports.ts';
 import { decodeCommand, decodeRun, type CommandRow } from './scheduleSchema.ts';
 import type { Schema } from './schema.ts';
@@ -138,7 +138,15 @@ export function createScheduleStore(db: Kysely<Schema>): ScheduleStore {
         }
         const stored = decodeCommand(row);
         const schedule = scheduleOf(stored);
-        const { last_start: lastStart } = await globals(tx);
+        const { last_start: lastStart, alive_at: aliveAt } = await globals(tx);
+        // A machine that wakes may look here before its host beats, which is what notes the gap.
+        if (!manual && aliveAt > 0 && now - aliveAt > GAP_MS) {
+          const { served } = afterGap(stored, aliveAt, now);
+          if (served !== row.served) {
+            await set(tx, commandId, { served });
+            return undefined;
+          }
+        }
         const late = latenessOf(schedule, now, rules);
         if (!manual && (!schedule.active || !late || isHeldBack(schedule, now, lastStart, rules))) return undefined;
         const run: Run = {

@@ -36,4 +36,14 @@ describe('With two repositories in one workspace', () => {
     );
     assert.equal(folders.of(inside), two);
   });
+
+  it('a folder whose engine was that of another goes on when the other leaves the window', async () => {
+    const { folders } = await activate();
+    const two = folders.all().find((it) => it.name === 'two');
+    const inside = vscode.Uri.file(path.join(two!.uri.fsPath, 'src'));
+    vscode.workspace.updateWorkspaceFolders(1, 1);
+    await until('the folder is its own', () => folders.all().some((it) => it.name === 'inside'));
+    const app = await folders.of(inside)!.engage();
+    assert.equal((await app.list({})).total, 1);
+  });
 });
