@@ -79,6 +79,7 @@ export function activate(context: vscode.ExtensionContext): Internals {
       ...{ folders, overview, notices: () => notices, onError: log('status bar') },
       scheduled: () => scheduleTree?.commands() ?? [],
       channels: async () => [],
+      more: async () => [],
     }),
   );
   if (tree) contribute('The welcome view', () => createWelcome(folders, overview, tree.view, log('welcome view')));

@@ -24,6 +24,8 @@ export interface StatusSources {
   scheduled(): readonly Scheduled[];
   /** Ways out of the editor that fail, of a folder whose engine runs. */
   channels(folder: Folder): Promise<readonly FailingChannel[]>;
+  /** Further lines of the tooltip, markdown, for a folder whose engine runs. */
+  more(folder: Folder): Promise<readonly string[]>;
   onError(error: unknown): void;
 }
 
@@ -32,6 +34,7 @@ interface Sight {
   hosts: HostInfo[];
   problems: string[];
   channels: readonly FailingChannel[];
+  more: readonly string[];
   /** When this process was among the hosts last. */
   seenAt: number;
   freeSince: number | null;
@@ -43,6 +46,7 @@ export function createStatusBar({
   notices,
   scheduled,
   channels,
+  more,
   onError,
 }: StatusSources): vscode.Disposable {
   const item = vscode.window.createStatusBarItem('ampa.status', vscode.StatusBarAlignment.Left, 10);
@@ -80,6 +84,7 @@ export function createStatusBar({
       hosts: seen.flatMap((it) => it.hosts),
       commands: scheduled().map((it) => it.command),
       channels: seen.flatMap((it) => it.channels),
+      more: seen.flatMap((it) => it.more),
       notices: notices(),
       now: Date.now(),
     });
@@ -93,18 +98,14 @@ export function createStatusBar({
     const slots = app.config().values.maxConcurrentTasks;
     const now = Date.now();
     const freeSince = freeSlots(tasks, slots) > 0 ? (before?.freeSince ?? now) : null;
-    const sight = {
-      channels: before?.channels ?? [],
-      hosts: before?.hosts ?? [],
-      seenAt: before?.seenAt ?? now,
-      freeSince,
-    };
+    const sight = { hosts: [], channels: [], more: [], seenAt: now, ...before, freeSince };
     try {
       const hosts = await answered(app.hosts());
       const own = hosts.find((host) => host.kind === 'vscode' && host.pid === process.pid);
       const seenAt = own ? now : sight.seenAt;
       const found = engineProblems({ own, seenAt, tasks, slots, freeSince, now });
-      return { ...sight, hosts, seenAt, problems: found, channels: await answered(channels(folder)) };
+      const said = await answered(Promise.all([channels(folder), more(folder)]));
+      return { ...sight, hosts, seenAt, problems: found, channels: said[0], more: said[1] };
     } catch (error) {
       return { ...sight, problems: [`The database does not answer: ${describeError(error)}`] };
     }

@@ -47,6 +47,8 @@ export interface StatusDetails extends StatusInput {
   hosts: readonly HostInfo[];
   commands: readonly ScheduledCommand[];
   channels: readonly FailingChannel[];
+  /** Lines of other parts, as markdown. */
+  more: readonly string[];
   notices: readonly string[];
   /** ms since the epoch. */
   now: number;
@@ -60,6 +62,7 @@ export const statusTooltip = (it: StatusDetails): string =>
     hostLines(it.hosts, it.now),
     nextLine(it.commands, it.now),
     ...it.channels.map(channelLine),
+    ...new Set(it.more),
     ...[...new Set(it.notices)].slice(-MAX_NOTICES).map(noticeLine),
   ]
     .filter((line) => line !== null)

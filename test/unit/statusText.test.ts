@@ -30,7 +30,7 @@ describe('The status bar', () => {
   });
 
   const host = { id: 'h', kind: 'daemon' as const, pid: 7, machine: 'm', startedAt: '', lastBeat: 1000, live: true };
-  const details: StatusDetails = { ...idle, hosts: [], commands: [], channels: [], notices: [], now: 13_000 };
+  const details: StatusDetails = { ...idle, hosts: [], commands: [], channels: [], more: [], notices: [], now: 13_000 };
 
   it('names live hosts with their last beat, problems, failing channels and notices in its tooltip', () => {
     const text = statusTooltip({
@@ -38,13 +38,15 @@ describe('The status bar', () => {
       problems: ['It *stalled*'],
       hosts: [host, { ...host, pid: 8, live: false }],
       channels: [{ title: 'Slack', error: 'no_team [x](y)' }],
-      notices: ['Restored'],
+      more: ['$(github) me', '$(github) me'],
+      notices: ['Restored', 'Restored'],
     });
     assert.match(text, /Daemon 7, beat 12s ago/);
     assert.doesNotMatch(text, /Daemon 8/);
     assert.match(text, /\$\(warning\) It \\\*stalled\\\*/);
     assert.match(text, /\$\(bell-slash\) Slack: no\\_team \\\[x\\\]/);
-    assert.match(text, /\$\(info\) Restored/);
+    assert.equal(text.match(/\$\(info\) Restored/g)?.length, 1);
+    assert.equal(text.match(/\$\(github\) me/g)?.length, 1);
   });
 
   it('says which command is next, and which is running', () => {
