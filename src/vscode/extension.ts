@@ -88,7 +88,7 @@ export function activate(context: vscode.ExtensionContext): Internals {
   const logs = contribute('The log view', () => createLogs());
   const page = diffs && contribute('The task page', () => registerTaskPage(context, folders, diffs));
   const report = contribute('The report page', () => registerReportPage(context, folders, documents));
-  const written = contribute('Pages for longer tasks', () => createWrittenTasks());
+  const written = contribute('Pages for longer tasks', () => createWrittenTasks(context.workspaceState, folders));
 
   const openTask = async (id: string, folder: Folder): Promise<void> => {
     unread.markRead(id);

@@ -57,7 +57,8 @@ export function promptView(prompt: OpenPrompt): PromptView {
   return {
     id: prompt.id,
     sentence: permission ? `The agent asks to ${ASKS[prompt.kind] ?? 'do this'}` : 'There is a question for you',
-    summary: detail.replace(/\s+/g, ' ').includes(summary.replace(/…$/, '')) ? null : summary,
+    // The words of a question are all in its detail.
+    summary: !permission || detail.replace(/\s+/g, ' ').includes(summary.replace(/…$/, '')) ? null : summary,
     detail,
     exact: permission,
     choices: prompt.choices.map((value) => ({

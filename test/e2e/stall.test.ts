@@ -33,7 +33,7 @@ describe('The status bar, when the engine stalls', () => {
       }, `a tooltip with ${wanted.source}`);
     };
     await tells(/Editor window \d+, beat/);
-    await screenshot(page, 'status-tooltip');
+    await screenshot(page, 'status-hosts');
     await page.mouse.move(600, 400);
 
     // Somebody keeps the store from everyone else: the engine can neither beat nor claim.

@@ -72,7 +72,7 @@ describe('The task page', () => {
     open = await openPage(browser, CASES['question']!);
     const { page } = open;
     const box = page.locator('.prompt');
-    await box.getByText('exactly 100 euros').waitFor();
+    await box.locator('strong').getByText('exactly 100 euros').waitFor();
     assert.match(
       await box.locator('.hint').innerText(),
       /projects\.me\/demo-shop\.overrides\.question \(discuss-options\) leaves it to you/,

@@ -252,6 +252,13 @@ describe('Tasks in the editor', () => {
     await page.locator('.monaco-editor .codelens-decoration').getByText('Start This Task').waitFor();
     await page.keyboard.type('Two things\n\n- the first\n- the second\n');
     await screenshot(page, 'written-task');
+    const backups = (): string[] =>
+      fs
+        .globSync('server/data/User/Backups/*/untitled/*', { cwd: session.dir })
+        .map((name) => path.join(session.dir, name));
+    await waitFor(() => backups().some((file) => fs.readFileSync(file, 'utf8').includes('the second')), 'a backup');
+    await reloadWindow(page);
+    await page.locator('.view-line').getByText('the second').waitFor();
     await page.locator('.monaco-editor .codelens-decoration').getByText('Start This Task').click();
     await page.locator('.monaco-dialog-box .monaco-button').getByText('Start Without Them').click();
     await row('Two things').waitFor();
