@@ -4,7 +4,7 @@ import { foldReport, runsFrom, tasksFrom, type Report, type ReportRange, type Re
 import type { EngineStore } from './engineStore.ts';
 
 /** Rows that are read at a time: a few milliseconds. */
-const PIECE = 2000;
+const PIECE = 500;
 
 export interface ReportRequest {
   range: ReportRange;
@@ -30,7 +30,9 @@ export async function makeReport(
     last = runs.at(-1) ?? null;
     await turn();
   }
+  await turn();
   for (const end of await store.reports.taskEndsSince(tasksFrom(now))) fold.addTaskEnd(end);
+  await turn();
   return fold.result();
 }
 

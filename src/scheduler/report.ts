@@ -277,7 +277,8 @@ function tally(outcomes: readonly Outcome[]): Record<Outcome, number> {
 }
 
 function median(values: readonly number[]): number | null {
-  const sorted = values.toSorted((a, b) => a - b);
+  // Tens of thousands are sorted here in the time that a comparing function takes for hundreds.
+  const sorted = Float64Array.from(values).sort();
   return sorted[Math.floor((sorted.length - 1) / 2)] ?? null;
 }
 

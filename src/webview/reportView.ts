@@ -49,7 +49,7 @@ export function headline(report: Report): Headline {
   return { tone: 'good', text: `Nothing failed ${span}: ${done.join(' and ')}.` };
 }
 
-export function resultWords(status: RunStatus, exitCode: number | null): string {
+function resultWords(status: RunStatus, exitCode: number | null): string {
   if (status === 'timed_out') return 'took too long and was ended';
   if (status === 'interrupted') return 'was interrupted';
   return exitCode === null ? status : `${status} with exit code ${exitCode}`;

@@ -37,9 +37,11 @@ describe('A workspace in the morning', () => {
     const ampa = async (...args: string[]): Promise<void> => {
       const options = { env: { ...process.env, ...session.env } };
       // A command that fails is what some of these are for.
-      await promisify(execFile)(process.execPath, [cli, ...args, '--workspace', session.sample.folder], options).catch(
-        (error: { code?: number }) => assert.equal(error.code, 1),
-      );
+      try {
+        await promisify(execFile)(process.execPath, [cli, ...args, '--workspace', session.sample.folder], options);
+      } catch (error) {
+        assert.ok(error instanceof Error && 'code' in error && error.code === 1, String(error));
+      }
     };
     await ampa('schedule', 'add', 'backup', 'true', '--cron', '0 2 * * *', '--title', 'Back up the database');
     await ampa('schedule', 'add', 'lint', 'echo 3 problems; exit 2', '--cron', '0 3 * * *', '--title', 'Nightly lint');

@@ -68,7 +68,8 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   const close = async (): Promise<void> => {
     await browser.close();
     await server.stop();
-    fs.rmSync(dir, { recursive: true, force: true });
+    // A task goes on in its carrier, and writes until it ends.
+    fs.rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
   };
   try {
     return { page: await openWindow(), server, browser, sample, dir, extension, env, openWindow, close };

@@ -1,7 +1,7 @@
 /** Reports as the host would send them: a bad night, a busy workspace, a good one, an empty folder. */
 import { foldReport, type Report, type ReportRange, type ReportRun, type TaskEnd } from '../../src/scheduler/report.ts';
 
-export const REPORT_NOW = Date.parse('2026-03-02T07:20:00Z');
+const REPORT_NOW = Date.parse('2026-03-02T07:20:00Z');
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 

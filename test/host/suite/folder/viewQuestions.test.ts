@@ -115,7 +115,7 @@ describe('Questions', () => {
           at,
         );
         return list.items.some((it) =>
-          String(typeof it.label === 'string' ? it.label : it.label.label).includes('auto-accept'),
+          (typeof it.label === 'string' ? it.label : it.label.label).includes('auto-accept'),
         );
       },
       30_000,
