@@ -2,13 +2,14 @@ import { endProcesses } from '../adapters/process/end.ts';
 import { isAlive } from '../adapters/process/identity.ts';
 import { AmpaError } from '../errors.ts';
 import { isActive, type Task } from '../tasks/task.ts';
+import { STOP_MS } from '../tasks/timings.ts';
 import { transition } from '../tasks/transition.ts';
 import { reapPredecessors } from './carriers.ts';
 import type { EngineStore } from './engineStore.ts';
 import { isOwnerDead } from './hosts.ts';
 
-/** How long a live carrier has to stop by itself: its own escalation takes up to 16 s. */
-const PATIENCE_MS = 20_000;
+/** How long a live carrier has to stop by itself, with a little for noticing and writing it. */
+const PATIENCE_MS = STOP_MS + 4_000;
 
 /**
  * Stops a task; resolves when its processes are gone. A live carrier does it itself; for a task that
@@ -20,11 +21,15 @@ export async function abortTask(
   now: () => number,
   loseQuestions: (store: EngineStore, taskId: string) => Promise<void>,
 ): Promise<Task> {
+  const before = await store.tasks.get(id);
+  // An abort that could not end everything has said so, and is repeated by asking again.
+  if (before?.status === 'aborted' && (await reapPredecessors(store.hosts, id, before.token + 1))) return before;
   const asked = await store.board.requestAbort(id);
   store.watcher.poke();
   const deadline = now() + PATIENCE_MS;
   for (let task: Task | undefined = asked; task; task = await store.tasks.get(id)) {
     if (task.status === 'aborted') {
+      // A script's question, which its carrier leaves open.
       await loseQuestions(store, id);
       return task;
     }
@@ -36,7 +41,7 @@ export async function abortTask(
       task.status === 'queued' ||
       (await isOwnerDead(store.hosts, task.owner, task.lease_expires_at, now));
     if (unheld) {
-      if (await stopUnheld(store, task)) continue;
+      if (await stopUnheld(store, task, loseQuestions)) continue;
     } else if (now() > deadline) {
       await endCarrier(store, task);
       continue;
@@ -47,10 +52,15 @@ export async function abortTask(
 }
 
 /** Takes the task out of everybody's hands first, then ends what may be left of its processes. */
-async function stopUnheld(store: EngineStore, task: Task): Promise<boolean> {
+async function stopUnheld(
+  store: EngineStore,
+  task: Task,
+  loseQuestions: (store: EngineStore, taskId: string) => Promise<void>,
+): Promise<boolean> {
   if (!(await store.board.abortUnowned(task.id, task.token))) return false;
-  await reapPredecessors(store.hosts, task.id, task.token + 1);
+  await loseQuestions(store, task.id);
   store.watcher.poke();
+  await reapPredecessors(store.hosts, task.id, task.token + 1);
   return true;
 }
 

@@ -1,7 +1,7 @@
 /** What the two hosts see of the engine: use cases and snapshots, never a store or an adapter. */
 import type { Resolved } from '../config/resolve.ts';
-import type { AskDetails, Respond, Resumed } from '../conversations/ports.ts';
-import type { OpenPrompt, Prompt } from '../conversations/prompt.ts';
+import type { Respond, Resumed, StartConversation } from '../conversations/ports.ts';
+import type { OpenPrompt } from '../conversations/prompt.ts';
 import type { Continued, TaskDetail, TaskFilter } from '../tasks/board.ts';
 import type { ChangedFile, ConversationEntry } from '../tasks/ports.ts';
 import type { PermissionMode, Task } from '../tasks/task.ts';
@@ -74,6 +74,8 @@ export interface HostInfo {
   startedAt: string;
   /** ms since the epoch. */
   lastBeat: number;
+  /** Shows questions to a person by itself. */
+  asks: boolean;
   /** Beaten within 45 s. */
   live: boolean;
 }
@@ -133,7 +135,7 @@ export interface App {
   /** Allows a permission, and the very same in this task without asking again. Where it offers no `always`: `usage`. */
   alwaysAllow(promptId: string, by: string): Promise<Resumed>;
   /** Records a question of a script; a fallback rule may answer it at once: then its state is `resumed`. */
-  startConversation(session: string, prompt: string, details?: AskDetails): Promise<Prompt>;
+  startConversation: StartConversation;
   /** Resolves with the answer; rejects when the question is closed without one, or `refused` when the signal aborts. */
   waitForAnswer(promptId: string, signal: AbortSignal): Promise<Resumed>;
   /** The file of fallback rules to edit, there or not, and what is wrong with what there is. */
@@ -151,7 +153,8 @@ export interface App {
 
   hosts(): Promise<HostInfo[]>;
   doctor(): Promise<DoctorCheck[]>;
-  trust(revoke: boolean): Promise<{ trusted: boolean }>;
+  /** Trusts the workspace, or another repository (folder or URL) that tasks are started in; or takes it back. */
+  trust(revoke: boolean, repo?: string): Promise<{ trusted: boolean; folder: string }>;
 
   /** Calls back with every change from now on, whichever process made it; returns the way to stop. */
   watch(listener: (change: Change) => void): () => void;

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { spawnDetachedCarrier } from '../adapters/process/carrier.ts';
 import { reap } from '../adapters/process/end.ts';
-import { processSpace } from '../adapters/process/identity.ts';
+import { listProcesses, markersOf } from '../adapters/process/table.ts';
 import { createTaskProcesses } from '../adapters/process/taskProcesses.ts';
 import type { HostStore } from '../adapters/sqlite/hostStore.ts';
 import type { ConfigValues } from '../config/knobs.ts';
@@ -51,23 +51,38 @@ export function processesOfClaim(
   });
 }
 
-/** Ends what earlier holders of a task left running on this machine. Before a new holder acts, always. */
-export async function reapPredecessors(store: HostStore, taskId: string, token: number): Promise<void> {
+/**
+ * Ends what earlier holders of a task left running on this machine. Before a new holder acts, always.
+ * Each is found by what it recorded and by its marker: of one that died early only the marker tells.
+ * False: there was nothing. Rejects where something could not be ended.
+ */
+export async function reapPredecessors(store: HostStore, taskId: string, token: number): Promise<boolean> {
   const rows = (await store.processesOf(taskId)).filter((row) => row.token < token);
-  const { bootId, pidNamespace } = await processSpace();
-  const tokens = new Set([token - 1, ...rows.map((row) => row.token)]);
-  for (const earlier of tokens) {
-    const records = rows
-      .filter((row) => row.token === earlier && row.boot_id === bootId && row.pid_namespace === pidNamespace)
-      .map((row) => ({
-        pid: row.pid,
-        startTime: row.start_time,
-        bootId: row.boot_id,
-        pidNamespace: row.pid_namespace,
-      }));
-    if (earlier > 0) await reap(records, markerOf(taskId, earlier));
-  }
+  const living = [...(await markersOf(await listProcesses())).values()].flat();
+  const earlier = living.filter((marker) => {
+    const number = tokenOf(marker, taskId);
+    return number !== null && number < token;
+  });
+  const recorded = rows.map((row) => markerOf(taskId, row.token));
+  // The one before us may be starting a process at this moment.
+  const markers = new Set([markerOf(taskId, token - 1), ...recorded, ...earlier]);
+  await reap(
+    rows.map((row) => ({
+      pid: row.pid,
+      startTime: row.start_time,
+      bootId: row.boot_id,
+      pidNamespace: row.pid_namespace,
+    })),
+    [...markers],
+  );
   for (const row of rows) await store.forgetProcess(taskId, row.pid);
+  return rows.length > 0 || earlier.length > 0;
+}
+
+/** The token in a marker of this task, or null. A process has the claim's marker and one of its own, `…/…`. */
+function tokenOf(marker: string, taskId: string): number | null {
+  const [task, token] = marker.split(':');
+  return task === taskId && token !== undefined ? Number.parseInt(token, 10) : null;
 }
 
 /** Starts the detached process that carries a claimed task. */

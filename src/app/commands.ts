@@ -180,7 +180,10 @@ export const COMMANDS = {
     palette: 'Manage Workspace Trust',
     cli: ['trust'],
     summary: 'Trusts this folder and its remote: checks and setup commands found in it may run.',
-    args: z.object({ revoke: flag('Take it back.') }),
+    args: z.object({
+      repo: text('Another repository that tasks work on, instead of this folder.', 'URL|DIR'),
+      revoke: flag('Take it back.'),
+    }),
     example: 'ampa trust',
     refusedInTask: true,
   },

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { readFallbackFiles, type FallbackPlace } from '../adapters/files/fallbackFiles.ts';
 import { createPromptFiles } from '../adapters/files/promptFiles.ts';
 import type { ConfigValues } from '../config/knobs.ts';
-import { resolveFallback, type FallbackFile } from '../conversations/fallback.ts';
+import { problemsOf, type FallbackFile } from '../conversations/fallback.ts';
 import type { PromptFiles } from '../conversations/ports.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { redact } from '../tasks/redact.ts';
@@ -90,7 +90,7 @@ export function setUpConversations(deps: SetupDeps): ConversationSetup {
       const found = await rules();
       const used = found.find((file) => !file.tracked)?.name;
       const all = places();
-      const { warnings } = resolveFallback({ kind: 'question', projectId: null }, config().fallbackMode, found);
+      const warnings = problemsOf(config().fallbackMode, found);
       return { file: (all.find((place) => place.name === used) ?? all[0]!).file, warnings };
     },
     files: promptFiles,

@@ -69,7 +69,7 @@ export function createConversations(deps: ConversationDeps): Conversations {
     try {
       await files().write(prompt);
       await files().session(session, async () => {
-        const open = await store.open({ session });
+        const open = await store.ofSession(session);
         const last = open.at(-1) ?? (await store.get(id)) ?? prompt;
         return {
           session,
@@ -221,8 +221,8 @@ export function createConversations(deps: ConversationDeps): Conversations {
         return prompt;
       },
       async delivered(id) {
-        await store.delivered(id);
-        await shown(id, 'resumed');
+        const prompt = await store.delivered(id);
+        if (prompt) await show(prompt, 'resumed');
       },
       withdraw: async (claim, id) => void (await close('withdraw', id, await store.withdraw(claim, id))),
       lose: async (claim, id) => void (await close('lose', id, await store.lose(id, claim.owner))),

@@ -11,9 +11,10 @@ import { resolveConfig, type Resolved } from '../config/resolve.ts';
 import { configSources, type SettingsReader } from '../config/sources.ts';
 import { ALWAYS } from '../conversations/choices.ts';
 import { noSuchPrompt } from '../conversations/prompt.ts';
-import { describeError, notFound } from '../errors.ts';
+import { describeError, notFound, usageError } from '../errors.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { secretForms } from '../tasks/redact.ts';
+import { HOST_GONE_MS } from '../tasks/timings.ts';
 import { abortTask } from './abort.ts';
 import type { App, HostKind } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
@@ -23,11 +24,11 @@ import { setUpConversations } from './conversationSetup.ts';
 import { createEngine, wallClock } from './engine.ts';
 import { createForges } from './forges.ts';
 import { indexWritten, storeFiles, type EngineStore } from './engineStore.ts';
-import { GONE_MS, stateOfHost } from './hosts.ts';
+import { stateOfHost } from './hosts.ts';
 import { mergeTask } from './merge.ts';
 import { makeReport } from './report.ts';
 import { createSchedule } from './schedule.ts';
-import { identityOf, newTask, planStart, type StartDeps } from './start.ts';
+import { identityOf, newTask, planStart, repositoryOf, type StartDeps } from './start.ts';
 import { resolveWorkspace, secretValues, statePaths } from './state.ts';
 import { createTrust } from './trust.ts';
 import { syncWorklog } from './worklogSync.ts';
@@ -178,7 +179,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const startDeps: StartDeps = {
     repository: git.repository,
     config: () => resolved,
-    trusted: () => trusted,
+    trusted: (it) => (it.root === repo?.root ? trusted : trust.isTrusted(it.root, it.remoteUrl)),
     resolveAgent: (name, permissions) =>
       resolveAgent({
         name,
@@ -237,8 +238,14 @@ export async function createApp(options: AppOptions): Promise<App> {
       it.watcher.poke();
       return landed;
     },
-    clean: async (how) =>
-      cleanTasks({ board: (await engine.writable()).board, repository: git.repository, logs: paths.logs, now }, how),
+    async clean(how) {
+      const { board } = await engine.writable();
+      const report = await cleanTasks({ board, repository: git.repository, logs: paths.logs, now }, how);
+      // What may still be open stays, however much is to be removed.
+      const seconds = Math.max(how.olderThanDays * 24 * 3600, resolved.values.resumeTimeoutSeconds);
+      await talk.files().prune(now() - seconds * 1000);
+      return report;
+    },
     async prompts() {
       const it = await engine.existing();
       return it ? talk.of(it).open() : [];
@@ -253,7 +260,12 @@ export async function createApp(options: AppOptions): Promise<App> {
       if (!engine.exists()) throw noSuchPrompt();
       return talk.of(await engine.writable()).wait(promptId, signal);
     },
-    alwaysAllow: (promptId, by) => app.respond({ promptId, response: ALWAYS, by }),
+    async alwaysAllow(promptId, by) {
+      const open = (await app.prompts()).find((it) => it.id === promptId);
+      if (open && !open.choices.includes(ALWAYS))
+        throw usageError('this cannot be allowed for good', 'Only an exact command can; allow it once.');
+      return app.respond({ promptId, response: ALWAYS, by });
+    },
     fallbackRules: talk.rules,
 
     async readLog(id, { cursor, attempt, tailBytes = 1024 * 1024 }) {
@@ -292,7 +304,8 @@ export async function createApp(options: AppOptions): Promise<App> {
         machine: host.machine,
         startedAt: host.started_at,
         lastBeat: host.beat_at,
-        live: states[i] !== 'dead' && now() - host.beat_at < GONE_MS,
+        asks: host.asks === 1,
+        live: states[i] !== 'dead' && now() - host.beat_at < HOST_GONE_MS,
       }));
     },
     doctor: async () => [
@@ -307,6 +320,12 @@ export async function createApp(options: AppOptions): Promise<App> {
         github: async () => (remoteUrl === null ? null : forges.describe(remoteUrl)),
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,
       })),
+      ...(await talk.rules()).warnings.map((detail) => ({
+        name: 'fallback rules',
+        ok: false,
+        detail,
+        fix: 'Mend the rule; until then such questions wait for a person.',
+      })),
       ...(await schedule.facade.warnings()).map((detail) => ({
         name: 'schedule',
         ok: false,
@@ -314,11 +333,14 @@ export async function createApp(options: AppOptions): Promise<App> {
         fix: 'Run some of them less often, or lower the interval.',
       })),
     ],
-    async trust(revoke) {
-      if (revoke) trust.revoke(workspace.root);
-      else trust.trust(workspace.root, remoteUrl);
-      app.setTrusted(!revoke);
-      return { trusted };
+    async trust(revoke, named) {
+      const other = named === undefined ? null : await repositoryOf(startDeps, named);
+      const own = other === null || other.root === repo?.root;
+      const it = own ? { root: workspace.root, remoteUrl } : other;
+      if (revoke) trust.revoke(it.root);
+      else trust.trust(it.root, it.remoteUrl);
+      if (own) app.setTrusted(!revoke);
+      return { trusted: !revoke, folder: it.root };
     },
 
     watch(listener) {

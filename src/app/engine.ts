@@ -13,12 +13,13 @@ import type { Forge } from '../tasks/forge.ts';
 import { slugOf } from '../tasks/naming.ts';
 import { redact } from '../tasks/redact.ts';
 import { isActive, type Task } from '../tasks/task.ts';
+import { HOST_GONE_MS } from '../tasks/timings.ts';
 import { runWorker, workOnce, type WorkerDeps } from '../tasks/worker.ts';
 import type { Change, HostKind } from './api.ts';
 import { markerOf, processesOfClaim, reapPredecessors, startCarrier, type CarrierCommand } from './carriers.ts';
 import type { Conversations } from './conversations.ts';
 import { openEngineStore, storeExists, type EngineStore } from './engineStore.ts';
-import { announceHost, GONE_MS, isOwnerDead, type HostPresence } from './hosts.ts';
+import { announceHost, isOwnerDead, type HostPresence } from './hosts.ts';
 import type { StatePaths, Workspace } from './state.ts';
 
 export const wallClock: Clock = {
@@ -98,7 +99,7 @@ export function createEngine(deps: EngineDeps) {
     throw new AmpaError(
       'read_only',
       `a host on ${foreign} works on this folder; here it can only be read`,
-      `Do it there, or stop that host and wait ${GONE_MS / 1000} s.`,
+      `Do it there, or stop that host and wait ${HOST_GONE_MS / 1000} s.`,
     );
   }
 
@@ -150,6 +151,17 @@ export function createEngine(deps: EngineDeps) {
         },
         claim,
       ),
+    async giveUp(claim, why) {
+      let left = '';
+      try {
+        await reapPredecessors(it.hosts, claim.taskId, claim.token);
+      } catch (error) {
+        // Whoever continues the task has to end it first; it must not be tried here for ever.
+        left = ` ${redact(describeError(error), secrets)}`;
+      }
+      await deps.conversations(it).loseEarlier(claim.taskId);
+      await it.tasks.apply(claim, { type: 'stop', reason: 'internal', detail: why + left });
+    },
     async failed(claim, error) {
       const detail = `Its process could not be started: ${redact(describeError(error), secrets)}`;
       await it.tasks.apply(claim, { type: 'stop', reason: 'internal', detail });
@@ -166,7 +178,7 @@ export function createEngine(deps: EngineDeps) {
     if (!(await it.tasks.renew(claim, 0))) {
       throw new AmpaError('lost_claim', `task ${claim.taskId} is carried by another process`, 'Nothing to do here.');
     }
-    const host = await announceHost(it.hosts, { id: claim.owner, kind: 'carrier', asks: false }, now);
+    const host = await announceHost(it.hosts, { id: claim.owner, kind: 'carrier', asks: false }, now, say);
     try {
       await reapPredecessors(it.hosts, claim.taskId, claim.token);
       await deps.conversations(it).loseEarlier(claim.taskId);
@@ -252,7 +264,7 @@ export function createEngine(deps: EngineDeps) {
     async start(kind: HostKind, asks: boolean, schedule: boolean): Promise<void> {
       if (presence) return;
       const it = await writable();
-      presence = await announceHost(it.hosts, { id: newId(), kind, asks }, now);
+      presence = await announceHost(it.hosts, { id: newId(), kind, asks }, now, say);
       loops.push(runWorker(workerDeps(it), stop.signal), keepBackups(it), keepQuestions(it));
       if (schedule) loops.push(deps.runSchedule(it, presence.id, stop.signal));
       await this.watch(it, () => undefined);

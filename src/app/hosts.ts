@@ -2,11 +2,9 @@ import os from 'node:os';
 import { isAlive, processIdentity, type ProcessIdentity } from '../adapters/process/identity.ts';
 import type { HostStore } from '../adapters/sqlite/hostStore.ts';
 import type { HostRow } from '../adapters/sqlite/schema.ts';
+import { describeError } from '../errors.ts';
+import { HOST_BEAT_MS, HOST_GONE_MS } from '../tasks/timings.ts';
 import type { HostKind } from './api.ts';
-
-const BEAT_MS = 15_000;
-/** A beat older than this is a host that is gone. */
-export const GONE_MS = 45_000;
 
 export interface HostPresence {
   id: string;
@@ -16,11 +14,13 @@ export interface HostPresence {
 /**
  * Registers this process as a host and beats every 15 s until stopped. While a host of another machine
  * lives it is silent: whoever slept through its own lease gives way, so that one machine writes.
+ * Of beats that fail in a row, the first is said.
  */
 export async function announceHost(
   store: HostStore,
   host: { id: string; kind: HostKind; asks: boolean },
   now: () => number,
+  say: (notice: string) => void,
 ): Promise<HostPresence> {
   const identity = await processIdentity();
   const row: HostRow = {
@@ -37,14 +37,21 @@ export async function announceHost(
   };
   await store.register(row);
   let beating: Promise<void> = Promise.resolve();
+  let failing = false;
   const beat = async (): Promise<void> => {
     if ((await otherMachine(store, now)) !== null) return;
     if (!(await store.beat(host.id, now()))) await store.register({ ...row, beat_at: now() });
   };
   const timer = setInterval(() => {
     // A beat that fails is tried again at the next; a store that stays away shows as a host that is gone.
-    beating = beating.then(beat).catch(() => undefined);
-  }, BEAT_MS);
+    beating = beating.then(beat).then(
+      () => void (failing = false),
+      (error: unknown) => {
+        if (!failing) say(`This host cannot say that it lives, and tries again: ${describeError(error)}`);
+        failing = true;
+      },
+    );
+  }, HOST_BEAT_MS);
   timer.unref();
   return {
     id: host.id,
@@ -65,7 +72,7 @@ const isElsewhere = (host: HostRow, here: Pick<ProcessIdentity, 'bootId'>): bool
 export async function otherMachine(store: HostStore, now: () => number): Promise<string | null> {
   const here = await processIdentity();
   const hosts = await store.hosts();
-  return hosts.find((host) => now() - host.beat_at < GONE_MS && isElsewhere(host, here))?.machine ?? null;
+  return hosts.find((host) => now() - host.beat_at < HOST_GONE_MS && isElsewhere(host, here))?.machine ?? null;
 }
 
 /**

@@ -30,11 +30,11 @@ export async function mergeTask(deps: MergeDeps, id: string, how: MergeRequest):
   const { sha, remark } =
     task.forge && task.pr_number !== null
       ? await mergePullRequest(deps, task, how)
-      : { ...(await repository.mergeToBase(task, { ...how, method: how.method ?? 'merge' })), remark: null };
+      : await repository.mergeToBase(task, { ...how, method: how.method ?? 'merge' });
   const landed = await board.recordMerge(id, at, `Merged into ${task.base} as ${sha.slice(0, 10)}.`);
   if (remark !== null) deps.say(`Merged. ${remark}`);
   const removal = await repository.removeWorktree(task, { force: false });
-  if (removal.removed) await board.forgetWorktree(id);
+  if (removal.removed) await board.forgetWorktree(landed);
   else deps.say(`Merged; the worktree is kept, since ${removal.why}.`);
   return landed;
 }
@@ -44,6 +44,14 @@ async function mergePullRequest(
   task: Task,
   how: MergeRequest,
 ): Promise<{ sha: string; remark: string | null }> {
+  // A merged task is final: what it would leave behind could not be landed any more.
+  if (task.head_sha !== task.pushed_sha) {
+    throw new AmpaError(
+      'merge',
+      `the newest commit of task ${task.id} is not part of ${task.pr_url}: ${task.head_sha?.slice(0, 10)} was not pushed, the pull request is at ${task.pushed_sha?.slice(0, 10)}`,
+      'Continue the task: it pushes what is missing, and the checks see it. Or merge the older state on GitHub.',
+    );
+  }
   const forge = await forges.of(task);
   const outcome = await forge.merge(
     task.forge!,

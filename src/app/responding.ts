@@ -1,7 +1,16 @@
 /** Answers on their way: who is first, whether the agent gets it, and what the others are told. */
 import { acceptResponse } from '../conversations/choices.ts';
 import type { Answer, Respond, Resumed, StoredPrompt } from '../conversations/ports.ts';
-import { DELIVERY_MS, isExpired, noSuchPrompt, refusal, severalPrompts, type Prompt } from '../conversations/prompt.ts';
+import {
+  DELIVERY_MS,
+  isExpired,
+  isStuck,
+  noSuchPrompt,
+  refusal,
+  severalPrompts,
+  type Prompt,
+  type PromptState,
+} from '../conversations/prompt.ts';
 import { AmpaError, usageError } from '../errors.ts';
 import type { Clock } from '../tasks/ports.ts';
 import type { EngineStore } from './engineStore.ts';
@@ -18,9 +27,9 @@ export interface RespondingDeps {
 }
 
 /** How often a holder's death is looked for while an answer waits for it, ms. */
-const LOOK_MS = 1_000;
+const LOOK_MS = 2_000;
 
-export const resumedOf = (prompt: Prompt): Resumed => ({
+const resumedOf = (prompt: Prompt): Resumed => ({
   status: 'resumed',
   session: prompt.session,
   prompt_id: prompt.id,
@@ -75,6 +84,8 @@ export function createResponding({ it, clock, newId, show, shown }: RespondingDe
     let prompt = await find(answer);
     const accepted = acceptResponse(prompt, answer.response);
     for (;;) {
+      if (isStuck(prompt, now()) && (await store.fail(prompt.id, prompt.answer_id ?? '')))
+        prompt = (await store.get(prompt.id)) ?? prompt;
       const refused = refusal(prompt, now());
       if (refused) {
         if (refused.code === 'timed_out' && (await store.expire(prompt.id))) await shown(prompt.id, 'expired');
@@ -100,37 +111,32 @@ export function createResponding({ it, clock, newId, show, shown }: RespondingDe
       new AmpaError('agent_error', `the answer to prompt ${id} was not delivered: ${why}`, hint);
     const deadline = now() + DELIVERY_MS;
     let looked = now();
-    const change = changes();
-    try {
-      for (;;) {
-        const prompt = await store.get(id);
-        const mine = prompt?.answer_id === answerId;
-        if (prompt && mine && prompt.state === 'resumed') return resumedOf(prompt);
-        if (!prompt || !mine || prompt.state !== 'answering') {
-          const hint = mine ? 'It is quoted to the agent where the process that asked has died.' : '';
-          throw undelivered(`the question was ${prompt?.state ?? 'removed'} meanwhile`, hint);
-        }
-        if (now() >= deadline) {
-          if (await store.fail(id, answerId)) {
-            it.watcher.poke();
-            throw undelivered('the agent did not take it within 10 s', 'The question is open again.');
-          }
-          continue;
-        }
-        if (now() - looked >= LOOK_MS) {
-          looked = now();
-          if (holder !== null && (await holderIsDead(prompt)) && (await store.lose(id, holder))) {
-            await shown(id, 'lost');
-            throw undelivered(
-              'the process that asked has died',
-              'It is kept, and quoted to the agent when the task is taken up.',
-            );
-          }
-        }
-        await change.next(Math.min(LOOK_MS, Math.max(1, deadline - now())));
+    for (;;) {
+      const prompt = await store.get(id);
+      const mine = prompt?.answer_id === answerId;
+      if (prompt && mine && prompt.state === 'resumed') return resumedOf(prompt);
+      if (!prompt || !mine || prompt.state !== 'answering') {
+        const hint = mine ? 'It is quoted to the agent where the process that asked has died.' : '';
+        throw undelivered(`the question was ${prompt?.state ?? 'removed'} meanwhile`, hint);
       }
-    } finally {
-      change.stop();
+      if (now() >= deadline) {
+        if (await store.fail(id, answerId)) {
+          it.watcher.poke();
+          throw undelivered('the agent did not take it within 10 s', 'The question is open again.');
+        }
+        continue;
+      }
+      if (now() - looked >= LOOK_MS) {
+        looked = now();
+        if (holder !== null && (await holderIsDead(prompt)) && (await store.lose(id, holder))) {
+          await shown(id, 'lost');
+          throw undelivered(
+            'the process that asked has died',
+            'It is kept, and quoted to the agent when the task is taken up.',
+          );
+        }
+      }
+      await changed(prompt, Math.min(LOOK_MS, Math.max(1, deadline - now())));
     }
   }
 
@@ -140,46 +146,71 @@ export function createResponding({ it, clock, newId, show, shown }: RespondingDe
     return isOwnerDead(it.hosts, prompt.holder, lease, now);
   }
 
-  /** Looks often from now on; `next` waits for a change since the last one, at most so many ms. */
-  function changes(): { next(ms: number, signal?: AbortSignal): Promise<void>; stop(): void } {
-    const release = it.watcher.keepBusy();
-    let wake = new AbortController();
-    const off = it.watcher.onChange(() => wake.abort());
-    return {
-      async next(ms, signal) {
-        await clock.sleep(ms, signal ? AbortSignal.any([wake.signal, signal]) : wake.signal);
-        wake = new AbortController();
-      },
-      stop() {
-        off();
+  /** Whoever waits for a question to change, and from what. */
+  const waiting = new Set<{ id: string; state: PromptState; answerId: string | null; wake(): void }>();
+  let off = (): void => {};
+  let looking = false;
+  let again = false;
+  /** One look serves all who wait: with each change there is one query, however many they are. */
+  async function look(): Promise<void> {
+    again = true;
+    if (looking) return;
+    looking = true;
+    try {
+      while (again && waiting.size > 0) {
+        again = false;
+        const rows = await store.statesOfIds([...new Set([...waiting].map((it) => it.id))]);
+        const now = new Map(rows.map((row) => [row.id, row]));
+        for (const it of waiting) {
+          const row = now.get(it.id);
+          if (row?.state !== it.state || row.answer_id !== it.answerId) it.wake();
+        }
+      }
+    } catch {
+      // Each of them looks for itself, later, and says what is wrong.
+    } finally {
+      looking = false;
+    }
+  }
+
+  /** Resolves when the question is not any more as it was read, at the latest after so many ms. */
+  async function changed(prompt: StoredPrompt, ms: number, signal?: AbortSignal): Promise<void> {
+    const wake = new AbortController();
+    const entry = { id: prompt.id, state: prompt.state, answerId: prompt.answer_id, wake: () => wake.abort() };
+    waiting.add(entry);
+    if (waiting.size === 1) {
+      const release = it.watcher.keepBusy();
+      const stop = it.watcher.onChange(() => void look());
+      off = () => {
+        stop();
         release();
-      },
-    };
+      };
+    }
+    // It may have changed since it was read.
+    void look();
+    await clock.sleep(ms, signal ? AbortSignal.any([wake.signal, signal]) : wake.signal);
+    waiting.delete(entry);
+    if (waiting.size === 0) off();
   }
 
   /** Resolves with the answer to a question. Rejects as `respond` does when it is closed without one. */
   async function wait(id: string, signal: AbortSignal): Promise<Resumed> {
-    const change = changes();
-    try {
-      for (;;) {
-        const prompt = await store.get(id);
-        if (!prompt) throw noSuchPrompt();
-        if (prompt.state === 'resumed') return resumedOf(prompt);
-        const refused = prompt.state === 'answering' ? null : refusal(prompt, now());
-        if (refused) {
-          if (refused.code === 'timed_out') await close('expire', id, await store.expire(id));
-          throw refused;
-        }
-        if (signal.aborted)
-          throw new AmpaError(
-            'refused',
-            'interrupted; the question stays open',
-            `Answer it: \`ampa respond ${id} TEXT\`.`,
-          );
-        await change.next(Math.min(60_000, Math.max(1, prompt.expires_at - now())), signal);
+    for (;;) {
+      const prompt = await store.get(id);
+      if (!prompt) throw noSuchPrompt();
+      if (prompt.state === 'resumed') return resumedOf(prompt);
+      const refused = prompt.state === 'answering' ? null : refusal(prompt, now());
+      if (refused) {
+        if (refused.code === 'timed_out') await close('expire', id, await store.expire(id));
+        throw refused;
       }
-    } finally {
-      change.stop();
+      if (signal.aborted)
+        throw new AmpaError(
+          'refused',
+          'interrupted; the question stays open',
+          `Answer it: \`ampa respond ${id} TEXT\`.`,
+        );
+      await changed(prompt, Math.min(60_000, Math.max(1, prompt.expires_at - now())), signal);
     }
   }
 

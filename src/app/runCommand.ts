@@ -110,6 +110,6 @@ export async function reapRun(store: ScheduleStore, run: Run): Promise<void> {
       bootId: row.boot_id,
       pidNamespace: row.pid_namespace,
     })),
-    markerOf(run.id),
+    [markerOf(run.id)],
   );
 }

@@ -201,7 +201,7 @@ export function createSchedule(deps: ScheduleDeps): {
       // The mark of a run whose host has died would stand in the way.
       await clearDead(clearDeps(it), () => false);
       // Others must be able to tell whether the holder of the run still lives.
-      const host = await announceHost(it.hosts, { id: newId(), kind: 'cli', asks: false }, now);
+      const host = await announceHost(it.hosts, { id: newId(), kind: 'cli', asks: false }, now, say);
       try {
         const claimed = await it.schedule.claim({
           commandId: chosen,

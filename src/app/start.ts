@@ -14,7 +14,8 @@ import type { StartPlan, StartRequest } from './api.ts';
 export interface StartDeps {
   repository: Repository;
   config(): Resolved;
-  trusted(): boolean;
+  /** Whether what lies in the repository may name commands that run: trust in the workspace is not trust in others. */
+  trusted(repo: { root: string; remoteUrl: string | null }): boolean;
   resolveAgent(name: string | undefined, permissions: PermissionMode): Promise<{ spec: AgentSpec; notes: string[] }>;
   /** Where the workspace's own repository is; null where the folder is none. */
   workspaceRepo: string | null;
@@ -40,15 +41,13 @@ interface FullPlan {
   setup: string | null;
 }
 
-/** Decides everything a task needs, once, before anything is recorded. */
-async function makePlan(deps: StartDeps, request: StartRequest): Promise<FullPlan> {
-  const { values } = deps.config();
+/** The repository that was named, or the workspace's own. */
+export async function repositoryOf(
+  deps: Pick<StartDeps, 'repository' | 'workspaceRepo' | 'cloneUrl'>,
+  named: string | undefined,
+): ReturnType<Repository['inspect']> {
   const location =
-    request.repo === undefined
-      ? deps.workspaceRepo
-      : isUrl(request.repo)
-        ? await deps.cloneUrl(request.repo)
-        : path.resolve(request.repo);
+    named === undefined ? deps.workspaceRepo : isUrl(named) ? await deps.cloneUrl(named) : path.resolve(named);
   if (location === null) {
     throw new AmpaError(
       'repository',
@@ -56,7 +55,13 @@ async function makePlan(deps: StartDeps, request: StartRequest): Promise<FullPla
       'Run `git init` and make a first commit, or name one with --repo.',
     );
   }
-  const repo = await deps.repository.inspect(location);
+  return deps.repository.inspect(location);
+}
+
+/** Decides everything a task needs, once, before anything is recorded. */
+async function makePlan(deps: StartDeps, request: StartRequest): Promise<FullPlan> {
+  const { values } = deps.config();
+  const repo = await repositoryOf(deps, request.repo);
   if (repo.head === null) {
     throw new AmpaError(
       'repository',
@@ -88,8 +93,8 @@ async function makePlan(deps: StartDeps, request: StartRequest): Promise<FullPla
   const prompt = remote && request.issue !== undefined ? await issuePrompt(remote, request) : request.prompt.trim();
   const checks =
     (remote && (await planForgeChecks(request, values, remote, branch, notes))) ??
-    planChecks(deps, request, values, repo.root, notes);
-  const setup = planSetup(deps, values, repo.root);
+    planChecks(deps, request, values, repo, notes);
+  const setup = planSetup(deps, values, repo);
   return {
     spec,
     checks: checks.spec,
@@ -179,7 +184,7 @@ function planChecks(
   deps: StartDeps,
   request: StartRequest,
   values: ConfigValues,
-  root: string,
+  repo: { root: string; remoteUrl: string | null },
   notes: string[],
 ): { spec: ChecksSpec; shown: StartPlan['checks'] } {
   const local = (command: string, source: string) => ({
@@ -194,12 +199,13 @@ function planChecks(
   if (request.checks) return local(request.checks, 'asked for');
   if (values.checksProvider === 'none') return none('ampa.checksProvider');
   if (values.checksCommand) return local(values.checksCommand, deps.config().sources.checksCommand);
-  const found = detectChecks(root);
-  if (found && !deps.trusted()) {
+  const found = detectChecks(repo.root);
+  if (found && !deps.trusted(repo)) {
+    const other = request.repo !== undefined;
     throw new AmpaError(
       'trust',
-      `the check \`${found.command}\` was found in ${found.source}, but this folder is not trusted`,
-      `Trust it with \`ampa trust\`, or name the check yourself: --checks '${found.command}' (or --checks none).`,
+      `the check \`${found.command}\` was found in ${found.source}, but ${other ? repo.root : 'this folder'} is not trusted`,
+      `Trust it with \`ampa trust${other ? ` --repo '${repo.root}'` : ''}\`, or name the check yourself: --checks '${found.command}' (or --checks none).`,
     );
   }
   if (found) return local(found.command, found.source);
@@ -209,12 +215,16 @@ function planChecks(
   return none('none found');
 }
 
-function planSetup(deps: StartDeps, values: ConfigValues, root: string): StartPlan['setup'] {
+function planSetup(
+  deps: StartDeps,
+  values: ConfigValues,
+  repo: { root: string; remoteUrl: string | null },
+): StartPlan['setup'] {
   if (values.setup === 'none') return { command: null, source: deps.config().sources.setup };
   if (values.setup) return { command: values.setup, source: deps.config().sources.setup };
-  const found = detectSetup(root);
+  const found = detectSetup(repo.root);
   // The install command of a lock file runs the repository's own scripts.
-  return found && deps.trusted()
+  return found && deps.trusted(repo)
     ? found
     : { command: null, source: found ? `${found.source}, not trusted` : 'none found' };
 }
@@ -284,6 +294,7 @@ export async function newTask(deps: StartDeps, request: StartRequest): Promise<T
     sent_at: null,
     turn_failures: 0,
     turn_interruptions: 0,
+    takeovers: 0,
     denied: false,
     head_sha: null,
     pushed_sha: null,

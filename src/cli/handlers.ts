@@ -66,7 +66,8 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
       const { tasks, total } = await app.list(filter);
       if (io.asJson) return io.json({ tasks: tasks.map(taskJson), total }, args.watch);
       if (args.watch && io.isTerminal) io.out('\u001b[H\u001b[2J');
-      if (tasks.length > 0) io.out(taskTable(tasks, Date.now(), io.paint));
+      const asking = new Set((await app.prompts()).map((prompt) => prompt.task_id));
+      if (tasks.length > 0) io.out(taskTable(tasks, asking, Date.now(), io.paint));
       else
         io.err(
           total === 0 && !args.all
@@ -209,14 +210,14 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     return 0;
   },
 
-  async trust({ app, io }, { revoke }) {
-    const result = await app.trust(revoke === true);
+  async trust({ app, io }, { repo, revoke }) {
+    const result = await app.trust(revoke === true, repo);
     if (io.asJson) io.json(result);
     else
       io.out(
         result.trusted
-          ? `${app.workspace.root} is trusted: checks and setup commands found in it may run.`
-          : `${app.workspace.root} is not trusted any more.`,
+          ? `${result.folder} is trusted: checks and setup commands found in it may run.`
+          : `${result.folder} is not trusted any more.`,
       );
     return 0;
   },
@@ -241,8 +242,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     io.err(
       `Working on ${app.workspace.root}${args.untilIdle ? ' until no task is active' : ''}. Ctrl-C ends this process; running tasks go on.`,
     );
-    const sayQuestions = questionSayer({ app, io }, () => !io.asJson);
-    sayQuestions(await app.prompts());
+    const sayQuestions = await questionSayer({ app, io }, () => !io.asJson);
     const off = app.watch(({ tasks, prompts }) => {
       for (const task of tasks) announce({ app, io }, task);
       sayQuestions(prompts);
@@ -273,9 +273,9 @@ async function planOrTrust({ app, io }: Session, request: StartRequest): Promise
     return await app.plan(request);
   } catch (error) {
     if (!(error instanceof AmpaError) || error.code !== 'trust') throw error;
-    const question = `${error.message}. Trust ${app.workspace.root} and run what its files name?`;
+    const question = `${error.message}. Trust ${request.repo ?? app.workspace.root} and run what its files name?`;
     if (!(await io.confirm(question))) throw error;
-    await app.trust(false);
+    await app.trust(false, request.repo);
     return app.plan(request);
   }
 }
@@ -299,8 +299,7 @@ async function waitFor(session: Session, id: string, how: { carry: boolean; stre
     if (io.asJson && how.stream) io.json(taskJson(task), true);
     else announce(session, task);
   };
-  const sayQuestions = questionSayer(session, (prompt) => prompt.task_id === id);
-  sayQuestions(await app.prompts());
+  const sayQuestions = await questionSayer(session, (prompt) => prompt.task_id === id);
   const offWatch = app.watch(({ tasks, prompts }) => {
     tasks.filter((it) => it.id === id).forEach(onEvent);
     sayQuestions(prompts);

@@ -97,17 +97,20 @@ function promptText(prompt: Prompt, paint: Session['io']['paint']): string {
   ].join('\n');
 }
 
-/** Says each question once on stderr, so that nobody waits for what nobody knows of. */
-export function questionSayer(
-  { io }: Session,
+/** Says each question once on stderr, the ones that are open and those to come, so that nobody waits for what nobody knows of. */
+export async function questionSayer(
+  { app, io }: Session,
   wanted: (prompt: Prompt) => boolean,
-): (prompts: readonly Prompt[]) => void {
+): Promise<(prompts: readonly Prompt[]) => void> {
   const told = new Set<string>();
-  return (prompts) => {
+  const editor = (await app.hosts()).some((host) => host.live && host.asks);
+  const say = (prompts: readonly Prompt[]): void => {
     for (const prompt of prompts) {
       if (prompt.state !== 'waiting' || told.has(prompt.id) || !wanted(prompt)) continue;
       told.add(prompt.id);
-      io.err(questionText(prompt));
+      io.err(`${questionText(prompt)}${editor ? '\n  or in the editor' : ''}`);
     }
   };
+  say(await app.prompts());
+  return say;
 }

@@ -62,11 +62,19 @@ export function stateOf(task: Task): string {
   return task.reason && task.reason !== 'user' ? `${task.status} (${task.reason})` : task.status;
 }
 
-export function taskTable(tasks: readonly Task[], now: number, paint: Paint): string {
+/** `asking` holds the ids of tasks that wait for an answer. */
+export function taskTable(
+  tasks: readonly Task[],
+  asking: ReadonlySet<string | null>,
+  now: number,
+  paint: Paint,
+): string {
   return columns(
     tasks.map((task) => [
       { text: task.id.slice(-6), style: 'bold' as const },
-      { text: stateOf(task), style: STATUS_STYLE[task.status] },
+      asking.has(task.id)
+        ? { text: 'needs you', style: 'yellow' as const }
+        : { text: stateOf(task), style: STATUS_STYLE[task.status] },
       { text: `${task.attempts}/${task.max_attempts}` },
       { text: task.agent },
       { text: task.title },

@@ -10,7 +10,7 @@ export const ALWAYS = 'always';
 
 const LABELS: Readonly<Record<string, string>> = {
   [ALLOW]: 'Allow',
-  [REJECT]: 'Reject',
+  [REJECT]: 'Refuse',
   [ALWAYS]: 'Always Allow in This Task',
 };
 

@@ -2,7 +2,7 @@
 import type { ContextEntry } from './prompt.ts';
 
 /** Then a person is asked, whatever the agent has said. */
-export const DISCUSSION_ROUNDS = 2;
+const DISCUSSION_ROUNDS = 2;
 const MAX_OPTIONS = 6;
 const MAX_OPTION = 80;
 

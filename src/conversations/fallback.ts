@@ -112,7 +112,7 @@ export function resolveFallback(decision: Decision, environment: string, files: 
   const warnings: string[] = [];
   const modeOf = (text: string, rule: string): Fallback => {
     const parsed = parseMode(text);
-    if (parsed === null) warnings.push(`${rule} is ${JSON.stringify(text)}, which is no fallback mode: it holds`);
+    if (parsed === null) warnings.push(noMode(rule, text));
     return { mode: parsed ?? 'hold', rule, warnings };
   };
   if (environment.trim() !== '') return modeOf(environment, 'AMPA_FALLBACK_MODE');
@@ -150,6 +150,30 @@ function pick(config: FallbackConfig, { kind, projectId }: Decision): { text: st
   if (entry?.mode !== undefined) return { text: entry.mode, rule: `projects.${projectId}.mode` };
   return { text: config.default ?? 'hold', rule: 'default' };
 }
+
+/** Everything that is wrong with the rules, whichever decision it concerns. */
+export function problemsOf(environment: string, files: readonly FallbackFile[]): string[] {
+  const modes: [rule: string, text: string | undefined][] =
+    environment.trim() === '' ? [] : [['AMPA_FALLBACK_MODE', environment]];
+  const unreadable: string[] = [];
+  for (const { name, config, problem } of files) {
+    if (config === null) {
+      unreadable.push(`${name} ${problem ?? 'cannot be read'}: everything holds`);
+      continue;
+    }
+    modes.push([`default of ${name}`, config.default], [`public_default of ${name}`, config.public_default]);
+    for (const [id, entry] of Object.entries(config.projects ?? {})) {
+      const { mode: own, overrides = {} } = typeof entry === 'string' ? { mode: entry } : entry;
+      modes.push([`${id} in ${name}`, own]);
+      for (const [kind, text] of Object.entries(overrides)) modes.push([`${kind} of ${id} in ${name}`, text]);
+    }
+  }
+  const odd = modes.filter(([, text]) => text !== undefined && parseMode(text) === null);
+  return [...unreadable, ...odd.map(([rule, text]) => noMode(rule, text ?? ''))];
+}
+
+const noMode = (rule: string, text: string): string =>
+  `${rule} is ${JSON.stringify(text)}, which is no fallback mode: it holds`;
 
 /** What a mode makes of a question. */
 export type Verdict = { act: 'answer'; response: string } | { act: 'hold' } | { act: 'discuss' };

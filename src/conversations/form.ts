@@ -23,7 +23,7 @@ export interface Form {
 }
 
 /** Leaves an optional field out. */
-export const SKIP = 'skip';
+const SKIP = 'skip';
 /** Declines the whole form. */
 export const DECLINE = 'decline';
 

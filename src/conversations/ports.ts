@@ -3,7 +3,7 @@ import type { Message } from '../notifications/message.ts';
 import type { Claim } from '../tasks/ports.ts';
 import type { Allowed, Task } from '../tasks/task.ts';
 import type { Fallback } from './fallback.ts';
-import type { Automatic, ContextEntry, Prompt, PromptAsks } from './prompt.ts';
+import type { Automatic, ContextEntry, Prompt, PromptAsks, PromptState } from './prompt.ts';
 
 export interface Answer {
   /** By the question itself, or by its session if exactly one of that is open. */
@@ -88,6 +88,12 @@ export interface StoredPrompt extends Prompt {
   answer_id: string | null;
 }
 
+/** What the file of a session says of one of its questions. */
+export type SessionPrompt = Pick<
+  Prompt,
+  'id' | 'state' | 'prompt_file' | 'work_item' | 'summary' | 'response' | 'answered_at' | 'created_at'
+>;
+
 /** An answer on its way into the store. */
 export interface GivenAnswer {
   id: string;
@@ -104,6 +110,10 @@ export interface PromptStore {
   get(id: string): Promise<StoredPrompt | undefined>;
   /** Open ones, oldest first, too old or not; of a session, or of a task. */
   open(of?: { session: string } | { taskId: string }): Promise<StoredPrompt[]>;
+  /** What a session has open, without the long texts, oldest first. */
+  ofSession(session: string): Promise<SessionPrompt[]>;
+  /** Where questions stand, without their texts. */
+  statesOfIds(ids: readonly string[]): Promise<{ id: string; state: PromptState; answer_id: string | null }[]>;
   /** Those of a task that are open now, without their texts. */
   statesOf(
     taskId: string,
@@ -116,8 +126,8 @@ export interface PromptStore {
   fail(id: string, answerId: string): Promise<boolean>;
   /** The holder takes the answer to hand it on; `always` is remembered where that is the answer. Undefined: there is none any more. */
   deliver(claim: Claim, id: string, always: Allowed | null): Promise<StoredPrompt | undefined>;
-  /** The agent has it. */
-  delivered(id: string): Promise<void>;
+  /** The agent has it; gives the question back. */
+  delivered(id: string): Promise<StoredPrompt | undefined>;
   /** False: it was closed before, or the claim is lost. */
   withdraw(claim: Claim, id: string): Promise<boolean>;
   /** The process that asked, of that holder, is gone. An answer on its way stays with it. */

@@ -100,6 +100,13 @@ export const isExpired = (prompt: Pick<Prompt, 'expires_at'>, now: number): bool
 /** How long a holder has to deliver an answer, ms. */
 export const DELIVERY_MS = 10_000;
 
+/**
+ * Its answer was to be delivered long ago, and whoever gave it did not take it back: that process is gone, too.
+ * Both have their time before anybody else acts.
+ */
+export const isStuck = (prompt: Pick<Prompt, 'state' | 'answered_at'>, now: number): boolean =>
+  prompt.state === 'answering' && now > Date.parse(prompt.answered_at ?? '') + 2 * DELIVERY_MS;
+
 /** Why a question cannot be answered in its state; null where it can. Closed: `not_found`, `invalid_state`, `timed_out`. */
 export function refusal(
   prompt: Pick<Prompt, 'id' | 'state' | 'answered_by' | 'answered_at' | 'response' | 'expires_at'>,

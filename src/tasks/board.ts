@@ -40,6 +40,11 @@ export interface TaskBoard {
   /** Ends a task that no live process holds: conditional on `token`. False: it has changed hands. */
   abortUnowned(id: string, token: number): Promise<boolean>;
   recordMerge(id: string, at: string, note: string): Promise<Task>;
-  /** After `clean`: the worktree is gone. */
-  forgetWorktree(id: string): Promise<void>;
+  /**
+   * Whether the worktree of an ended task counts: one that does not is looked at anew by who continues the task.
+   * False: it has been continued since `task` was read, and nothing is written. So with the next.
+   */
+  setWorktreeReady(task: Task, ready: boolean): Promise<boolean>;
+  /** The worktree is gone. */
+  forgetWorktree(task: Task): Promise<boolean>;
 }

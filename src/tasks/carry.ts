@@ -21,6 +21,7 @@ import type {
 } from './ports.ts';
 import { redact } from './redact.ts';
 import { holdsSlot, isActive, type Phase, type Task } from './task.ts';
+import { WIND_DOWN_MS } from './timings.ts';
 
 export interface CarryDeps {
   store: TaskStore;
@@ -80,8 +81,6 @@ const PHASE_STEPS: Record<Phase, PhaseStep> = {
 };
 
 const BEAT_MS = 5_000;
-/** How long a cancelled phase may take to wind down before its processes are ended under it. */
-const WIND_DOWN_MS = 8_000;
 
 /**
  * Carries one claimed task until it is no longer active, its claim is lost, or `shutdown` aborts.

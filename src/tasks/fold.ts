@@ -1,4 +1,5 @@
-import type { CheckState } from './task.ts';
+import type { ForgeCheck, ForgeRepo } from './forge.ts';
+import type { CheckState, Task } from './task.ts';
 
 /** What all checks of one commit add up to. */
 export type Verdict = 'missing' | 'pending' | 'red' | 'rerun' | 'blocked' | 'green';
@@ -18,4 +19,14 @@ export function foldChecks(states: readonly CheckState[], rerunSpent = false): V
   if (has('action_required', 'startup_failure')) return 'blocked';
   if (has('cancelled', 'stale')) return rerunSpent ? 'blocked' : 'rerun';
   return has('success') ? 'green' : 'missing';
+}
+
+/** The workflow run that people look at first: a red one, else the first; nulls where no workflow checks. */
+export function workflowRun(
+  { host, owner, name }: ForgeRepo,
+  checks: readonly Pick<ForgeCheck, 'state' | 'runId'>[],
+): Pick<Task, 'ci_run_id' | 'ci_url'> {
+  const runs = checks.filter((check) => check.runId !== null);
+  const id = (runs.find(({ state }) => state === 'failure' || state === 'timed_out') ?? runs[0])?.runId ?? null;
+  return { ci_run_id: id, ci_url: id && `https://${host}/${owner}/${name}/actions/runs/${id}` };
 }

@@ -53,7 +53,7 @@ export interface RunningProcess {
   stdin: { write(data: string | Uint8Array): void; end(): void };
   /** Resolves when the program has ended and its pipes are closed. */
   done: Promise<ProcessResult>;
-  /** Ends the process, its group and descendants: SIGTERM, 5 s, SIGKILL. */
+  /** Ends the process, its group and descendants: SIGTERM, `TERM_GRACE_MS`, SIGKILL. */
   end(): Promise<void>;
 }
 
@@ -85,8 +85,8 @@ export interface PermissionRequest {
   title: string;
   /** The exact command or paths, for people. */
   detail: string;
-  /** The same as what can be allowed for the rest of a task; null where the agent names neither. */
-  what: string | null;
+  /** The exact command, which may be allowed for the rest of a task; null where it is none. */
+  command: string | null;
 }
 
 /** Reason of a signal that withdraws a question because the agent's process has ended. */
@@ -314,6 +314,7 @@ export interface TaskStore {
   releaseSlot(claim: Claim): Promise<void>;
   /** Begins a turn: number, prompt, row in `attempts`, delivered messages, in one transaction. */
   beginAttempt(claim: Claim, attempt: { number: number; prompt: string; delivered: number[] }): Promise<Task>;
+  /** Ends a turn that is open; how one has ended stays. */
   endAttempt(claim: Claim, number: number, end: AttemptEnd): Promise<void>;
   saveCheck(claim: Claim, check: Check): Promise<void>;
   attemptsOf(taskId: string): Promise<Attempt[]>;

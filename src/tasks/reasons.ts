@@ -11,6 +11,8 @@ interface ReasonText {
   hint: string;
   /** A `continue` without words takes up the phase that stopped; otherwise it asks the agent again. */
   resumes?: true;
+  /** No further turn is possible now: a message that waits does not prevent this end, and is delivered later. */
+  final?: true;
 }
 
 /** The closed set of reasons (tasks): each with its status, one sentence and a next step. */
@@ -20,24 +22,28 @@ export const REASONS = {
     sentence: 'The agent is not installed on this machine.',
     next: 'doctor',
     hint: 'Install it, then continue the task.',
+    final: true,
   },
   agent_auth: {
     status: 'error',
     sentence: 'The agent is not signed in.',
     next: 'sign_in',
     hint: 'Sign in, then continue the task.',
+    final: true,
   },
   repo_invalid: {
     status: 'error',
     sentence: 'The folder is not a git repository that a branch can start from.',
     next: 'doctor',
     hint: 'Make a first commit, or start the task in another folder.',
+    final: true,
   },
   base_missing: {
     status: 'error',
     sentence: 'The base branch does not exist.',
     next: 'start',
     hint: 'Start again with --base and a branch that exists.',
+    final: true,
   },
   setup_failed: {
     status: 'error',
@@ -45,6 +51,7 @@ export const REASONS = {
     next: 'show_log',
     hint: 'Mend what it needs, then continue: it runs again.',
     resumes: true,
+    final: true,
   },
   remote_unreachable: {
     status: 'error',
@@ -52,6 +59,7 @@ export const REASONS = {
     next: 'continue',
     hint: 'Check the network, then continue; nothing is lost.',
     resumes: true,
+    final: true,
   },
   push_auth: {
     status: 'error',
@@ -59,6 +67,7 @@ export const REASONS = {
     next: 'doctor',
     hint: 'Check that `git push` works in a terminal, then continue.',
     resumes: true,
+    final: true,
   },
   disk_full: {
     status: 'error',
@@ -66,6 +75,7 @@ export const REASONS = {
     next: 'continue',
     hint: 'Free some space (`ampa clean` helps), then continue.',
     resumes: true,
+    final: true,
   },
   internal: {
     status: 'error',
@@ -73,6 +83,7 @@ export const REASONS = {
     next: 'show_log',
     hint: 'The log has the report; continue tries again.',
     resumes: true,
+    final: true,
   },
   user: {
     status: 'aborted',
@@ -80,6 +91,7 @@ export const REASONS = {
     next: 'continue',
     hint: 'Continue takes it up where it stopped.',
     resumes: true,
+    final: true,
   },
   max_attempts: {
     status: 'needs_review',
@@ -172,12 +184,14 @@ export const REASONS = {
     next: 'continue',
     hint: 'Continue grants the same time again.',
     resumes: true,
+    final: true,
   },
   budget_cost: {
     status: 'needs_review',
     sentence: 'The cost budget is used up.',
     next: 'continue',
     hint: 'Continue grants the same amount again.',
+    final: true,
   },
   prompt_lost: {
     status: 'needs_review',
@@ -199,6 +213,9 @@ const isReason = (text: string): text is Reason => Object.hasOwn(REASONS, text);
 
 /** Whether a `continue` without words goes back to the phase that stopped. */
 export const resumesPhase = (reason: Reason): boolean => 'resumes' in REASONS[reason];
+
+/** Whether a message that waits turns this stop into another turn; an unknown reason (from a newer version) stands. */
+export const heedsMessages = (reason: string): boolean => isReason(reason) && !('final' in REASONS[reason]);
 
 export const statusOf = (reason: Reason): Status => REASONS[reason].status;
 

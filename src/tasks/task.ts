@@ -9,12 +9,11 @@ export type Phase = (typeof PHASES)[number];
 
 export type PermissionMode = 'ask' | 'edits' | 'all';
 
-/** What a person has allowed for the rest of a task: this very command or path, and nothing like it. */
+/** What a person has allowed for the rest of a task: this very command, and nothing like it. */
 export interface Allowed {
   /** ACP tool kind. */
   kind: string;
-  /** The exact command, or the paths, a line each. */
-  what: string;
+  command: string;
 }
 
 /** How to run an agent, resolved once at creation and stored with the task. */
@@ -114,6 +113,8 @@ export interface Task {
   turn_failures: number;
   /** Times the current attempt was interrupted by the death of its carrier. */
   turn_interruptions: number;
+  /** Carriers that died since the task last changed its phase. */
+  takeovers: number;
   /** The agent was denied a permission in the current attempt. */
   denied: boolean;
   head_sha: string | null;

@@ -1,4 +1,5 @@
 import type { Claim, Clock, WorkQueue } from './ports.ts';
+import { whyGivenUp } from './takeover.ts';
 
 export interface WorkerDeps {
   queue: WorkQueue;
@@ -10,6 +11,8 @@ export interface WorkerDeps {
    * an earlier holder left running.
    */
   startCarrier(claim: Claim): Promise<void>;
+  /** Ends what the dead carrier left, and the task with `why`: it is not taken up again by itself. */
+  giveUp(claim: Claim, why: string): Promise<void>;
   /** It could not be started: the task says so instead of being tried for ever. */
   failed(claim: Claim, error: unknown): Promise<void>;
   /** Whether the holder of a claim is gone for good. */
@@ -48,7 +51,10 @@ export async function workOnce(deps: WorkerDeps): Promise<void> {
   for (const task of await deps.queue.running()) {
     if (!(await deps.isDead(task.owner, task.lease_expires_at))) continue;
     const claim = await deps.queue.takeOver(task.id, task.token, deps.newOwner());
-    if (claim) await start(deps, claim);
+    if (!claim) continue;
+    const why = whyGivenUp(task);
+    if (why === null) await start(deps, claim);
+    else await deps.giveUp(claim, why);
   }
   for (;;) {
     const claim = await deps.queue.claimNext(deps.newOwner(), deps.slots());

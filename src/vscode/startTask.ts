@@ -1,6 +1,7 @@
 /** Start Task…: from a sentence to a recorded task, with what a person has to decide before it. */
 import * as vscode from 'vscode';
 import type { App, StartPlan, StartRequest } from '../app/api.ts';
+import { AmpaError } from '../errors.ts';
 import type { PermissionMode, Task } from '../tasks/task.ts';
 import { chooseFolder, requireTrust } from './choose.ts';
 import type { Folder, Folders } from './folders.ts';
@@ -41,7 +42,8 @@ export function createStart(deps: StartDeps): Start {
       if (typed.end !== 'start') return undefined;
       request = { ...given, prompt: typed.full, agent: typed.agent ?? given.agent };
     }
-    const plan = await app.plan(request);
+    const plan = await planOrTrust(app, request);
+    if (!plan) return undefined;
     for (const note of [...plan.agent.notes, ...plan.notes]) deps.log(note);
     const decided = await decide(app, plan, request);
     if (!decided) return undefined;
@@ -52,6 +54,23 @@ export function createStart(deps: StartDeps): Start {
     await deps.started(task, first);
     return task;
   };
+}
+
+/** Trust in the workspace is not trust in another repository that a caller names; undefined: it is not given. */
+async function planOrTrust(app: App, request: StartRequest): Promise<StartPlan | undefined> {
+  try {
+    return await app.plan(request);
+  } catch (error) {
+    if (!(error instanceof AmpaError) || error.code !== 'trust' || request.repo === undefined) throw error;
+    const chosen = await vscode.window.showWarningMessage(
+      `Do you trust ${request.repo}?`,
+      { modal: true, detail: `${error.message}. What its files name would run with your rights.` },
+      'Trust and Start',
+    );
+    if (!chosen) return undefined;
+    await app.trust(false, request.repo);
+    return app.plan(request);
+  }
 }
 
 /** What only a person can decide, each question only where it comes up. */

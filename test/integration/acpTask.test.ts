@@ -135,6 +135,20 @@ describe('a task of an agent that speaks ACP', () => {
     assert.equal(task.reason, 'agent_auth');
   });
 
+  it('tells a session that was begun without a login what the task is, once somebody has signed in', async () => {
+    const app = await open(env(['auth', 'write state.txt good']));
+    const task = await project.run(app, { prompt: 'Make it good, please' });
+    assert.equal(task.reason, 'agent_auth');
+    await app.continue(task.id, null);
+    assert.equal((await app.carryHere(task.id, never)).status, 'success');
+    const [first, second] = journal().filter((entry) => Object.hasOwn(entry as object, 'prompt')) as {
+      prompt: string;
+      sessionId: string;
+    }[];
+    assert.equal(first?.sessionId, second?.sessionId, 'the empty session is resumed');
+    assert.match(second!.prompt, /Make it good, please/);
+  });
+
   it('takes an API error that calls itself the end of a turn for the failure it is', async () => {
     const app = await open(env(['system-error overloaded']));
     const task = await project.run(app);

@@ -83,12 +83,18 @@ describe('what an agent may do without asking', () => {
       { kind: null, title: '', rawInput: { command: ['git', 'push'] } },
     );
     assert.deepEqual(facts, { kind: 'edit', title: 'bash', paths: ['/w', 'b', 'a'], command: 'git push' });
-    assert.deepEqual(permissionRequest(facts), { kind: 'edit', title: 'bash', detail: 'git push' });
+    assert.deepEqual(permissionRequest(facts), {
+      kind: 'edit',
+      title: 'bash',
+      detail: 'git push',
+      command: 'git push',
+    });
     assert.deepEqual(toolCallFacts(undefined, null, 'x', []), { kind: 'other', title: '', paths: [], command: null });
     assert.deepEqual(permissionRequest({ kind: 'execute', title: '', paths: [], command: 'a\nb' }), {
       kind: 'execute',
       title: 'a',
       detail: 'a\nb',
+      command: 'a\nb',
     });
   });
 });

@@ -9,6 +9,7 @@ import { findOnPath } from '../../src/adapters/process/find.ts';
 import { listProcesses, markedPids, readProcess } from '../../src/adapters/process/table.ts';
 import { createTaskProcesses } from '../../src/adapters/process/taskProcesses.ts';
 import type { Agents, TaskProcesses, TurnOutcome } from '../../src/tasks/ports.ts';
+import type { Form } from '../../src/conversations/form.ts';
 import type { AgentSpec } from '../../src/tasks/task.ts';
 import { acpAgentSpec, acpJournal, recordTurn } from '../support/agentTurn.ts';
 import type { RecordedTurn } from '../support/agentTurn.ts';
@@ -201,7 +202,8 @@ describe('agents', () => {
       it('in the mode edits, reads and edits inside the worktree are allowed and a command is asked', async () => {
         const turn = recordTurn({ cwd, prompt: prompt('edit sub/a.txt x', 'read sub/a.txt', 'run touch ran.txt') });
         const outcome = await run(turn);
-        assert.deepEqual(turn.asked, [{ kind: 'execute', title: 'touch ran.txt', detail: 'touch ran.txt' }]);
+        const command = 'touch ran.txt';
+        assert.deepEqual(turn.asked, [{ kind: 'execute', title: command, detail: command, command }]);
         assert.ok(existsSync(path.join(cwd, 'sub/a.txt')));
         assert.ok(existsSync(path.join(cwd, 'ran.txt')));
         assert.equal(outcome.denied, false);
@@ -293,12 +295,51 @@ describe('agents', () => {
         assert.equal(outcome.summary, 'went on');
       });
 
-      it('a form is declined, and that is said', async () => {
-        const turn = recordTurn({ cwd, prompt: prompt('elicit Which colour?') });
+      it('a form is asked by its fields, and one that nobody could fill in is declined, and that is said', async () => {
+        const forms: Form[] = [];
+        const odd = {
+          message: 'Odd',
+          requestedSchema: { type: 'object', required: ['x'], properties: { x: { type: 'blob' } } },
+        };
+        const turn = recordTurn({
+          cwd,
+          prompt: prompt('elicit Which colour?', `form ${JSON.stringify(odd)}`),
+          onForm: async (form) => {
+            forms.push(form);
+            return { answer: 'blue' };
+          },
+        });
         const outcome = await run(turn);
         assert.equal(outcome.outcome, 'completed');
-        assert.equal(acpJournal(state).find((entry) => 'elicitation' in entry)?.elicitation, 'decline');
-        assert.match(turn.said('output'), /Which colour\?/);
+        assert.deepEqual(
+          forms.map(({ message, fields }) => [
+            message,
+            fields.map(({ name, type, required }) => [name, type, required]),
+          ]),
+          [['Which colour?', [['answer', 'text', false]]]],
+        );
+        const journal = acpJournal(state);
+        assert.equal(journal.find((entry) => 'elicitation' in entry)?.elicitation, 'accept');
+        assert.deepEqual(journal.find((entry) => 'form' in entry)?.form, { action: 'decline' });
+        assert.match(turn.said('output'), /could fill in, which was declined: Odd/);
+      });
+
+      it('what follows is told in the same session, until there is nothing more to say', async () => {
+        const told = [prompt('say two'), prompt('say three')];
+        const heard: (string | null)[] = [];
+        const turn = recordTurn({
+          cwd,
+          prompt: prompt('say one'),
+          onAnswered: async (words) => {
+            heard.push(words);
+            return told.shift() ?? null;
+          },
+        });
+        const outcome = await run(turn);
+        assert.deepEqual(heard, ['one', 'two', 'three']);
+        assert.deepEqual([outcome.outcome, outcome.summary], ['completed', 'three']);
+        const sessions = acpJournal(state).flatMap((entry) => ('prompt' in entry ? [entry.sessionId] : []));
+        assert.deepEqual(sessions, [outcome.session, outcome.session, outcome.session]);
       });
     });
 

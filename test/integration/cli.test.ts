@@ -137,6 +137,33 @@ describe('the command line', () => {
     assert.equal((await project.ampa(['start', '--task', 'x'], agent)).code, 1);
   });
 
+  it('asks for trust in each repository: that in the workspace is none in another', async () => {
+    const stranger = project.box.repository('stranger');
+    project.box.commit(stranger, 'package.json', '{"scripts": {"test": "node --version"}}');
+    project.box.commit(stranger, 'package-lock.json', '{"lockfileVersion": 3}');
+    const app = await project.open(agent.AMPA_AGENT_COMMAND);
+    assert.equal((await app.trust(false)).trusted, true);
+    const refused = await project.ampa(['start', '--task', 'x', '--repo', stranger], agent);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /but .*stranger is not trusted[\s\S]*ampa trust --repo '.*stranger'/);
+    assert.deepEqual((await app.list({})).tasks, []);
+
+    const plan = () => app.plan({ prompt: 'x', repo: stranger });
+    const untrusted = { code: 'trust' };
+    await assert.rejects(plan(), untrusted);
+    const named = await app.plan({ prompt: 'x', repo: stranger, checks: 'true' });
+    assert.equal(named.setup.command, null, "a check of one's own is no question of trust, but no setup is run");
+    assert.match((await project.ampa(['trust', '--repo', stranger])).stdout, /stranger is trusted/);
+    assert.deepEqual((await plan()).setup.command, 'npm ci');
+    assert.equal((await app.trust(true)).trusted, false);
+    assert.equal((await plan()).checks.command, 'npm test', 'trust in the workspace is another question');
+    project.box.git(stranger, 'remote', 'add', 'origin', 'https://example.org/another.git');
+    await assert.rejects(plan(), untrusted, 'with another remote it is another text');
+    project.box.git(stranger, 'remote', 'remove', 'origin');
+    await app.trust(true, stranger);
+    await assert.rejects(plan(), untrusted);
+  });
+
   it("reads nothing dangerous from the repository's own settings before trust", async () => {
     const marker = path.join(project.box.dir, 'pwned');
     project.box.commit(

@@ -48,4 +48,22 @@ describe('A conversation that is read while it goes on', () => {
     fs.appendFileSync(file, line.slice(20));
     assert.equal((await readConversation(dir, 't', 1, next)).entries.length, 1);
   });
+
+  it('passes over a line that a full disk has cut short, says so once, and goes on', async () => {
+    fs.mkdirSync(path.join(dir, 't'));
+    const file = path.join(dir, 't', '1.jsonl');
+    const line = `${JSON.stringify(note('one'))}\n`;
+    fs.writeFileSync(file, `${line}${line.slice(0, 40)}\n{"at"\n${line}${line.slice(0, 40)}`);
+    const log = await createTaskLogs(dir, []).open('t', 1);
+    log.say(note('after the disk had room again'));
+    log.say(note('and more'));
+    await log.close();
+    const { entries, next } = await readConversation(dir, 't', 1);
+    assert.equal(next, fs.statSync(file).size);
+    assert.deepEqual(
+      entries.map((it) => it.text.replace(/^Something is missing here: .*/, '…')),
+      ['one', '…', 'one', 'after the disk had room again', 'and more'],
+    );
+    assert.deepEqual([...new Set(entries.map((it) => it.at))], [note('').at]);
+  });
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Phase, Task } from '../../src/tasks/task.ts';
 import { CHECK, createProject, processesOf, type Project } from '../support/project.ts';
@@ -110,6 +110,64 @@ describe('a task whose carrier is killed', () => {
     const task = await app.carryHere(id, new AbortController().signal);
     assert.equal(task.reason, 'agent_failed');
     assert.deepEqual(processesOf(id), []);
+  });
+
+  it('each time in the same phase is given up in the end, with nothing left and a way to go on', async () => {
+    const deadly = path.join(project.box.dir, 'deadly');
+    project.box.write(deadly, '');
+    const env = {
+      AMPA_AGENT_COMMAND: 'cat >/dev/null; echo good > state.txt',
+      AMPA_SETUP: `sleep 60 & if [ -e '${deadly}' ]; then kill -9 $PPID; wait; fi`,
+    };
+    const app = await project.open(env.AMPA_AGENT_COMMAND, env);
+    const { id } = await app.start({ prompt: 'Make it good', checks: CHECK });
+    for (let i = 0; i < 5; i++) {
+      const child = project.spawnAmpa(['work', id], env);
+      await until(`carrier ${i} has died`, () => child.signalCode !== null || child.exitCode !== null);
+      assert.equal(child.signalCode, 'SIGKILL');
+    }
+    project.spawnAmpa(['daemon', '--start-scheduler'], env);
+    const given = await until('it is given up', async () => {
+      const now = await app.find(id);
+      return now.status === 'error' ? now : null;
+    });
+    assert.equal(given.reason, 'internal');
+    assert.match(given.reason_detail!, /died 5 times in a row in the phase preparing/);
+    assert.deepEqual(processesOf(id), []);
+    rmSync(deadly);
+    await app.continue(id, null);
+    assert.equal((await app.carryHere(id, new AbortController().signal)).status, 'success');
+  }).timeout(60_000);
+
+  it('and that is aborted before anybody takes it up begins a new turn with what was said since', async () => {
+    const env = { AMPA_AGENT_COMMAND: `cat > "${project.box.dir}/said"; ${gate('agent')}; echo good > state.txt` };
+    const app = await project.open(env.AMPA_AGENT_COMMAND, env);
+    const { id } = await app.start({ prompt: 'Make it good', checks: CHECK });
+    project.spawnAmpa(['work', id], env);
+    await reached('agent');
+    await app.continue(id, 'in one line');
+    const held = await app.find(id);
+    await killCarrier(project, held);
+    await until('the carrier is gone', async () =>
+      (await app.hosts()).every((host) => host.id !== held.owner || !alive(host.pid)),
+    );
+    assert.equal((await app.abort(id)).status, 'aborted');
+    const stopped = (await app.show(id)).attempts;
+    assert.deepEqual(
+      stopped.map((it) => [it.number, it.outcome]),
+      [[1, 'cancelled']],
+    );
+    pass('agent');
+    await app.continue(id, 'and in English');
+    const task = await app.carryHere(id, new AbortController().signal);
+    assert.deepEqual([task.status, task.attempts], ['success', 2]);
+    const { attempts, messages } = await app.show(id);
+    assert.match(attempts[1]!.prompt, /and in English[\s\S]*in one line/);
+    assert.deepEqual(
+      messages.map((it) => it.delivered_in),
+      [2],
+    );
+    assert.match(readFileSync(path.join(project.box.dir, 'said'), 'utf8'), /in one line/);
   });
 
   it('is taken up by a running daemon without anybody asking', async () => {

@@ -78,7 +78,7 @@ describe('git: landing a branch on its base', () => {
           );
         }
         noTraces(repo, task);
-        assert.deepEqual(await land(task, method), { sha }, 'a second time finds it landed');
+        assert.deepEqual(await land(task, method), { sha, remark: null }, 'a second time finds it landed');
         assert.equal((await work.repository.worktreeState(task)).unpushed, 0, 'merged work is not unpushed');
       });
     }
@@ -126,6 +126,34 @@ describe('git: landing a branch on its base', () => {
       assert.deepEqual(await work.repository.removeWorktree(task, { force: false }), { removed: true });
     });
 
+    it('a remote that keeps the branch does not undo the merge: it is said', async () => {
+      await work.tasks.push(task, work.processes, work.never);
+      box.write(
+        join(origin, 'hooks', 'update'),
+        '#!/bin/sh\ncase "$3" in *[!0]*) exit 0;; esac\necho "branches are kept"\nexit 1\n',
+        0o755,
+      );
+      const { sha, remark } = await land(task, 'merge', true);
+      assert.equal(box.git(origin, 'rev-parse', 'main'), sha);
+      assert.match(remark ?? '', /could not be deleted at origin: .*hook declined[\s\S]*branches are kept/);
+      assert.equal(box.git(repo, 'branch', '--list', task.branch), '');
+    });
+
+    it('a merge whose end was not recorded is found although its branch is deleted', async () => {
+      await work.tasks.push(task, work.processes, work.never);
+      for (const method of METHODS) {
+        const { sha } = await land(task, method, true);
+        assert.deepEqual(await land(task, method, true), { sha, remark: null });
+      }
+    });
+
+    it('a branch that somebody has checked out elsewhere stays, and that is said', async () => {
+      box.git(task.worktree, 'checkout', '-q', '--detach');
+      box.git(repo, 'worktree', 'add', '-q', join(box.dir, 'elsewhere'), task.branch);
+      const { remark } = await land(task, 'merge', true);
+      assert.match(remark ?? '', /is not deleted: it is checked out in .*elsewhere/);
+    });
+
     it('a remote that is away is said', async () => {
       box.git(repo, 'remote', 'set-url', 'origin', 'http://127.0.0.1:9/away.git');
       await assert.rejects(land(task), { code: 'merge', message: /main could not be fetched from origin/ });
@@ -142,7 +170,7 @@ describe('git: landing a branch on its base', () => {
 
     it('a clean checkout of the base moves forward', async () => {
       const tip = box.git(repo, 'rev-parse', task.branch);
-      assert.deepEqual(await land(task), { sha: tip });
+      assert.deepEqual(await land(task), { sha: tip, remark: null });
       assert.equal(box.git(repo, 'rev-parse', 'main'), tip);
       assert.equal(readFileSync(join(repo, 'a.txt'), 'utf8'), 'two');
       assert.equal(box.git(repo, 'status', '--porcelain'), '');

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import type { App, StartRequest } from '../../src/app/api.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { fastClock } from '../support/fastClock.ts';
@@ -107,6 +108,8 @@ describe('a task on a GitHub repository', () => {
     const { attempts, checks } = await app.show(task.id);
     assert.match(attempts[1]!.prompt, /error 42/);
     assert.match(attempts[1]!.prompt, /build/);
+    assert.equal(task.ci_url, `https://github.com/acme/widget/actions/runs/${task.ci_run_id}`);
+    assert.equal(task.ci_run_id, String(hub.runs.at(-1)!.id), 'the run of the commit that was checked last');
     assert.deepEqual(
       checks.map((check) => [check.provider, check.state]),
       [
@@ -125,6 +128,26 @@ describe('a task on a GitHub repository', () => {
     const merged = await app.merge(task.id, { method: 'squash', deleteBranch: false });
     assert.notEqual(merged.merged_at, null);
     assert.notEqual(hub.pullRequests[0]!.mergedSha, null);
+  }).timeout(60_000);
+
+  it('is not merged while its newest commit is missing from the pull request', async () => {
+    hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
+    startCi(() => ({}));
+    const app = await open('cat >/dev/null; echo good >> state.txt');
+    const first = await run(app);
+    assert.equal(first.status, 'success', `${first.reason}: ${first.reason_detail}`);
+    project.box.write(path.join(project.origin, 'hooks/pre-receive'), '#!/bin/sh\necho frozen\nexit 1\n', 0o755);
+    await app.continue(first.id, 'and more');
+    const task = await app.carryHere(first.id, new AbortController().signal);
+    assert.equal(task.reason, 'push_rejected', `${task.reason}: ${task.reason_detail}`);
+    assert.notEqual(task.head_sha, task.pushed_sha);
+    await assert.rejects(app.merge(task.id, { method: null, deleteBranch: false }), {
+      code: 'merge',
+      message: /newest commit .* is not part of https:\/\/github\.com/,
+      hint: /Continue the task/,
+    });
+    assert.equal((await app.find(task.id)).merged_at, null);
+    assert.equal(hub.pullRequests[0]!.mergedSha, null);
   }).timeout(60_000);
 
   it('says that the branch could not be deleted, though it is merged', async () => {

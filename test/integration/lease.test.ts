@@ -55,6 +55,7 @@ describe('what a workspace has one of', () => {
       store.hosts,
       { id: newId(), kind: 'daemon', asks: false },
       clock.now,
+      (notice) => assert.fail(notice),
     );
     const stop = new AbortController();
     ended.push(stop);

@@ -78,7 +78,7 @@ describe('the main job', () => {
 
   it('stops at max_attempts with the error line in the detail, and continue hands that line to the agent', async () => {
     const app = await project.open(
-      'P=$(cat); case "$P" in *please*error\\ 42*) echo good > state.txt;; *) date +%N > state.txt;; esac',
+      'P=$(cat); case "$P" in *error\\ 42*please*) echo good > state.txt;; *) date +%N > state.txt;; esac',
     );
     const task = await project.run(app, { maxAttempts: 2 });
     assert.equal(task.reason, 'max_attempts');

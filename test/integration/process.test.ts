@@ -341,7 +341,7 @@ describe('processes', () => {
       cwd: folder,
     });
     const [child, daemon] = await Promise.all([pidIn('child'), pidIn('daemon')]);
-    await reap([...ledger.values()], owner, { graceMs: 300 });
+    await reap([...ledger.values()], [owner], { graceMs: 300 });
     assert.equal(await runs(child), false);
     assert.equal(await runs(daemon), false);
   });
@@ -349,18 +349,18 @@ describe('processes', () => {
   it('reaping spares a pid that was reused, another boot and another container', async () => {
     const running = await processes.start({ kind: 'agent', command: { argv: ['sleep', '60'] }, cwd: folder });
     const entry = ledger.get(running.pid)!;
-    await reap([{ ...entry, startTime: '1' }], 'nobody', { graceMs: 100 });
-    await reap([{ ...entry, bootId: 'another' }], 'nobody', { graceMs: 100 });
-    await reap([{ ...entry, pidNamespace: 'pid:[1]' }], 'nobody', { graceMs: 100 });
+    await reap([{ ...entry, startTime: '1' }], ['nobody'], { graceMs: 100 });
+    await reap([{ ...entry, bootId: 'another' }], ['nobody'], { graceMs: 100 });
+    await reap([{ ...entry, pidNamespace: 'pid:[1]' }], ['nobody'], { graceMs: 100 });
     assert.equal(await runs(running.pid), true);
-    await reap([entry], 'nobody', { graceMs: 100 });
+    await reap([entry], ['nobody'], { graceMs: 100 });
     assert.equal(await runs(running.pid), false);
   });
 
   it('a process never ends itself or its ancestors', async () => {
     const self = await processIdentity();
     const parent = (await readProcess(process.ppid))!;
-    await reap([self, { ...parent, bootId: self.bootId }], 'nobody', { graceMs: 100 });
+    await reap([self, { ...parent, bootId: self.bootId }], ['nobody'], { graceMs: 100 });
     assert.equal(await isAlive(self), 'alive');
   });
 

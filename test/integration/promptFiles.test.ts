@@ -87,15 +87,15 @@ describe('The files of questions', () => {
     const { file } = await files.reserve('s', 5);
     const prompt = makePrompt({ session: 's', prompt_file: file, prompt_text: 'x'.repeat(100_000) });
     await files.write(prompt);
-    let reading = true;
+    const written = new AbortController();
     const reader = (async () => {
-      while (reading) {
+      while (!written.signal.aborted) {
         JSON.parse(fs.readFileSync(file, 'utf8'));
         await new Promise(setImmediate);
       }
     })();
     for (let i = 0; i < 30; i++) await files.write(prompt);
-    reading = false;
+    written.abort();
     await reader;
     await files.event({ a: 1 });
     await files.event({ a: 2 });

@@ -265,7 +265,9 @@ describe('hosts on two machines', () => {
   it('are silent while the other beats, and are seen again afterwards, whoever deleted their row', async () => {
     const store = await open();
     mock.timers.enable({ apis: ['setInterval'] });
-    const host = await announceHost(store.hosts, { id: 'here', kind: 'daemon', asks: true }, now);
+    const host = await announceHost(store.hosts, { id: 'here', kind: 'daemon', asks: true }, now, (notice) =>
+      assert.fail(notice),
+    );
     const beat = async (): Promise<void> => {
       clock += 60_000;
       mock.timers.tick(15_000);

@@ -10,6 +10,7 @@ import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
 import { createPromptStore } from '../../src/adapters/sqlite/promptStore.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { AmpaError } from '../../src/errors.ts';
+import type { Claim } from '../../src/tasks/ports.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { makeTask } from '../support/repo.ts';
 import { makePrompt } from '../support/prompts.ts';
@@ -132,12 +133,114 @@ describe('the store', () => {
       const { board, tasks } = await open();
       const { id } = await board.insert(task());
       const claim = (await tasks.claimNext('a', 1))!;
+      await tasks.beginAttempt(claim, { number: 1, prompt: 'Add a greeting', delivered: [] });
+      await tasks.patch(claim, { sent_at: 'now' });
+      await tasks.endAttempt(claim, 1, { outcome: 'completed', summary: null, error: null, head_sha: null });
       assert.equal((await board.continueTask(id, 'one more thing')).as, 'message');
       const after = await tasks.apply(claim, { type: 'succeed' });
       assert.deepEqual([after.status, after.phase, after.prompt], ['retrying', 'agent', '']);
       const stopped = await tasks.apply(claim, { type: 'stop', reason: 'disk_full' });
       assert.equal(stopped.status, 'error');
       assert.equal((await board.detail(id)).messages[0]!.delivered_in, null, 'and the message is not lost');
+    });
+
+    it('keep words for the agent until a turn has heard them, however often the task stops before', async () => {
+      const { board, tasks } = await open();
+      const { id } = await board.insert(task());
+      let claim = (await tasks.claimNext('a', 1))!;
+      const turn = async (number: number, prompt: string): Promise<void> => {
+        await tasks.beginAttempt(claim, { number, prompt, delivered: [] });
+        await tasks.patch(claim, { sent_at: 'now' });
+      };
+      const end = { summary: null, error: null, head_sha: null };
+      await turn(1, 'Add a greeting');
+      await tasks.endAttempt(claim, 1, { ...end, outcome: 'completed' });
+      await tasks.apply(claim, { type: 'stop', reason: 'no_changes' });
+
+      await board.continueTask(id, 'use the new API');
+      claim = (await tasks.claimNext('a', 1))!;
+      await tasks.apply(claim, { type: 'stop', reason: 'agent_auth' });
+      assert.equal((await board.continueTask(id, null)).task.prompt, 'use the new API');
+
+      claim = (await tasks.claimNext('a', 1))!;
+      await turn(2, 'use the new API');
+      await tasks.endAttempt(claim, 2, { ...end, outcome: 'completed' });
+      await tasks.apply(claim, { type: 'retry' }, { prompt: 'FAIL: error 42' });
+      await tasks.apply(claim, { type: 'abort' });
+      assert.equal((await board.continueTask(id, null)).task.prompt, 'FAIL: error 42');
+
+      claim = (await tasks.claimNext('a', 1))!;
+      await turn(3, 'FAIL: error 42');
+      await tasks.endAttempt(claim, 3, { ...end, outcome: 'failed' });
+      await tasks.apply(claim, { type: 'stop', reason: 'agent_auth' });
+      assert.equal((await board.continueTask(id, 'now signed in')).task.prompt, 'FAIL: error 42\n\nnow signed in');
+
+      claim = (await tasks.claimNext('a', 1))!;
+      await turn(4, 'FAIL: error 42\n\nnow signed in');
+      await tasks.endAttempt(claim, 4, { ...end, outcome: 'completed' });
+      await tasks.apply(claim, { type: 'stop', reason: 'no_changes' });
+      assert.equal((await board.continueTask(id, null)).task.prompt, 'Go on with the task.');
+      assert.equal((await board.continueTask(id, 'in English')).task.prompt, 'in English', 'while it is queued');
+    });
+
+    it('add a message to a failure that no turn has heard', async () => {
+      const { board, tasks } = await open();
+      const { id } = await board.insert(task());
+      const claim = (await tasks.claimNext('a', 1))!;
+      await tasks.beginAttempt(claim, { number: 1, prompt: 'FAIL: error 42', delivered: [] });
+      await tasks.endAttempt(claim, 1, { outcome: 'failed', summary: null, error: 'crash', head_sha: null });
+      await board.continueTask(id, 'one more thing');
+      const after = await tasks.apply(claim, { type: 'stop', reason: 'agent_failed' });
+      assert.deepEqual([after.status, after.prompt], ['retrying', 'FAIL: error 42']);
+    });
+
+    it('leave a turn as it ended', async () => {
+      const { board, tasks } = await open();
+      const { id } = await board.insert(task());
+      const claim = (await tasks.claimNext('a', 1))!;
+      await tasks.beginAttempt(claim, { number: 1, prompt: 'do it', delivered: [] });
+      await tasks.endAttempt(claim, 1, { outcome: 'completed', summary: 'Done.', error: null, head_sha: null });
+      await tasks.endAttempt(claim, 1, { outcome: 'cancelled', summary: null, error: null, head_sha: null });
+      const [attempt] = (await board.detail(id)).attempts;
+      assert.deepEqual([attempt?.outcome, attempt?.summary], ['completed', 'Done.']);
+    });
+
+    it('end an open turn together with its task, whoever ends that', async () => {
+      const { board, tasks } = await open();
+      const ends: [string, (claim: Claim) => Promise<unknown>][] = [
+        ['interrupted', (claim) => tasks.apply(claim, { type: 'stop', reason: 'internal' })],
+        ['cancelled', (claim) => tasks.apply(claim, { type: 'abort' })],
+        ['cancelled', (claim) => board.abortUnowned(claim.taskId, claim.token)],
+      ];
+      for (const [outcome, end] of ends) {
+        const { id } = await board.insert(task());
+        const claim = (await tasks.claimNext('a', 1))!;
+        await tasks.beginAttempt(claim, { number: 1, prompt: 'do it', delivered: [] });
+        const rev = await board.revision();
+        await end(claim);
+        const { attempts, events } = await board.detail(id);
+        assert.deepEqual([attempts[0]!.outcome, attempts[0]!.ended_at !== null], [outcome, true]);
+        assert.deepEqual(
+          (await board.changedSince(rev)).tasks.map((it) => it.id),
+          [id],
+        );
+        assert.equal(events.length, 3, 'and nothing more is said of it');
+      }
+    });
+
+    it('count the carriers that died since the task got on', async () => {
+      const { board, tasks } = await open();
+      const { id } = await board.insert(task());
+      let claim = (await tasks.claimNext('a', 1))!;
+      const die = async (): Promise<number> => {
+        claim = (await tasks.takeOver(id, claim.token, 'b'))!;
+        return (await tasks.get(id))!.takeovers;
+      };
+      assert.deepEqual([await die(), await die()], [1, 2]);
+      await tasks.apply(claim, { type: 'advance', phase: 'checks' });
+      assert.equal(await die(), 1);
+      await tasks.apply(claim, { type: 'stop', reason: 'internal' });
+      assert.equal((await board.continueTask(id, null)).task.takeovers, 0);
     });
 
     it('append to the prompt of a queued task and refuse a merged one', async () => {
@@ -237,7 +340,7 @@ describe('the store', () => {
     it('are all numbered, whoever writes them, and the history of a task holds its own remarks once each', async () => {
       const { board, tasks, prompts } = await open();
       const other = await board.insert(task());
-      const { id } = await board.insert(task());
+      const { id } = await board.insert(task({ worktree: '/w' }));
       let claim = (await tasks.claimQueued(id, 'a', 2))!;
       const writes: (() => Promise<unknown>)[] = [
         () => tasks.patch(claim, { summary: 'so far' }),
@@ -252,7 +355,7 @@ describe('the store', () => {
         () => prompts.withdraw(claim, 'P1'),
         async () => (claim = (await tasks.takeOver(id, claim.token, 'b'))!),
         () => tasks.apply(claim, { type: 'abort' }, {}, 'stopped'),
-        () => board.forgetWorktree(id),
+        async () => board.forgetWorktree((await board.detail(id)).task),
         () => board.continueTask(id, null),
         async () => assert.ok(await board.abortUnowned(id, claim.token)),
       ];

@@ -59,6 +59,7 @@ const sessions = new Map<string, Session>();
 const turns = new Map<string, AbortController>();
 let loggedIn = env.ACP_AGENT_LOGIN === undefined;
 let calls = 0;
+let many = 0;
 
 if (state) mkdirSync(state, { recursive: true });
 
@@ -165,6 +166,7 @@ async function prompt(
       rawInput: input,
     });
     if (asks) {
+      journal({ asking: title, at: Date.now() });
       const { outcome }: RequestPermissionResponse = await client.request(
         methods.client.session.requestPermission,
         { sessionId, toolCall: { toolCallId, title, kind, locations, rawInput: input }, options: asks },
@@ -265,8 +267,8 @@ async function prompt(
       }
       case 'ask-many':
         await Promise.all(
-          Array.from({ length: Number(rest) }, async (_, i) => {
-            const title = `echo ${i + 1}`;
+          Array.from({ length: Number(rest) }, async () => {
+            const title = `echo ${++many}`;
             const { outcome } = await client.request(methods.client.session.requestPermission, {
               sessionId,
               toolCall: { toolCallId: `call-${++calls}`, title, kind: 'execute', rawInput: { command: title } },

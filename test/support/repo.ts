@@ -135,6 +135,7 @@ export function makeTask(overrides: Partial<Task> & Pick<Task, 'repo'>): Task {
     sent_at: null,
     turn_failures: 0,
     turn_interruptions: 0,
+    takeovers: 0,
     denied: false,
     head_sha: null,
     pushed_sha: null,

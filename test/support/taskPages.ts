@@ -53,6 +53,7 @@ export function task(over: Partial<Task> = {}): Task {
     sent_at: null,
     turn_failures: 0,
     turn_interruptions: 0,
+    takeovers: 0,
     denied: false,
     head_sha: 'b'.repeat(40),
     pushed_sha: null,

@@ -186,4 +186,57 @@ describe('how an agent is launched', () => {
     assert.equal((JSON.parse(asks) as Record<string, string>)['*'], 'ask');
     assert.deepEqual(launchOf(opencode, 'all', false).env, {});
   });
+
+  describe('a missing login', () => {
+    const known = (name: string): AgentSpec => {
+      const [transport] = KNOWN_AGENTS.find((agent) => agent.name === name)!.transports;
+      return { name, type: transport.type, argv: [`/bin/${transport.program}`], dialect: transport.dialect };
+    };
+    const speaks = (agent: AgentSpec, text: string): boolean => launchOf(agent, 'edits', false).speaksOfLogin(text);
+    const table: [string, string[]][] = [
+      ['amp', ['No API key found. Starting login flow...', 'it ended with exit code 1: Unauthorized']],
+      [
+        'claude',
+        [
+          'Not logged in · Please run /login',
+          'Invalid API key · Please run /login',
+          'API Error: 401 {"type":"error","error":{"type":"authentication_error","message":"OAuth token has expired."}}',
+          'Failed to authenticate. API Error: 401',
+          'authentication_failed',
+        ],
+      ],
+      [
+        'codex',
+        [
+          'unexpected status 401 Unauthorized: Incorrect API key provided',
+          'Incorrect API key provided: sk-x',
+          'Your access token could not be refreshed. Please log out and sign in again.',
+        ],
+      ],
+      ['opencode', ['Unauthorized: {"error":"User not found."}', 'invalid x-api-key', 'OpenAI API key is missing.']],
+      ['gemini', ['[API Error: API key not valid. Please pass a valid API key. (Status: INVALID_ARGUMENT)]']],
+    ];
+    for (const [name, texts] of table) {
+      it(`of ${name} is told by how its errors begin, and by nothing else`, () => {
+        for (const text of texts) assert.equal(speaks(known(name), text), true, text);
+        for (const text of [
+          'stub error 400',
+          'port 4010 is in use',
+          'rate limited, retry after 401 s',
+          'the login page test fails',
+          'expected status 200, got 401',
+          'GET /me answers unauthorized in the test of the session',
+          'authentication failed in test/login.test.ts',
+        ])
+          assert.equal(speaks(known(name), text), false, text);
+      });
+    }
+
+    it('is no business of a command that we do not know', () => {
+      const custom: AgentSpec = { name: 'custom', type: 'command', argv: ['./mine'], dialect: null };
+      for (const [, texts] of table) for (const text of texts) assert.equal(speaks(custom, text), false, text);
+      const claude: AgentSpec = { name: 'custom', type: 'stream-json', argv: ['/opt/claude'], dialect: 'claude' };
+      assert.equal(speaks(claude, 'Not logged in · Please run /login'), true, 'a known program in other words');
+    });
+  });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { foldChecks, type Verdict } from '../../src/tasks/fold.ts';
+import { foldChecks, workflowRun, type Verdict } from '../../src/tasks/fold.ts';
 import type { CheckState } from '../../src/tasks/task.ts';
 
 const STATES: readonly CheckState[] = [
@@ -57,4 +57,40 @@ describe('the fold of checks', () => {
       }),
     );
   });
+});
+
+describe('the run of the checks', () => {
+  const repo = { kind: 'github', host: 'github.com', owner: 'acme', name: 'widget' } as const;
+  const table: [string, [CheckState, string | null][], string | null][] = [
+    ['is none where nothing checks', [], null],
+    ['is none where no workflow checks', [['failure', null]], null],
+    [
+      'is the first while none is red',
+      [
+        ['success', '1'],
+        ['running', '2'],
+      ],
+      '1',
+    ],
+    [
+      'is the red one, wherever it stands',
+      [
+        ['failure', null],
+        ['success', '1'],
+        ['timed_out', '2'],
+      ],
+      '2',
+    ],
+  ];
+  for (const [name, checks, id] of table) {
+    it(name, () =>
+      assert.deepEqual(
+        workflowRun(
+          repo,
+          checks.map(([state, runId]) => ({ state, runId })),
+        ),
+        { ci_run_id: id, ci_url: id && `https://github.com/acme/widget/actions/runs/${id}` },
+      ),
+    );
+  }
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { carriesMarker, parsePs, parseStat } from '../../src/adapters/process/table.ts';
+import { markersIn, parsePs, parseStat } from '../../src/adapters/process/table.ts';
 
 describe('the process table', () => {
   const tail = (state: string, threads: number): string =>
@@ -35,7 +35,6 @@ describe('the process table', () => {
   });
 
   it('a marker is found among others, and never as a part of one', () => {
-    assert.equal(carriesMarker('outer,task-1,task-1/5-2', 'task-1'), true);
-    assert.equal(carriesMarker('task-11', 'task-1'), false);
+    assert.deepEqual(markersIn('outer,task-1,task-1/5-2'), ['outer', 'task-1', 'task-1/5-2']);
   });
 });

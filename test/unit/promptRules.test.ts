@@ -189,7 +189,7 @@ describe('What is said of a question', () => {
       message.components?.map((button) => [button.label, button.custom_id, button.style]),
       [
         ['Allow', 'prompt:P1:allow', 'success'],
-        ['Reject', 'prompt:P1:reject', 'danger'],
+        ['Refuse', 'prompt:P1:reject', 'danger'],
         ['Always Allow in This Task', 'prompt:P1:always', 'secondary'],
       ],
     );

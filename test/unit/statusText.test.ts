@@ -29,7 +29,16 @@ describe('The status bar', () => {
     assert.equal(statusText({ ...idle, running: 1, needs: 1 }).label, 'AMPA: 1 running · 1 needs you');
   });
 
-  const host = { id: 'h', kind: 'daemon' as const, pid: 7, machine: 'm', startedAt: '', lastBeat: 1000, live: true };
+  const host = {
+    id: 'h',
+    kind: 'daemon' as const,
+    pid: 7,
+    machine: 'm',
+    startedAt: '',
+    asks: false,
+    lastBeat: 1000,
+    live: true,
+  };
   const details: StatusDetails = { ...idle, hosts: [], commands: [], channels: [], more: [], notices: [], now: 13_000 };
 
   it('names live hosts with their last beat, problems, failing channels and notices in its tooltip', () => {
@@ -81,6 +90,7 @@ describe('An engine that has stalled', () => {
     pid: 7,
     machine: 'm',
     startedAt: '',
+    asks: false,
     lastBeat: NOW - 44_000,
     live: true,
   };

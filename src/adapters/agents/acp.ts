@@ -10,7 +10,7 @@ import type {
   RequestPermissionResponse,
   SessionNotification,
 } from '@agentclientprotocol/sdk';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as settled, setTimeout as sleep } from 'node:timers/promises';
 import {
   AGENT_GONE,
   type AgentEvent,
@@ -34,7 +34,7 @@ export interface AcpOptions {
   keyLogins: NonNullable<KnownAgent['keyLogins']>;
   /** What the agent's process sees: tells which of those logins has its key. */
   env: Readonly<Record<string, string>>;
-  /** Milliseconds for the agent to act on `session/cancel`; 3 s. */
+  /** Milliseconds for the agent to act on `session/cancel`. */
   cancelMs: number;
   /** Milliseconds for its process to end after the turn; 1 s. */
   closeMs: number;
@@ -242,6 +242,8 @@ export async function runAcpTurn(
       if (usage !== null) sink.emit(usage);
       const status = field(field(field(response, '_meta'), 'codex'), 'threadStatus');
       if (textField(status, 'type') === 'systemError') modelFailed = true;
+      // The SDK hands updates on a few steps later than the response that came after them.
+      await settled();
       if (response.stopReason !== 'end_turn' || modelFailed || reader.systemError()) return response.stopReason;
       const next = await own(turn.onAnswered(reader.lastText(), over.signal));
       if (next === null) return response.stopReason;
@@ -311,10 +313,13 @@ export async function runAcpTurn(
     const isAuth = end.error instanceof RequestError && end.error.code === AUTH_REQUIRED;
     const fromAgent = end.error instanceof RequestError || !isClosed(end.error);
     const error = fromAgent || exit === null ? errorWords(end.error) : exitWords(exit, errors.text());
-    return outcomeOf({ ...base, outcome: 'failed', error, auth: isAuth });
+    return outcomeOf({ ...base, outcome: 'failed', error, auth: isAuth || launch.speaksOfLogin(error) });
   }
-  const error = stopFailure(end.stopReason, modelFailed || reader.systemError(), reader.lastText());
-  return outcomeOf(error === null ? { ...base, outcome: 'completed' } : { ...base, outcome: 'failed', error });
+  const systemError = modelFailed || reader.systemError();
+  const error = stopFailure(end.stopReason, systemError, reader.lastText());
+  if (error === null) return outcomeOf({ ...base, outcome: 'completed' });
+  // What it says in a refusal is its own words about the task.
+  return outcomeOf({ ...base, outcome: 'failed', error, auth: systemError && launch.speaksOfLogin(error) });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 /** The port for agents, over its three adapters. */
 import type { Agents, AgentTurn, TaskProcesses, TurnOutcome } from '../../tasks/ports.ts';
 import type { AgentSpec } from '../../tasks/task.ts';
+import { CANCEL_GRACE_MS } from '../../tasks/timings.ts';
 import { codeOf } from '../process/table.ts';
 import { runAcpTurn } from './acp.ts';
 import { checkAgent } from './check.ts';
@@ -14,7 +15,7 @@ export interface CreateAgentsOptions {
   /** What children see, AMPA's secrets already removed (`childEnv`): the same as the processes get. */
   env: Readonly<Record<string, string>>;
   find: FindProgram;
-  /** Milliseconds for an agent to act on its own cancel before it is ended; 3 s. */
+  /** Milliseconds for an agent to act on its own cancel before it is ended; `CANCEL_GRACE_MS`. */
   cancelMs?: number;
   /** Milliseconds for an agent's process to end after its turn before it is ended; 1 s over ACP, 5 s else. */
   closeMs?: number;
@@ -34,7 +35,7 @@ export function createAgents(options: CreateAgentsOptions): Agents {
           launch,
           keyLogins: knownAgent(spec.name)?.keyLogins ?? [],
           env,
-          cancelMs: options.cancelMs ?? 3000,
+          cancelMs: options.cancelMs ?? CANCEL_GRACE_MS,
           closeMs: options.closeMs ?? 1000,
         });
       case 'stream-json':

@@ -40,6 +40,8 @@ export interface KnownAgent {
   installAdapter?: string;
   /** What a person types in a terminal. */
   login: string;
+  /** How its errors begin when the login is missing or refused; other words of a failed turn may be anybody's. */
+  loginErrors: RegExp;
   /** Whether a session survives the death of its process. */
   resumes: boolean;
   /** ACP login methods that need no person: used when the variable is set and the agent wants a login. */
@@ -54,6 +56,8 @@ const OPENCODE_ASKS = JSON.stringify({
   task: 'allow',
   skill: 'allow',
 });
+/** At the beginning of a line, or behind the words that an adapter puts in front. */
+const begins = ({ source }: RegExp): RegExp => new RegExp(`(?:^|: |\\[)(?:${source})`, 'im');
 const CLAUDE_ROOT = { IS_SANDBOX: '1' } as const;
 const CANNOT_ASK = 'what it would ask is refused';
 
@@ -77,6 +81,7 @@ export const KNOWN_AGENTS: readonly KnownAgent[] = [
     ],
     install: 'npm install -g @sourcegraph/amp',
     login: 'amp login',
+    loginErrors: begins(/no api key found|invalid api key|(401 )?unauthorized\b/),
     resumes: true,
   },
   {
@@ -114,6 +119,9 @@ export const KNOWN_AGENTS: readonly KnownAgent[] = [
     install: 'npm install -g @anthropic-ai/claude-code',
     installAdapter: 'npm install -g @agentclientprotocol/claude-agent-acp',
     login: 'claude auth login',
+    loginErrors: begins(
+      /not logged in\b|invalid api key\b|failed to authenticate\b|api error: 401\b|authentication_failed$/,
+    ),
     resumes: true,
   },
   {
@@ -161,6 +169,9 @@ export const KNOWN_AGENTS: readonly KnownAgent[] = [
     install: 'npm install -g @openai/codex',
     installAdapter: 'npm install -g @agentclientprotocol/codex-acp',
     login: 'codex login',
+    loginErrors: begins(
+      /not logged in\b|unexpected status 401\b|incorrect api key provided\b|.*log out and sign in again/,
+    ),
     resumes: true,
     keyLogins: [
       { variable: 'CODEX_API_KEY', method: 'api-key' },
@@ -186,6 +197,9 @@ export const KNOWN_AGENTS: readonly KnownAgent[] = [
     ],
     install: 'npm install -g opencode-ai',
     login: 'opencode auth login',
+    loginErrors: begins(
+      /unauthorized\b|(incorrect|invalid|missing|invalid or missing) (x-)?api[ -]key\b|api key is (invalid|missing)|\w+ api key is missing/,
+    ),
     resumes: true,
   },
   {
@@ -203,6 +217,7 @@ export const KNOWN_AGENTS: readonly KnownAgent[] = [
     ],
     install: 'npm install -g @google/gemini-cli',
     login: 'gemini',
+    loginErrors: begins(/(api error: )?api key (not valid|not found)\. please pass a valid api key/),
     resumes: false,
     keyLogins: [{ variable: 'GEMINI_API_KEY', method: 'gemini-api-key' }],
   },
@@ -228,6 +243,8 @@ export interface Launch {
   note: string | null;
   /** A program that is not in the table: it gets no arguments it was not given. */
   foreign: boolean;
+  /** Whether what it says of a failed turn speaks of a missing or refused login. */
+  speaksOfLogin(error: string): boolean;
 }
 
 /** A custom agent that runs a known program gets that program's ways; any other gets none. */
@@ -237,14 +254,16 @@ export function launchOf(spec: AgentSpec, permissions: PermissionMode, isRoot: b
   );
   const byProgram = spec.argv[0] === undefined ? undefined : transportOf(spec.argv[0]);
   const transport = own ?? (byProgram?.type === spec.type ? byProgram : undefined);
-  if (!transport) return { args: [], env: {}, modes: [], note: null, foreign: true };
+  if (!transport) return { args: [], env: {}, modes: [], note: null, foreign: true, speaksOfLogin: () => false };
   const way = transport.ways[permissions];
   const root = isRoot && transport.asRoot?.modes.includes(permissions) ? transport.asRoot.env : {};
+  const agent = KNOWN_AGENTS.find(({ transports }) => transports.includes(transport));
   return {
     args: way.args ?? [],
     env: { ...way.env, ...root },
     modes: way.modes ?? [],
     note: way.note ?? null,
     foreign: false,
+    speaksOfLogin: (error) => agent?.loginErrors.test(error) ?? false,
   };
 }

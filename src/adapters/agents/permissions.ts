@@ -51,12 +51,13 @@ export function toolCallFacts(...calls: readonly unknown[]): ToolCallFacts {
 
 /** The request as a person is asked it: the exact command, or the paths. */
 export function permissionRequest(facts: ToolCallFacts): PermissionRequest {
-  const what = facts.command ?? facts.paths.join('\n');
+  const detail = facts.command ?? facts.paths.join('\n');
   return {
     kind: facts.kind,
-    title: facts.title || what.split('\n')[0] || facts.kind,
-    detail: what || facts.title,
-    what: what || null,
+    title: facts.title || detail.split('\n')[0] || facts.kind,
+    detail: detail || facts.title,
+    // A path is no such thing: what would be written there is another matter each time.
+    command: facts.command || null,
   };
 }
 

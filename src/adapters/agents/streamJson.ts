@@ -8,7 +8,7 @@ import { createCodexParser } from './codexStream.ts';
 import type { Launch } from './known.ts';
 import { createLineSplitter, createTail, MessageTooLong } from './lines.ts';
 import type { StreamParser, StreamResult } from './streamResult.ts';
-import { createSink, exitWords, lastWords, outcomeOf, speaksOfLogin } from './turn.ts';
+import { createSink, exitWords, lastWords, outcomeOf } from './turn.ts';
 
 type Dialect = NonNullable<AgentSpec['dialect']>;
 
@@ -95,7 +95,7 @@ async function runOnce(
     noise.add(text);
     sink.emit({ type: 'output', chunk: text });
     // Amp opens a browser and waits for a person who is not there.
-    if (/starting login flow/i.test(text)) {
+    if (dialect === 'amp' && /starting login flow/i.test(text)) {
       waitsForLogin = true;
       stop('it is not signed in');
     }
@@ -164,7 +164,7 @@ async function runOnce(
   if (completed) return { outcome: outcomeOf({ ...base, outcome: 'completed' }), noSession: false };
   const noSession = session !== null && (said.noSession || (said.state === 'running' && sessionIsGone(noise.text())));
   return {
-    outcome: outcomeOf({ ...base, outcome: 'failed', error, auth: said.auth || speaksOfLogin(error) }),
+    outcome: outcomeOf({ ...base, outcome: 'failed', error, auth: said.auth || launch.speaksOfLogin(error) }),
     noSession,
   };
 }

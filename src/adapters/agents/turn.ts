@@ -86,13 +86,7 @@ export const arrayField = (value: unknown, name: string): unknown[] => {
   return Array.isArray(found) ? found : [];
 };
 
-const LOGIN =
-  /not logged in|please run [`"']?\/?login|authentication[ _](required|failed|error)|unauthori[sz]ed|(invalid|incorrect|missing|no) (x-)?api[ -]key|\b401\b|starting login flow|oauth token has expired/i;
-
-/** Whether an error's text speaks of a missing or refused login. */
-export const speaksOfLogin = (text: string): boolean => LOGIN.test(text);
-
-/** An outcome from its parts; a failure that speaks of a login is one. */
+/** An outcome from its parts. */
 export function outcomeOf(parts: {
   outcome: TurnOutcome['outcome'];
   session: string | null;
@@ -109,7 +103,7 @@ export function outcomeOf(parts: {
     resumed: parts.resumed,
     summary: parts.summary ?? null,
     error,
-    auth: parts.outcome === 'failed' && ((parts.auth ?? false) || speaksOfLogin(error ?? '')),
+    auth: parts.outcome === 'failed' && (parts.auth ?? false),
     denied: parts.denied ?? false,
   };
 }

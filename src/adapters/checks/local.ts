@@ -1,8 +1,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { createExcerpter } from '../../tasks/excerpt.ts';
-import { createRedactor } from '../../tasks/redact.ts';
+import { createRedactor, redact } from '../../tasks/redact.ts';
 import type { LocalCheckResult, LocalChecks, ProcessResult } from '../../tasks/ports.ts';
+import { codeOf } from '../process/table.ts';
 
 /** Of the output of one check this much is kept: the head, and as much of the tail. */
 const KEEP_BYTES = 64 * 1024 * 1024;
@@ -49,13 +50,11 @@ export function createLocalChecks(options: {
           },
         });
       } catch (error) {
-        await keep(String(error));
-        return {
-          state: 'startup_failure',
-          code: null,
-          logPath,
-          excerpt: error instanceof Error ? error.message : String(error),
-        };
+        // Anything else (a full disk, a busy store, a process that will not end) says nothing about the check.
+        if (!(error instanceof Error) || !['ENOENT', 'EACCES'].includes(codeOf(error))) throw error;
+        const excerpt = redact(error.message, options.secrets);
+        await keep(excerpt);
+        return { state: 'startup_failure', code: null, logPath, excerpt };
       } finally {
         await keep(redactor.rest());
         await file.close();

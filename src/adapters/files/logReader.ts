@@ -5,6 +5,9 @@ import { logFiles } from './taskLogs.ts';
 /** At most this much is read at once: a host that follows a fast agent must stay responsive. */
 const MAX_READ = 256 * 1024;
 
+const CUT_SHORT =
+  'Something is missing here: it was cut short when it was written, as by a full disk. The log may have it.';
+
 export interface LogPiece {
   text: string;
   offset: number;
@@ -93,12 +96,29 @@ export async function readConversation(
       // The last line may be half written by another process.
       const end = buffer.subarray(0, bytesRead).lastIndexOf(10) + 1;
       if (end > 0) {
-        const lines = buffer.toString('utf8', 0, end).split('\n').slice(0, -1);
-        return { entries: lines.map((line) => JSON.parse(line) as ConversationEntry), next: from + end };
+        const lines = buffer.toString('utf8', 0, end).split('\n').filter(Boolean);
+        const { mtime } = await handle.stat();
+        return { entries: entriesOf(lines, mtime.toISOString()), next: from + end };
       }
       if (from + bytesRead >= size || bytesRead === 0) return { entries: [], next: from };
     }
   } finally {
     await handle.close();
   }
+}
+
+/** A line that a full disk has cut short is passed over, which is said once. `at` is a time for that where it has none. */
+function entriesOf(lines: readonly string[], at: string): ConversationEntry[] {
+  const entries: ConversationEntry[] = [];
+  let said = false;
+  for (const line of lines) {
+    try {
+      entries.push(JSON.parse(line) as ConversationEntry);
+    } catch {
+      const begun = /"at":"([^"]+)"/.exec(line)?.[1];
+      if (!said) entries.push({ at: begun ?? entries.at(-1)?.at ?? at, kind: 'note', text: CUT_SHORT });
+      said = true;
+    }
+  }
+  return entries;
 }

@@ -35,6 +35,20 @@ export function createPromptFiles(dir: string): PromptFiles {
       throw error;
     }
   }
+  const sessions = new Map<string, { last: Promise<void>; next: Promise<void> | undefined }>();
+
+  async function writeSession(session: string, read: () => Promise<Readonly<Record<string, unknown>>>): Promise<void> {
+    await make();
+    const file = path.join(dir, `session_${sessionName(session)}.json`);
+    // Another process may change and write meanwhile: whoever writes last has to have read last.
+    for (let written = ''; ;) {
+      const text = json(await read());
+      if (text === written) return;
+      await replace(file, text);
+      written = text;
+    }
+  }
+
   const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
   const stampOf = (file: string): number => Number(PENDING.exec(path.basename(file))?.[1] ?? 0);
 
@@ -65,16 +79,20 @@ export function createPromptFiles(dir: string): PromptFiles {
       await fs.promises.rm(file, { force: true });
       await fs.promises.rm(`${file}.taken`, { force: true });
     },
-    async session(session, read) {
-      await make();
-      const file = path.join(dir, `session_${sessionName(session)}.json`);
-      // Another process may change and write meanwhile: whoever writes last has to have read last.
-      for (let written = ''; ;) {
-        const text = json(await read());
-        if (text === written) return;
-        await replace(file, text);
-        written = text;
-      }
+    session(session, read) {
+      // Whoever comes while one is written waits for the next, which serves them all.
+      const queue = sessions.get(session) ?? { last: Promise.resolve(), next: undefined };
+      sessions.set(session, queue);
+      queue.next ??= queue.last.then(() => {
+        queue.next = undefined;
+        const running = writeSession(session, read).finally(() => {
+          if (queue.last === done && !queue.next) sessions.delete(session);
+        });
+        const done = running.catch(() => undefined);
+        queue.last = done;
+        return running;
+      });
+      return queue.next;
     },
     async event(event) {
       await make();

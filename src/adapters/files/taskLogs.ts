@@ -154,18 +154,21 @@ async function rollingWriter(files: LogFiles, limits: { headBytes: number; tailB
 /** JSON lines; pieces of one message are joined before they are written. */
 function createConversation(file: string, secrets: readonly string[]) {
   let size = fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  /** What an earlier writer could not finish must not take the next line along. */
+  let cut = size > 0 && !endsALine(file, size);
   let last: ConversationEntry | undefined;
   let timer: NodeJS.Timeout | undefined;
   const flush = (): void => {
     clearTimeout(timer);
     timer = undefined;
     if (!last) return;
-    const line = `${JSON.stringify({ ...last, text: redact(last.text, secrets) })}\n`;
+    const line = `${cut ? '\n' : ''}${JSON.stringify({ ...last, text: redact(last.text, secrets) })}\n`;
     last = undefined;
     if (size + line.length > CONVERSATION_BYTES) return;
     size += line.length;
     try {
       fs.appendFileSync(file, line, { mode: 0o600 });
+      cut = false;
     } catch {
       // The same text goes to the log, whose writer reports a disk that fails; this copy ends here.
       size = CONVERSATION_BYTES;
@@ -190,4 +193,14 @@ function createConversation(file: string, secrets: readonly string[]) {
     },
     close: flush,
   };
+}
+
+function endsALine(file: string, size: number): boolean {
+  const handle = fs.openSync(file, 'r');
+  try {
+    const byte = Buffer.alloc(1);
+    return fs.readSync(handle, byte, 0, 1, size - 1) === 1 && byte[0] === 10;
+  } finally {
+    fs.closeSync(handle);
+  }
 }

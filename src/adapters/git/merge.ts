@@ -8,7 +8,7 @@ import { baseRef, fetchBranch, mergedRef, readRefs } from './base.ts';
 import type { BaseDependencies } from './base.ts';
 import { detailOf } from './classify.ts';
 import { HANDS_OFF } from './environment.ts';
-import type { Git } from './git.ts';
+import type { Git, GitResult } from './git.ts';
 import { conflictedFiles, isAncestor } from './head.ts';
 import { exists } from './layout.ts';
 import { identityOf, peerOf, runNetwork } from './network.ts';
@@ -31,13 +31,14 @@ const cannot = (why: string, hint = ''): AmpaError => new AmpaError('merge', why
  * Merges the branch into its base and returns the commit the base is at then. With a remote: in a
  * temporary worktree from the base as the remote has it now, pushed without force, once more if it
  * moved meanwhile. Without one: fast-forward, and only where nobody's working copy is in the way.
- * A merge that was made before is found and not made again. Rejects with code `merge`.
+ * A merge that was made before is found and not made again, also where its branch is deleted by now.
+ * `remark` for people: the branch that was to be deleted is still there, and why. Rejects with code `merge`.
  */
 export async function mergeToBase(
   dependencies: BaseDependencies,
   task: Task,
   options: MergeOptions,
-): Promise<{ sha: string }> {
+): Promise<{ sha: string; remark: string | null }> {
   const { git } = dependencies;
   const { repo, base, branch, remote } = task;
   if (base === null)
@@ -45,15 +46,15 @@ export async function mergeToBase(
       'the task started from a commit, not from a branch',
       'Merge it by hand where you want it: git merge ' + branch,
     );
-  const tip = (await readRefs(git, repo, [`refs/heads/${branch}`])).get(`refs/heads/${branch}`);
+  const refs = await readRefs(git, repo, [`refs/heads/${branch}`, mergedRef(branch)]);
+  const tip = refs.get(`refs/heads/${branch}`) ?? refs.get(mergedRef(branch));
   if (!tip) throw cannot(`the branch ${branch} does not exist any more`);
   const sha =
     remote === null
       ? await landLocally(git, task, base, tip, options.method)
       : await landRemotely(dependencies, task, remote, base, tip, options.method);
   await git.text(repo, ['update-ref', mergedRef(branch), tip]);
-  if (options.deleteBranch) await deleteBranch(dependencies, task);
-  return { sha };
+  return { sha, remark: options.deleteBranch ? await deleteBranch(dependencies, task) : null };
 }
 
 async function landRemotely(
@@ -94,7 +95,7 @@ async function landRemotely(
       await git.text(repo, ['update-ref', into, sha]);
       return sha;
     }
-    const refusal = /^!\t[^\t]*\t(.+)$/m.exec(pushed.result.stdout)?.[1];
+    const refusal = refusalOf(pushed.result);
     if (!again && refusal && /^\[rejected\]|cannot lock ref|failed to update ref/.test(refusal)) continue;
     const detail = [refusal, detailOf(pushed.result.stderr.replace(/^remote: ?/gm, ''))].filter(Boolean).join('\n');
     throw cannot(
@@ -195,17 +196,26 @@ async function squashMessage(git: Git, { repo, title }: Task, from: string, tip:
   return authors.length > 0 ? `${title}\n\n${authors.join('\n')}` : title;
 }
 
-/** Here and at the remote; the task's worktree keeps its files and lets go of the branch. */
-async function deleteBranch({ git, credentials, ...retrying }: BaseDependencies, task: Task): Promise<void> {
+/**
+ * Here and at the remote; the task's worktree keeps its files and lets go of the branch. Null when it is
+ * gone, else why it stays: the merge itself stands.
+ */
+async function deleteBranch({ git, credentials, ...retrying }: BaseDependencies, task: Task): Promise<string | null> {
   const { repo, branch, remote, worktree } = task;
   const ref = `refs/heads/${branch}`;
   const checkout = (await listWorktrees(git, repo)).find((entry) => entry.branch === ref)?.path;
   if (checkout && checkout !== worktree)
-    throw cannot(`merged, but ${branch} is not deleted: it is checked out in ${checkout}`);
-  if (checkout && (await exists(checkout)))
-    await git.text(checkout, ['checkout', '--quiet', '--detach'], { config: QUIET });
-  await git.text(repo, ['branch', '-D', '--quiet', '--', branch]);
-  if (remote === null) return;
+    return `The branch ${branch} is not deleted: it is checked out in ${checkout}.`;
+  const stays = (result: GitResult): string => `The branch ${branch} could not be deleted: ${detailOf(result.stderr)}`;
+  if (checkout && (await exists(checkout))) {
+    const detached = await git.run(checkout, ['checkout', '--quiet', '--detach'], { config: QUIET });
+    if (detached.code !== 0) return stays(detached);
+  }
+  if ((await readRefs(git, repo, [ref])).has(ref)) {
+    const gone = await git.run(repo, ['branch', '-D', '--quiet', '--', branch]);
+    if (gone.code !== 0) return stays(gone);
+  }
+  if (remote === null) return null;
   const settings = await readSettings(git, repo);
   const peer = await peerOf(
     git,
@@ -219,11 +229,13 @@ async function deleteBranch({ git, credentials, ...retrying }: BaseDependencies,
     { peer },
     retrying,
   );
-  if (deleted.ok || /remote ref does not exist|unable to delete/i.test(deleted.result.stderr)) return;
-  throw cannot(
-    `merged, but ${branch} could not be deleted at ${remote}: ${detailOf(deleted.result.stderr)}`,
-    `By hand: git push ${remote} --delete ${branch}`,
-  );
+  if (deleted.ok || /remote ref does not exist|unable to delete/i.test(deleted.result.stderr)) return null;
+  const refusal = refusalOf(deleted.result);
+  const why = [refusal, detailOf(deleted.result.stderr.replace(/^remote: ?/gm, ''))].filter(Boolean).join('\n');
+  return `The branch ${branch} could not be deleted at ${remote}: ${why}\nBy hand: git push ${remote} --delete ${branch}`;
 }
+
+/** What the remote said of the one ref that was pushed, where it refused it. */
+const refusalOf = ({ stdout }: GitResult): string | undefined => /^!\t[^\t]*\t(.+)$/m.exec(stdout)?.[1];
 
 const quote = (path: string): string => (/^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`);

@@ -33,7 +33,7 @@ export interface Repository {
   show(root: string, commit: string, path: string): Promise<Uint8Array>;
   worktreeState(task: Task): Promise<WorktreeState>;
   removeWorktree(task: Task, options: { force: boolean }): Promise<Removal>;
-  mergeToBase(task: Task, options: MergeOptions): Promise<{ sha: string }>;
+  mergeToBase(task: Task, options: MergeOptions): Promise<{ sha: string; remark: string | null }>;
 }
 
 export interface RepositoryDependencies extends BaseDependencies {

@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { AmpaError } from '../../errors.ts';
+import { TERM_GRACE_MS } from '../../tasks/timings.ts';
 import { processSpace } from './identity.ts';
 import type { ProcessSpace } from './identity.ts';
 import { codeOf, listProcesses, markedPids } from './table.ts';
@@ -14,7 +15,7 @@ import type { ProcessRef, ProcessRow } from './table.ts';
 const execFileAsync = promisify(execFile);
 
 export interface EndOptions {
-  /** Milliseconds between SIGTERM and SIGKILL; 5 s. */
+  /** Milliseconds between SIGTERM and SIGKILL; `TERM_GRACE_MS`. */
   graceMs?: number;
   /** Milliseconds that SIGKILL may take before the processes are reported; 30 s. */
   killMs?: number;
@@ -72,7 +73,7 @@ async function membersOf(
   const mixed = new Set([...spared].map((pid) => byPid.get(pid)?.pgid));
   const groups = new Set(verified.map((row) => row.pgid).filter((pgid) => ours.has(pgid) && !mixed.has(pgid)));
   for (const row of rows) if (groups.has(row.pgid)) add(row);
-  for (const marker of target.markers) for (const pid of await markedPids(rows, marker)) add(byPid.get(pid));
+  if (target.markers.length > 0) for (const pid of await markedPids(rows, ...target.markers)) add(byPid.get(pid));
 
   for (const row of members.values()) known.set(row.pid, row.startTime);
   return {
@@ -108,7 +109,7 @@ export async function endProcesses(target: EndTarget, options: EndOptions = {}):
   const known = new Map<number, string>();
   const asked = new Set<number>();
   const begun = Date.now();
-  const graceEnd = begun + (options.graceMs ?? 5000);
+  const graceEnd = begun + (options.graceMs ?? TERM_GRACE_MS);
   const killEnd = graceEnd + (options.killMs ?? 30_000);
   let empty = 0;
   for (let pause = 10; ; pause = Math.min(pause * 2, 100)) {
@@ -149,12 +150,16 @@ export interface LedgerRecord extends ProcessRef {
 /**
  * Ends what an owner that died left behind: its recorded processes, as far as they were started
  * in this boot and pid namespace and the start time still matches, and everything that carries
- * the marker. Call it only after the owner is known to be dead. Rejects as `endProcesses` does.
+ * one of the markers. Call it only after the owner is known to be dead. Rejects as `endProcesses` does.
  */
-export async function reap(records: readonly LedgerRecord[], marker: string, options: EndOptions = {}): Promise<void> {
+export async function reap(
+  records: readonly LedgerRecord[],
+  markers: readonly string[],
+  options: EndOptions = {},
+): Promise<void> {
   const space: ProcessSpace = await processSpace();
   const refs = records.filter(
     (record) => record.bootId === space.bootId && (record.pidNamespace ?? space.pidNamespace) === space.pidNamespace,
   );
-  await endProcesses({ refs, markers: [marker] }, options);
+  await endProcesses({ refs, markers }, options);
 }

@@ -122,34 +122,40 @@ export async function readProcess(pid: number): Promise<ProcessRow | null> {
   }
 }
 
-/** Whether an `AMPA_OWNER` value (markers joined by commas) names this marker. */
-export const carriesMarker = (value: string, marker: string): boolean => value.split(',').includes(marker);
+/** The markers in an `AMPA_OWNER` value, which joins them by commas. Pure. */
+export const markersIn = (value: string): string[] => value.split(',');
 
 /**
- * The pids among `rows` whose environment carries the marker. Processes of other users cannot be
- * read and are not ours; on Windows no environment can be read and the answer is empty.
+ * The markers that processes among `rows` carry in their environment, by pid. Processes of other users
+ * cannot be read and are not ours; on Windows no environment can be read and the answer is empty.
  */
-export async function markedPids(rows: readonly ProcessRow[], marker: string): Promise<Set<number>> {
+export async function markersOf(rows: readonly ProcessRow[]): Promise<Map<number, string[]>> {
+  const found = new Map<number, string[]>();
+  if (process.platform === 'win32') return found;
   if (process.platform === 'linux') {
-    const marked = await inBatches(rows, async (row) => {
-      if (row.zombie) return 0;
+    await inBatches(rows, async (row) => {
+      if (row.zombie) return;
       try {
         const env = await readFile(`/proc/${row.pid}/environ`, 'latin1');
         const value = env.split('\0').find((entry) => entry.startsWith('AMPA_OWNER='));
-        return value !== undefined && carriesMarker(value.slice('AMPA_OWNER='.length), marker) ? row.pid : 0;
+        if (value !== undefined) found.set(row.pid, markersIn(value.slice('AMPA_OWNER='.length)));
       } catch (error) {
-        if (isGone(error) || codeOf(error) === 'EACCES' || codeOf(error) === 'EPERM') return 0;
-        throw error;
+        if (!isGone(error) && codeOf(error) !== 'EACCES' && codeOf(error) !== 'EPERM') throw error;
       }
     });
-    return new Set(marked.filter((pid) => pid !== 0));
+    return found;
   }
-  if (process.platform === 'win32') return new Set();
   const { stdout } = await execFileAsync('ps', ['-axEww', '-o', 'pid=,command='], { ...LISTING, env: psEnv() });
-  const found = new Set<number>();
   for (const line of stdout.split('\n')) {
     const match = /^\s*(\d+)\s.*?\sAMPA_OWNER=(\S+)/.exec(line);
-    if (match?.[2] && carriesMarker(match[2], marker)) found.add(Number(match[1]));
+    if (match?.[2]) found.set(Number(match[1]), markersIn(match[2]));
   }
   return found;
+}
+
+/** The pids among `rows` that carry one of these markers. */
+export async function markedPids(rows: readonly ProcessRow[], ...markers: readonly string[]): Promise<Set<number>> {
+  const pids = new Set<number>();
+  for (const [pid, carried] of await markersOf(rows)) if (markers.some((it) => carried.includes(it))) pids.add(pid);
+  return pids;
 }

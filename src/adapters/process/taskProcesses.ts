@@ -105,7 +105,6 @@ const CLOSED_STDIN = new Set(['EPIPE', 'ECONNRESET', 'EOF', 'ERR_STREAM_DESTROYE
 export function createTaskProcesses(options: TaskProcessesOptions): TaskProcesses {
   const { owner, baseEnv, ledger } = options;
   if (!owner || owner.includes(',')) throw new Error(`not a marker: ${JSON.stringify(owner)}`);
-  const end = { graceMs: options.graceMs ?? 5000, killMs: options.killMs ?? 30_000 };
   const pipeGraceMs = options.pipeGraceMs ?? 2000;
   /** Recorded and not known to be gone, with those that a program left in its group when it ended. */
   const tracked = new Map<number, { ref: ProcessRef; left: ProcessRef[] }>();
@@ -145,7 +144,7 @@ export function createTaskProcesses(options: TaskProcessesOptions): TaskProcesse
     const unkillable = new Promise<never>((_, reject) => (giveUp = reject));
     const endTree = (): Promise<void> => {
       if (!ended) {
-        ended = endProcesses({ refs: [entry.ref, ...entry.left], groups: [pid], markers: [marker] }, end);
+        ended = endProcesses({ refs: [entry.ref, ...entry.left], groups: [pid], markers: [marker] }, options);
         ended.catch(giveUp);
       }
       return ended;
@@ -185,7 +184,7 @@ export function createTaskProcesses(options: TaskProcessesOptions): TaskProcesse
         await Promise.race([closed, grace]);
         waiting.abort();
         if (!isClosed) {
-          await endProcesses({ refs: entry.left, groups: [pid], markers: [] }, end);
+          await endProcesses({ refs: entry.left, groups: [pid], markers: [] }, options);
           await drained(
             states,
             () => isClosed,
@@ -239,7 +238,7 @@ export function createTaskProcesses(options: TaskProcessesOptions): TaskProcesse
       try {
         const entries = [...tracked.values()];
         const refs = entries.flatMap((entry) => [entry.ref, ...entry.left]);
-        await endProcesses({ refs, groups: entries.map((entry) => entry.ref.pid), markers: [owner] }, end);
+        await endProcesses({ refs, groups: entries.map((entry) => entry.ref.pid), markers: [owner] }, options);
         for (const entry of entries) {
           tracked.delete(entry.ref.pid);
           await ledger.forget(entry.ref.pid);

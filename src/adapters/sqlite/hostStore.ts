@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
+import { lostClaim } from './lostClaim.ts';
 import type { HostRow, ProcessRow, Schema } from './schema.ts';
 
 /** Hosts and their beats, and the processes that tasks have started. */
@@ -10,6 +11,7 @@ export interface HostStore {
   unregister(id: string): Promise<void>;
   hosts(): Promise<HostRow[]>;
   host(id: string): Promise<HostRow | undefined>;
+  /** Rejects with `lost_claim` where its token is not the task's any more: the process must not act. */
   recordProcess(row: ProcessRow): Promise<void>;
   forgetProcess(taskId: string, pid: number): Promise<void>;
   processesOf(taskId: string): Promise<ProcessRow[]>;
@@ -46,11 +48,20 @@ export function createHostStore(db: Kysely<Schema>): HostStore {
     hosts: () => db.selectFrom('hosts').selectAll().orderBy('started_at').execute(),
     host: (id) => db.selectFrom('hosts').selectAll().where('id', '=', id).executeTakeFirst(),
     async recordProcess(row) {
-      await db
+      const columns = Object.keys(row) as (keyof ProcessRow)[];
+      const { numInsertedOrUpdatedRows } = await db
         .insertInto('processes')
-        .values(row)
+        .columns(columns)
+        .expression((eb) =>
+          eb
+            .selectFrom('tasks')
+            .select(columns.map((column) => eb.val(row[column]).as(column)))
+            .where('id', '=', row.task_id)
+            .where('tasks.token', '=', row.token),
+        )
         .onConflict((oc) => oc.columns(['task_id', 'pid']).doUpdateSet(row))
-        .execute();
+        .executeTakeFirstOrThrow();
+      if ((numInsertedOrUpdatedRows ?? 0n) === 0n) throw lostClaim(row.task_id);
     },
     async forgetProcess(taskId, pid) {
       await db.deleteFrom('processes').where('task_id', '=', taskId).where('pid', '=', pid).execute();

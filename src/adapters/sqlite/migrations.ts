@@ -157,6 +157,22 @@ export const MIGRATIONS: readonly string[] = [
   create table counters (name text not null, labels text not null, value real not null, primary key (name, labels));
   create table outbox (id text primary key, key text not null unique, message text not null, created_at integer not null);
   `,
+  // A turn ends with its task, whoever ends that and however: one left open would be taken up by the next round. The
+  // change that ended the task tells of it, so it takes no revision of its own.
+  `
+  alter table tasks add column takeovers integer not null default 0;
+  drop trigger attempts_rev_update;
+  create trigger attempts_rev_update after update on attempts
+    when (select status from tasks where id = new.task_id) in ('queued', 'running', 'retrying') begin
+    update tasks set rev = (select max(id) from events) + 1, note = null where id = new.task_id;
+  end;
+  update attempts set ended_at = (select updated_at from tasks where id = task_id), outcome = 'interrupted'
+    where ended_at is null and task_id in (select id from tasks where status not in ('queued', 'running', 'retrying'));
+  create trigger attempts_end after insert on events when new.status not in ('queued', 'running', 'retrying') begin
+    update attempts set ended_at = new.at, outcome = case new.reason when 'user' then 'cancelled' else 'interrupted' end
+      where task_id = new.task_id and ended_at is null;
+  end;
+  `,
   // A question may be a script's, without a task; who holds its agent, who answers it, which rule did. `holder` is the
   // claim's owner and `token` its fencing token. `delivered`: the agent has the answer, not only the row.
   `

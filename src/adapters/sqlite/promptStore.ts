@@ -3,10 +3,10 @@ import { announceKey } from '../../conversations/announce.ts';
 import { ALWAYS } from '../../conversations/choices.ts';
 import { stepOf, type PromptEvent } from '../../conversations/prompt.ts';
 import type { PromptStore, StoredPrompt } from '../../conversations/ports.ts';
-import { AmpaError } from '../../errors.ts';
 import type { Claim } from '../../tasks/ports.ts';
 import type { Allowed } from '../../tasks/task.ts';
 import { isoClock, OPEN, touched } from './literals.ts';
+import { lostClaim } from './lostClaim.ts';
 import { sayIn } from './outbox.ts';
 import type { PromptRow, Schema } from './schema.ts';
 
@@ -99,12 +99,7 @@ export function createPromptStore(db: Kysely<Schema>, now: () => number, newId: 
             .where('token', '=', claim.token)
             .where('owner', '=', claim.owner)
             .executeTakeFirst();
-          if (!task)
-            throw new AmpaError(
-              'lost_claim',
-              `task ${claim.taskId} is now carried by another process`,
-              'This one stops; nothing is lost.',
-            );
+          if (!task) throw lostClaim(claim.taskId);
         }
         const { automatic, choices, context, metadata, ...rest } = prompt;
         await tx
@@ -129,6 +124,26 @@ export function createPromptStore(db: Kysely<Schema>, now: () => number, newId: 
       return row && decode(row);
     },
     open: (of) => openPrompts(db, of),
+    ofSession: (session) =>
+      db
+        .selectFrom('prompts')
+        .select(['id', 'state', 'prompt_file', 'work_item', 'summary', 'response', 'answered_at', 'created_at'])
+        .where('session', '=', session)
+        .where(OPEN)
+        .orderBy('id')
+        .execute(),
+    async statesOfIds(ids) {
+      const rows = [];
+      for (let from = 0; from < ids.length; from += 500)
+        rows.push(
+          ...(await db
+            .selectFrom('prompts')
+            .select(['id', 'state', 'answer_id'])
+            .where('id', 'in', ids.slice(from, from + 500))
+            .execute()),
+        );
+      return rows;
+    },
     async statesOf(taskId) {
       const rows = await db
         .selectFrom('prompts')
@@ -167,14 +182,25 @@ export function createPromptStore(db: Kysely<Schema>, now: () => number, newId: 
     },
     fail: async (id, answerId) =>
       (await step(db, id, 'fail', NO_ANSWER, sql<boolean>`answer_id = ${answerId}`)) !== undefined,
-    deliver: (claim, id, always) =>
-      db.transaction().execute(async (tx) => {
-        const prompt = await step(tx, id, 'deliver', {}, held(claim));
-        if (prompt?.response === ALWAYS && always) await allow(tx, claim, always, iso());
-        return prompt;
-      }),
+    async deliver(claim, id, always) {
+      // One statement for most answers: whoever gave them waits.
+      const once = always ? sql<boolean>`${held(claim)} and response is not ${sql.lit(ALWAYS)}` : held(claim);
+      const prompt = await step(db, id, 'deliver', {}, once);
+      if (prompt || !always) return prompt;
+      return db.transaction().execute(async (tx) => {
+        const forGood = await step(tx, id, 'deliver', {}, held(claim));
+        if (forGood?.response === ALWAYS) await allow(tx, claim, always, iso());
+        return forGood;
+      });
+    },
     async delivered(id) {
-      await db.updateTable('prompts').set({ delivered: 1 }).where('id', '=', id).execute();
+      const row = await db
+        .updateTable('prompts')
+        .set({ delivered: 1 })
+        .where('id', '=', id)
+        .returningAll()
+        .executeTakeFirst();
+      return row && decode(row);
     },
     withdraw: async (claim, id) => (await step(db, id, 'withdraw', {}, held(claim))) !== undefined,
     lose: async (id, holder) => (await step(db, id, 'lose', {}, sql<boolean>`holder = ${holder}`)) !== undefined,
@@ -229,7 +255,7 @@ export function createPromptStore(db: Kysely<Schema>, now: () => number, newId: 
 async function allow(tx: Writer, { taskId }: Claim, always: Allowed, at: string): Promise<void> {
   const { allowed } = await tx.selectFrom('tasks').select('allowed').where('id', '=', taskId).executeTakeFirstOrThrow();
   const known = JSON.parse(allowed) as Allowed[];
-  if (known.some((it) => it.kind === always.kind && it.what === always.what)) return;
+  if (known.some((it) => it.kind === always.kind && it.command === always.command)) return;
   await tx
     .updateTable('tasks')
     .set({ allowed: JSON.stringify([...known, always]), ...touched(at) })

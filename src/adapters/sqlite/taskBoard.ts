@@ -1,18 +1,13 @@
-import { sql, type Insertable, type Kysely } from 'kysely';
+import { sql, type Insertable, type Kysely, type UpdateObject } from 'kysely';
 import { AmpaError, notFound } from '../../errors.ts';
 import type { Continued, TaskBoard } from '../../tasks/board.ts';
+import { continuedPrompt } from '../../tasks/continuing.ts';
 import { isActive, type Task, type TaskEvent } from '../../tasks/task.ts';
 import { transition, type TransitionEvent } from '../../tasks/transition.ts';
+import { lastAttemptOf } from './attempts.ts';
 import { answeredPrompts, openPrompts } from './promptStore.ts';
 import { createTaskDecoder, encodeTask, type Schema, type TaskRow } from './schema.ts';
 import { ACTIVE, isoClock, RESUME_PHASE, touched } from './literals.ts';
-
-/** The agent has not yet seen the failure that used up the attempts: it comes along with the person's words. */
-function nextPrompt(task: Task, text: string | null): string {
-  if (task.attempts === 0) return text === null ? task.prompt : `${task.prompt}\n\n${text}`;
-  if (task.reason === 'max_attempts') return text === null ? task.prompt : `${text}\n\n${task.prompt}`;
-  return text ?? 'Go on with the task.';
-}
 
 /** A session's cost is cumulative, so what a `continue` grants comes on top of what it has cost. */
 const renewed = ({ limits, cost_usd: cost }: Task): Task['limits'] =>
@@ -39,6 +34,19 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
         .executeTakeFirstOrThrow();
       return decoder.row(updated);
     });
+
+  /** Writes unless the task has been continued, or carried, since it was read. */
+  const updateEnded = async (task: Task, set: UpdateObject<Schema, 'tasks'>): Promise<boolean> => {
+    const { numUpdatedRows } = await db
+      .updateTable('tasks')
+      .set(set)
+      .where('id', '=', task.id)
+      .where('token', '=', task.token)
+      .where('worktree', '=', task.worktree)
+      .where(sql<boolean>`not ${ACTIVE}`)
+      .executeTakeFirst();
+    return numUpdatedRows > 0n;
+  };
 
   /** Follows the log of changes back from the task's newest one. */
   const eventsOf = (id: string): Promise<TaskEvent[]> =>
@@ -166,7 +174,10 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
               'Say what it should do: -m TEXT.',
             );
           if (task.status === 'queued')
-            return { task: await update({ prompt: `${task.prompt}\n\n${text}`, resume_phase: null }), as: 'appended' };
+            return {
+              task: await update({ prompt: continuedPrompt(task, undefined, text), resume_phase: null }),
+              as: 'appended',
+            };
           await tx
             .insertInto('messages')
             .values({ task_id: id, text, created_at: iso(), delivered_in: null })
@@ -175,6 +186,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
         }
         const verdict = transition(task, { type: 'continue' });
         if (!verdict.ok) throw verdict.error;
+        const last = await lastAttemptOf(tx, task);
         return {
           as: 'requeued',
           task: await update({
@@ -184,12 +196,13 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
               held_ms: 0,
               turn_failures: 0,
               turn_interruptions: 0,
+              takeovers: 0,
               denied: false,
               sent_at: null,
               abort_requested_at: null,
               max_attempts: task.attempts + task.limits.attempts,
               limits: renewed(task),
-              prompt: nextPrompt(task, text),
+              prompt: continuedPrompt(task, last, text),
               resume_phase: text === null ? task.resume_phase : null,
             }),
             note: text === null ? 'Continued.' : null,
@@ -234,12 +247,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
       return row !== undefined;
     },
     recordMerge: (id, at, note) => decide(id, { type: 'merge', at }, note),
-    async forgetWorktree(id) {
-      await db
-        .updateTable('tasks')
-        .set({ worktree: null, worktree_ready: 0, ...touched(iso()) })
-        .where('id', '=', id)
-        .execute();
-    },
+    setWorktreeReady: (task, ready) => updateEnded(task, { worktree_ready: ready ? 1 : 0 }),
+    forgetWorktree: (task) => updateEnded(task, { worktree: null, worktree_ready: 0, ...touched(iso()) }),
   };
 }

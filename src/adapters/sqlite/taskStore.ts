@@ -1,19 +1,18 @@
 import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely';
-import { AmpaError } from '../../errors.ts';
 import type { AttemptEnd, Claim, TaskPatch, TaskStore, WorkQueue } from '../../tasks/ports.ts';
+import { turnForMessage, yieldsToMessage } from '../../tasks/continuing.ts';
 import { resumesPhase } from '../../tasks/reasons.ts';
-import { STATUSES, type Status, type Task } from '../../tasks/task.ts';
+import { isActive, STATUSES, type Status, type Task } from '../../tasks/task.ts';
 import { transition, type Lifecycle, type TransitionEvent } from '../../tasks/transition.ts';
+import { lastAttemptOf } from './attempts.ts';
 import { ACTIVE, isoClock, QUEUED, RESUME_PHASE, RUNNING, SLOTS_TAKEN, touched } from './literals.ts';
+import { lostClaim } from './lostClaim.ts';
 import { prepareQuery, type Queries, type Table } from './prepared.ts';
 import { createTaskDecoder, encodeTask, type Schema } from './schema.ts';
 
 const LEASE_MS = 15_000;
 
 type Writer = Kysely<Schema> | Transaction<Schema>;
-
-const lostClaim = (id: string): AmpaError =>
-  new AmpaError('lost_claim', `task ${id} is now carried by another process`, 'This one stops; nothing is lost.');
 
 interface Effect {
   key: string;
@@ -50,12 +49,7 @@ const RELEASED = {
   slot: sql.lit(0),
   abort_requested_at: sql.lit(null),
 };
-const ended = (to: Lifecycle): boolean => to.status !== 'queued' && to.status !== 'running' && to.status !== 'retrying';
-
-/** Ends that an undelivered message turns into another turn: not those where no turn is possible. */
-const messagesPrevent = (to: Lifecycle): boolean =>
-  to.status === 'success' ||
-  (to.status === 'needs_review' && to.reason !== 'budget_time' && to.reason !== 'budget_cost');
+const ended = (to: Lifecycle): boolean => !isActive(to.status);
 
 /** The carriers' side of the store, and the queue of the worker loops. `now` is ms since the epoch. */
 export function createTaskStore(database: Queries, now: () => number): TaskStore & WorkQueue {
@@ -110,6 +104,7 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
         .set({
           status: sql.lit(to.status),
           phase: sql.lit(to.phase),
+          takeovers: sql.lit(0),
           reason: sql.lit(to.reason),
           reason_detail: v<string | null>('detail'),
           ...touched(v<string>('at')),
@@ -126,7 +121,7 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
           'in',
           from.map((status) => sql.lit(status)),
         );
-      if (messagesPrevent(to)) {
+      if (yieldsToMessage(to)) {
         update = update.where(({ not, exists, selectFrom }) =>
           not(
             exists(
@@ -205,17 +200,12 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
     if (!task || task.token !== claim.token || task.owner !== claim.owner) throw lostClaim(claim.taskId);
     const verdict = transition(task, event);
     if (!verdict.ok) throw verdict.error;
-    if (!messagesPrevent(effect.to))
+    if (!yieldsToMessage(effect.to))
       throw new Error(`task ${claim.taskId}: ${event.type} matched no row although it is legal`);
     return apply(
       claim,
       { type: 'retry' },
-      {
-        prompt: '',
-        ...patch,
-        max_attempts: Math.max(task.max_attempts, task.attempts + task.limits.attempts),
-        held_ms: 0,
-      },
+      { ...turnForMessage(task, await lastAttemptOf(db, task)), ...patch },
       'A message arrived: one more turn.',
     );
   }
@@ -238,6 +228,7 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
           lease_expires_at: now() + LEASE_MS,
           ...touched(iso()),
           note: 'The process that carried this task had died; taken over.',
+          takeovers: sql<number>`takeovers + 1`,
           turn_interruptions: sql<number>`turn_interruptions + (case when phase = 'agent' and sent_at is not null then 1 else 0 end)`,
         })
         .where('id', '=', id)
@@ -328,6 +319,7 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
           .set({ ...end, ended_at: iso() })
           .where('task_id', '=', claim.taskId)
           .where('number', '=', number)
+          .where('ended_at', 'is', null)
           .execute();
       }),
     saveCheck: (claim, check) =>

@@ -21,7 +21,7 @@ import type { NewPrompt } from '../../conversations/ports.ts';
 import type { Automatic, ContextEntry, Prompt } from '../../conversations/prompt.ts';
 import type { Carry } from '../carry.ts';
 import { AGENT_GONE, type AgentTurn, type AttemptLog, type PermissionRequest } from '../ports.ts';
-import type { Task } from '../task.ts';
+import type { Allowed, Task } from '../task.ts';
 
 export interface AskingDeps {
   carry: Carry;
@@ -60,6 +60,7 @@ export function startAsking(deps: AskingDeps): Asking {
   /** Questions that wait, and how to wake whoever waits for each. */
   const waiting = new Map<string, () => void>();
   const writing = new Set<Promise<void>>();
+  let books: Promise<void> = Promise.resolve();
   /** What the agent is told when it has answered in full. */
   const later: ({ text: string } | { discussion: Discussion; rule: Automatic; kind: string })[] = [];
   let under: { discussion: Discussion; question: string; rule: Automatic; kind: string; script?: Prompt } | null = null;
@@ -120,7 +121,11 @@ export function startAsking(deps: AskingDeps): Asking {
       let wake = new AbortController();
       waiting.set(prompt.id, () => wake.abort());
       try {
-        for (;;) {
+        for (let woken = false; ;) {
+          if (woken) {
+            const taken = await prompts.deliver(claim, prompt.id, allowable(question));
+            if (taken) return delivered(taken);
+          }
           const now = await prompts.get(prompt.id);
           if (!now || now.state === 'withdrawn' || now.state === 'lost') return 'cancelled';
           if (now.state === 'answering') {
@@ -139,7 +144,8 @@ export function startAsking(deps: AskingDeps): Asking {
           }
           const left = Math.max(1, Math.min(LOOK_MS, now.expires_at - clock.now()));
           await clock.sleep(left, AbortSignal.any([wake.signal, until]));
-          if (wake.signal.aborted) wake = new AbortController();
+          woken = wake.signal.aborted;
+          if (woken) wake = new AbortController();
         }
       } finally {
         waiting.delete(prompt.id);
@@ -151,7 +157,10 @@ export function startAsking(deps: AskingDeps): Asking {
 
   /** The agent gets it in this same tick; only then is it written down that it has. */
   function delivered(prompt: Prompt): Prompt {
-    afterwards(clock.sleep(0).then(() => prompts.delivered(prompt.id)));
+    // One after the other: other answers go first.
+    books = books.then(() => clock.sleep(0)).then(() => prompts.delivered(prompt.id));
+    afterwards(books);
+    books = books.catch(() => undefined);
     return prompt;
   }
 
@@ -207,7 +216,7 @@ export function startAsking(deps: AskingDeps): Asking {
     const question = permissionQuestion(carry, request);
     const always = allowable(question);
     const { allowed = [] } = (await store.get(task.id)) ?? {};
-    if (always && allowed.some((it) => it.kind === always.kind && it.what === always.what)) {
+    if (always && allowed.some((it) => it.kind === always.kind && it.command === always.command)) {
       log.note(`always allowed in this task: ${question.summary}`);
       return 'allow';
     }
@@ -309,9 +318,11 @@ const begin = <T extends { discussion: Discussion }>(it: T): T & { question: str
 });
 
 /** What `always` would allow; null where the question names nothing exact. */
-function allowable(question: NewPrompt): { kind: string; what: string } | null {
-  const { what } = question.metadata ?? {};
-  return question.asks === 'permission' && typeof what === 'string' ? { kind: question.kind ?? 'other', what } : null;
+function allowable(question: NewPrompt): Allowed | null {
+  const { command } = question.metadata ?? {};
+  return question.asks === 'permission' && typeof command === 'string'
+    ? { kind: question.kind ?? 'other', command }
+    : null;
 }
 
 function permissionQuestion(
@@ -326,8 +337,8 @@ function permissionQuestion(
     summary,
     detail,
     prompt_text: detail === summary || detail === '' ? summary : `${summary}\n\n${detail}`,
-    choices: request.what === null ? [ALLOW, REJECT] : [ALLOW, REJECT, ALWAYS],
-    metadata: request.what === null ? {} : { what: carry.mask(request.what) },
+    choices: request.command === null ? [ALLOW, REJECT] : [ALLOW, REJECT, ALWAYS],
+    metadata: request.command === null ? {} : { command: carry.mask(request.command) },
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Carry } from '../carry.ts';
 import { AmpaError, describeError } from '../../errors.ts';
-import { foldChecks } from '../fold.ts';
+import { foldChecks, workflowRun } from '../fold.ts';
 import type { Forge, ForgeCheck } from '../forge.ts';
 import type { RedCheck } from '../prompts.ts';
 import type { Reason } from '../reasons.ts';
@@ -34,6 +34,8 @@ export async function forgeChecksPhase(carry: Carry, task: Task): Promise<Task> 
     const state = JSON.stringify(checks);
     if (state !== shown) {
       for (const check of checks) await store.saveCheck(claim, rowOf(task, sha, check));
+      const run = workflowRun(task.forge!, checks);
+      if (run.ci_run_id !== task.ci_run_id) task = await store.patch(claim, run);
       shown = state;
     }
     return judge(carry, forge, task, watch);

@@ -77,7 +77,11 @@ async function mergeMovedBase(carry: Carry, task: Task): Promise<Task> {
   carry.signal.throwIfAborted();
   if (base.kind === 'conflict') {
     await carry.deps.store.note(carry.claim, `The base ${task.base} had moved; its conflicts go to the agent.`);
-    return carry.deps.store.patch(carry.claim, { prompt: `${task.prompt}\n\n${conflictText(base.files)}` });
+    const text = conflictText(base.files);
+    // It may wait there since an earlier try that got no further.
+    return task.prompt.includes(text)
+      ? task
+      : carry.deps.store.patch(carry.claim, { prompt: `${task.prompt}\n\n${text}` });
   }
   if (base.kind === 'merged')
     await carry.deps.store.note(carry.claim, `The base ${task.base} had moved and was merged in.`);

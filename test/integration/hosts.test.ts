@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { mock } from 'node:test';
+import { createHostStore } from '../../src/adapters/sqlite/hostStore.ts';
+import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
+import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
+import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
+import { announceHost } from '../../src/app/hosts.ts';
+import { HOST_BEAT_MS } from '../../src/tasks/timings.ts';
+import { makeTask } from '../support/repo.ts';
+import { until } from '../support/until.ts';
+
+describe('a host in the store', () => {
+  let dir: string;
+  let database: OpenDatabase;
+  const now = (): number => Date.now();
+  beforeEach(async () => {
+    dir = mkdtempSync(path.join(tmpdir(), 'ampa-hosts-'));
+    database = await openDatabase({ file: path.join(dir, 'ampa.db'), backupDir: path.join(dir, 'backups'), now });
+  });
+  afterEach(async () => {
+    mock.timers.reset();
+    await database.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  it('that cannot beat says so once, and again after it could', async () => {
+    mock.timers.enable({ apis: ['setInterval'] });
+    const hosts = createHostStore(database.db);
+    let broken = false;
+    let beats = 0;
+    const said: string[] = [];
+    const presence = await announceHost(
+      {
+        ...hosts,
+        async beat(id, at) {
+          beats++;
+          if (broken) throw new Error('the disk is gone');
+          return hosts.beat(id, at);
+        },
+      },
+      { id: 'H', kind: 'daemon', asks: false },
+      now,
+      (notice) => said.push(notice),
+    );
+    const beat = async (): Promise<void> => {
+      const before = beats;
+      mock.timers.tick(HOST_BEAT_MS);
+      await until('the beat is tried', () => beats > before);
+    };
+    const story: [boolean, number][] = [
+      [false, 0],
+      [true, 1],
+      [true, 1],
+      [false, 1],
+      [true, 2],
+    ];
+    for (const [fails, times] of story) {
+      broken = fails;
+      await beat();
+      await until(`said ${times} times`, () => said.length === times);
+    }
+    await presence.stop();
+    for (const notice of said) assert.match(notice, /cannot say that it lives.*the disk is gone/);
+  });
+
+  it('that lost its claim can record no process, so that none of its acts', async () => {
+    const hosts = createHostStore(database.db);
+    const tasks = createTaskStore(database, now);
+    const { id } = await createTaskBoard(database.db, now).insert(makeTask({ repo: '/repo' }));
+    const claim = (await tasks.claimNext('a', 1))!;
+    const row = { task_id: id, pid: 7, start_time: '1', boot_id: 'b', pid_namespace: 'n', kind: 'agent' };
+    await hosts.recordProcess({ ...row, token: claim.token });
+    await hosts.recordProcess({ ...row, start_time: '2', token: claim.token });
+    const taken = (await tasks.takeOver(id, claim.token, 'b'))!;
+    await assert.rejects(hosts.recordProcess({ ...row, pid: 8, token: claim.token }), { code: 'lost_claim' });
+    await hosts.recordProcess({ ...row, pid: 9, token: taken.token });
+    assert.deepEqual(
+      (await hosts.processesOf(id)).map((it) => [it.pid, it.start_time, it.token]),
+      [
+        [7, '2', claim.token],
+        [9, '1', taken.token],
+      ],
+    );
+  });
+});
