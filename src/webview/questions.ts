@@ -72,7 +72,7 @@ export function promptView(prompt: OpenPrompt): PromptView {
         ? null
         : `The rule ${prompt.automatic.rule} (${prompt.automatic.mode}) leaves it to you.`,
     words: permission
-      ? { label: 'Reject and Say', placeholder: 'What should it do instead?' }
+      ? { label: 'Refuse and Say', placeholder: 'What should it do instead?' }
       : { label: 'Answer', placeholder: prompt.choices.length > 0 ? 'Or answer in your own words' : 'Your answer' },
     since: Date.parse(prompt.created_at),
   };

@@ -84,7 +84,7 @@ describe('A question of an agent', () => {
     await runCommand(page, 'AMPA: Start Task…');
     await answerInput(page, 'AGENT:run echo second > other.txt', /What should the agent do/);
     const asked = question(page).filter({ hasText: 'echo second' });
-    await asked.locator('.monaco-button').getByText('Reject').click();
+    await asked.locator('.monaco-button').getByText('Refuse').click();
     await row(page, 'echo second')
       .filter({ hasText: /permission denied|no changes/ })
       .waitFor({ timeout: 60_000 });

@@ -63,7 +63,7 @@ describe('The task page', () => {
       await open.page.locator('.prompt .detail').innerText(),
       'npm install --save-dev fast-check@4.10.2 && node --test',
     );
-    await open.page.getByRole('button', { name: 'Reject', exact: true }).click();
+    await open.page.getByRole('button', { name: 'Refuse', exact: true }).click();
     const actions = (await open.sent()).flatMap((it) => (it.type === 'action' ? [it.action] : []));
     assert.deepEqual(actions, [{ kind: 'answerPrompt', id: 'p1', response: 'reject' }]);
   });

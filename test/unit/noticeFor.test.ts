@@ -63,7 +63,7 @@ describe('A notice', () => {
       promptButtons(makePrompt({ asks: 'question', choices })).map((it) => it.title);
     assert.deepEqual(
       promptButtons(makePrompt()).map((it) => it.title),
-      ['Allow', 'Reject', 'Always Allow in This Task'],
+      ['Allow', 'Refuse', 'Always Allow in This Task'],
     );
     assert.deepEqual(titles(['a', 'b', 'c', 'd']), ['a', 'b', 'c']);
     assert.deepEqual(titles(['Take the whole afternoon for it', 'Let the shop owner decide that']), [

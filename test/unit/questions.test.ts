@@ -31,11 +31,11 @@ describe('A question on the task page', () => {
       view.choices.map((it) => [it.value, it.label]),
       [
         ['allow', 'Allow'],
-        ['reject', 'Reject'],
+        ['reject', 'Refuse'],
         ['always', 'Always Allow in This Task'],
       ],
     );
-    assert.equal(view.words.label, 'Reject and Say');
+    assert.equal(view.words.label, 'Refuse and Say');
   });
 
   it('shows a question in words with what is recommended, and why a rule left it', () => {
