@@ -7,7 +7,12 @@ const SILENT_MS = 45_000;
 /** A queued task is claimed within moments. Looked at every few seconds, a stall is seen within a minute. */
 const UNTAKEN_MS = 50_000;
 
+/** A beat and a half. */
+const COME_ROUND_MS = 22_000;
+
 export interface EngineSight {
+  /** Since when this process has been looking without a pause. */
+  awakeSince: number;
   /** This process among the hosts of the folder; undefined: it is not among them. */
   own: HostInfo | undefined;
   /** When this process was seen among them last, or the engine was started. */
@@ -21,8 +26,10 @@ export interface EngineSight {
 }
 
 /** One sentence for each thing that stands still; none where all is well. */
-export function engineProblems({ own, seenAt, tasks, slots, freeSince, now }: EngineSight): string[] {
+export function engineProblems({ awakeSince, own, seenAt, tasks, slots, freeSince, now }: EngineSight): string[] {
   const found: string[] = [];
+  // A machine that slept has beaten as little as it has looked: its engine has a moment to come round.
+  if (now - awakeSince < COME_ROUND_MS) return found;
   const silent = now - (own?.lastBeat ?? seenAt);
   if (silent > SILENT_MS)
     found.push(`The engine of this window has stalled: it gave no sign of life for ${seconds(silent)}.`);

@@ -14,6 +14,8 @@ import { statusText, statusTooltip, type FailingChannel, type StatusInput } from
 
 /** Hosts beat every 15 s; a stall is to be seen within a minute. */
 const REFRESH_MS = 10_000;
+/** Nobody looked for so long: the machine was asleep. */
+const PAUSE_MS = 35_000;
 /** A store that does not answer within this time is a problem of its own. */
 const PATIENCE_MS = 10_000;
 
@@ -35,6 +37,9 @@ interface Sight {
   problems: string[];
   channels: readonly FailingChannel[];
   more: readonly string[];
+  /** When this was seen, and since when without a pause that only a machine makes which sleeps. */
+  lookedAt: number;
+  awakeSince: number;
   /** When this process was among the hosts last. */
   seenAt: number;
   freeSince: number | null;
@@ -98,12 +103,14 @@ export function createStatusBar({
     const slots = app.config().values.maxConcurrentTasks;
     const now = Date.now();
     const freeSince = freeSlots(tasks, slots) > 0 ? (before?.freeSince ?? now) : null;
-    const sight = { hosts: [], channels: [], more: [], seenAt: now, ...before, freeSince };
+    const slept = before !== undefined && now - before.lookedAt > PAUSE_MS;
+    const awakeSince = slept ? now : (before?.awakeSince ?? 0);
+    const sight = { hosts: [], channels: [], more: [], seenAt: now, ...before, lookedAt: now, awakeSince, freeSince };
     try {
       const hosts = await answered(app.hosts());
       const own = hosts.find((host) => host.kind === 'vscode' && host.pid === process.pid);
       const seenAt = own ? now : sight.seenAt;
-      const found = engineProblems({ own, seenAt, tasks, slots, freeSince, now });
+      const found = engineProblems({ awakeSince, own, seenAt, tasks, slots, freeSince, now });
       const said = await answered(Promise.all([channels(folder), more(folder)]));
       return { ...sight, hosts, seenAt, problems: found, channels: said[0], more: said[1] };
     } catch (error) {

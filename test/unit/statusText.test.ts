@@ -94,7 +94,7 @@ describe('An engine that has stalled', () => {
     lastBeat: NOW - 44_000,
     live: true,
   };
-  const sight = { own, seenAt: NOW, tasks: [], slots: 2, freeSince: NOW - 3600_000, now: NOW };
+  const sight = { awakeSince: 0, own, seenAt: NOW, tasks: [], slots: 2, freeSince: NOW - 3600_000, now: NOW };
   const at = (ago: number): string => new Date(NOW - ago).toISOString();
   const queued = (ago: number) => editorTask({ status: 'queued', phase: null, slot: false, updated_at: at(ago) });
   const working = () => editorTask({ status: 'running', phase: 'agent', slot: true, updated_at: at(3600_000) });
@@ -105,6 +105,12 @@ describe('An engine that has stalled', () => {
     assert.match(problem!, /stalled: it gave no sign of life for 46 s/);
     assert.deepEqual(engineProblems({ ...sight, own: undefined }), []);
     assert.equal(engineProblems({ ...sight, own: undefined, seenAt: NOW - 50_000 }).length, 1);
+  });
+
+  it('is not one that has just been asleep with its machine', () => {
+    const asleep = { ...sight, own: { ...own, lastBeat: NOW - 3600_000 } };
+    assert.deepEqual(engineProblems({ ...asleep, awakeSince: NOW - 20_000 }), []);
+    assert.equal(engineProblems({ ...asleep, awakeSince: NOW - 25_000 }).length, 1);
   });
 
   it('is known by a queued task that nobody takes although there is room', () => {

@@ -97,6 +97,31 @@ describe('Questions', () => {
     this.test!.title += `: ${ways.join(', ')} ms, ${answered.join(', ')} ms`;
   });
 
+  it('that are always allowed in a task are asked once', async function () {
+    this.timeout(60_000);
+    const { overview } = await activate();
+    const before = new Set([...overview.tasks()].map((it) => it.id));
+    const prompt = ['AGENT:run echo same', 'AGENT:run echo same', 'AGENT:run echo same > made.txt'].join('\n');
+    await vscode.commands.executeCommand('ampa.startTask', { prompt, permissions: 'edits' });
+    await until('the task', () => [...overview.tasks()].some((it) => !before.has(it.id)));
+    const task = [...overview.tasks()].find((it) => !before.has(it.id))!;
+    const answers: string[] = [];
+    await until(
+      'an end',
+      async () => {
+        const [question] = overview.questions(task.id);
+        if (question && !answers.includes(question.id)) {
+          answers.push(question.id);
+          assert.ok(question.choices.includes('always'));
+          await app.respond({ promptId: question.id, response: 'always', by: 'the test' });
+        }
+        return overview.task(task.id)?.status === 'success';
+      },
+      40_000,
+    );
+    assert.equal(answers.length, 2, 'the same command twice, and another one');
+  });
+
   it('are answered by rules, whose file is made, completed and checked', async function () {
     this.timeout(60_000);
     await vscode.commands.executeCommand('ampa.editFallbackRules');
