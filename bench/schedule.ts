@@ -10,7 +10,8 @@ import { choose, type Rules, type Schedule } from '../src/scheduler/choose.ts';
 import { newCommand } from '../src/scheduler/command.ts';
 import { rememberCron } from '../src/scheduler/cron.ts';
 import { createScheduleIndex } from '../src/scheduler/scheduleIndex.ts';
-import { scheduleBench, START } from '../test/support/schedule.ts';
+import { START } from '../test/support/movedClock.ts';
+import { scheduleBench } from '../test/support/schedule.ts';
 import { until } from '../test/support/until.ts';
 import { median, race, type Row } from './table.ts';
 
@@ -47,6 +48,7 @@ async function decision(which: string, isCron: (i: number) => boolean): Promise<
     const timed = isCron(i) ? compile(cronOf(i), 'Europe/Berlin') : null;
     return {
       id: `command-${i}`,
+      type: 'shell',
       active: true,
       running: false,
       exempt: false,

@@ -7,7 +7,11 @@ import type { ChangedFile, ConversationEntry } from '../tasks/ports.ts';
 import type { PermissionMode, Task } from '../tasks/task.ts';
 import type { Report } from '../scheduler/report.ts';
 import type { ReportRequest } from './report.ts';
+import type { HealthReport } from './health.ts';
+import type { Message } from '../notifications/message.ts';
+import type { ChannelName, ChannelState, Told } from '../notifications/ports.ts';
 import type { Schedule } from './scheduleApi.ts';
+import type { ServerAddress } from './serverAddress.ts';
 
 export type HostKind = 'vscode' | 'cli' | 'daemon' | 'carrier';
 
@@ -76,8 +80,10 @@ export interface HostInfo {
   lastBeat: number;
   /** Shows questions to a person by itself. */
   asks: boolean;
-  /** Beaten within 45 s. */
+  /** Its process is there and has beaten within 45 s. */
   live: boolean;
+  /** Its process is there, on this machine. */
+  alive: boolean;
 }
 
 export interface DoctorCheck {
@@ -87,6 +93,22 @@ export interface DoctorCheck {
   detail: string;
   /** The next step where it is not ok. */
   fix: string | null;
+}
+
+/** A way out of the editor, as doctor, tooltips and `/health` show it. */
+export interface ChannelInfo {
+  name: ChannelName;
+  /** For people. */
+  title: string;
+  configured: boolean;
+  /** `failing`: the last try failed, and more come; `stopped`: not before its settings change. */
+  state: ChannelState;
+  /** Why it fails; null where it does not. */
+  error: string | null;
+  /** Messages that wait for it. */
+  depth: number;
+  /** Messages that it never took, in the dead letter file. */
+  buried: number;
 }
 
 export interface CleanReport {
@@ -152,6 +174,10 @@ export interface App {
   fileAt(repo: string, commit: string, path: string): Promise<Uint8Array>;
 
   hosts(): Promise<HostInfo[]>;
+  /** Whether the engine can do its work and people hear of it; why not. */
+  health(): Promise<HealthReport>;
+  /** The local server of the workspace, whichever process runs it; null: none does. */
+  server(): Promise<ServerAddress | null>;
   doctor(): Promise<DoctorCheck[]>;
   /** Trusts the workspace, or another repository (folder or URL) that tasks are started in; or takes it back. */
   trust(revoke: boolean, repo?: string): Promise<{ trusted: boolean; folder: string }>;
@@ -164,6 +190,15 @@ export interface App {
 
   /** What ran, failed and ended lately. Makes nothing. */
   report(request: ReportRequest): Promise<Report>;
+  /** All channels, configured or not. */
+  channels(): Promise<ChannelInfo[]>;
+  /** Says it outside the editor and waits until it is out, a minute at most. Empty: no channel is configured. */
+  notify(message: Message, signal?: AbortSignal): Promise<Told[]>;
+  /** The same with a heartbeat, on Discord. */
+  sendHeartbeat(signal?: AbortSignal): Promise<Told[]>;
+  /** Says something on each channel; resolves to what happened there. */
+  testNotification(): Promise<Told[]>;
+
   /** The scheduled commands of the workspace. */
   readonly schedule: Schedule;
   /** Runs `wl github import` or `push` in this process; resolves to its exit code. */

@@ -22,6 +22,8 @@ export interface CarrierCredentials {
   config: ConfigValues;
   /** Token of the editor's GitHub session. */
   githubToken?: string | null;
+  /** Where links to tasks lead. */
+  place?: { scheme: string; folder: string };
 }
 
 /** Marks the processes of one claim: a taker can tell its predecessor's from its own. */

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { STATUSES, type Status } from '../tasks/task.ts';
 import { count, flag, option, text, type OptionMeta } from './commandOptions.ts';
+import { NOTIFY_COMMANDS } from './notifyCommands.ts';
 import { PROMPT_COMMANDS } from './promptCommands.ts';
 import { SCHEDULE_COMMANDS } from './scheduleCommands.ts';
 
@@ -199,15 +200,26 @@ export const COMMANDS = {
     id: 'daemon',
     palette: null,
     cli: ['daemon'],
-    summary: 'Runs the engine without an editor.',
+    summary: 'Sends one heartbeat, or runs the engine without an editor.',
     args: z.object({
-      startScheduler: flag('Run until a signal.'),
+      once: flag('Send one heartbeat; so does no flag at all, unless AMPA_RUN_SCHEDULER is set.'),
+      startScheduler: flag('Run tasks, scheduled commands and the local server until a signal.'),
       untilIdle: flag('Run until no task is active.'),
     }),
-    example: 'ampa daemon --until-idle',
+    example: 'ampa daemon --start-scheduler',
+  },
+  api: {
+    id: 'copyServerAddress',
+    palette: 'Copy Local Server Address',
+    cli: ['api'],
+    summary: 'Prints address and token of the local server.',
+    args: none,
+    example: 'ampa api --json',
+    refusedInTask: true,
   },
   ...PROMPT_COMMANDS,
   ...SCHEDULE_COMMANDS,
+  ...NOTIFY_COMMANDS,
   work: {
     id: 'work',
     palette: null,

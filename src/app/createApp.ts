@@ -1,25 +1,33 @@
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { monotonicFactory } from 'ulid';
+import { fetchOf } from '../adapters/github/proxy.ts';
 import { createAgents } from '../adapters/agents/agents.ts';
 import { listAgents, resolveAgent } from '../adapters/agents/resolve.ts';
 import { readAttemptLog, readConversation } from '../adapters/files/logReader.ts';
 import { createGitAdapter } from '../adapters/git/adapter.ts';
 import { childEnv, withOwner } from '../adapters/process/env.ts';
 import { findOnPath } from '../adapters/process/find.ts';
-import { KNOBS, SECRET_NAMES, type ConfigValues, type Knob, type KnobName } from '../config/knobs.ts';
+import { SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
 import { resolveConfig, type Resolved } from '../config/resolve.ts';
-import { configSources, type SettingsReader } from '../config/sources.ts';
+import { configFiles, configSources, type SettingsReader } from '../config/sources.ts';
 import { ALWAYS } from '../conversations/choices.ts';
 import { noSuchPrompt } from '../conversations/prompt.ts';
 import { describeError, notFound, usageError } from '../errors.ts';
+import { isDiscord } from '../notifications/heartbeat.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { secretForms } from '../tasks/redact.ts';
 import { HOST_GONE_MS } from '../tasks/timings.ts';
 import { abortTask } from './abort.ts';
+import { createAnnouncements } from './announcements.ts';
 import type { App, HostKind } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
+import { configuredChannels, secretsOf, unheard } from './channels.ts';
 import { cleanTasks } from './clean.ts';
+import { followSettings } from './configWatch.ts';
+import { createDiscord } from './discord.ts';
 import { runDoctor } from './doctor.ts';
+import { runSocket } from './socket.ts';
 import { setUpConversations } from './conversationSetup.ts';
 import { createEngine, wallClock } from './engine.ts';
 import { createForges } from './forges.ts';
@@ -27,7 +35,10 @@ import { indexWritten, storeFiles, type EngineStore } from './engineStore.ts';
 import { stateOfHost } from './hosts.ts';
 import { mergeTask } from './merge.ts';
 import { makeReport } from './report.ts';
+import { createMeter } from './meter.ts';
+import { createPulse } from './pulse.ts';
 import { createSchedule } from './schedule.ts';
+import { createServing } from './serving.ts';
 import { identityOf, newTask, planStart, repositoryOf, type StartDeps } from './start.ts';
 import { resolveWorkspace, secretValues, statePaths } from './state.ts';
 import { createTrust } from './trust.ts';
@@ -46,6 +57,8 @@ export interface AppOptions {
   /** This host can put a question to a person. */
   asks: boolean;
   carrier: CarrierCommand;
+  /** Where links to tasks lead: the scheme of the editor in use, and its address of the folder. Default: `vscode`, a file. */
+  place?: { scheme: string; folder: string };
   /** Tests pass one that runs faster. */
   clock?: Clock;
   /** Values handed down by the host that started this carrier: they go before every other source. */
@@ -66,7 +79,12 @@ export async function createApp(options: AppOptions): Promise<App> {
   const learn = (value: string): void => {
     for (const form of secretForms(value)) if (!secrets.includes(form)) secrets.push(form);
   };
-  const forges = createForges({ env, config: () => resolved.values, editorToken: options.editorToken, secrets, now });
+  const meter = createMeter((error) => say(`Figures could not be counted: ${describeError(error)}`));
+  const forges = createForges({
+    ...{ env, secrets, now, meter },
+    config: () => resolved.values,
+    editorToken: options.editorToken,
+  });
   const git = createGitAdapter({ env: hostEnv, clock, credentials: forges.credential });
   const find = (program: string): Promise<string | null> => findOnPath(program, hostEnv, { notIn: [workspace.root] });
   const trust = createTrust(env, now);
@@ -80,6 +98,11 @@ export async function createApp(options: AppOptions): Promise<App> {
   const locatedAt = performance.now();
   let stateAsked = false;
   const remoteUrl = repo?.remoteUrl ?? null;
+  const configListeners = new Set<() => void>();
+  const onConfig = (listener: () => void): (() => void) => {
+    configListeners.add(listener);
+    return () => configListeners.delete(listener);
+  };
   let trusted = options.trusted ?? trust.isTrusted(workspace.root, remoteUrl);
   let resolved = resolveAll();
 
@@ -104,13 +127,25 @@ export async function createApp(options: AppOptions): Promise<App> {
     const result = resolveConfig(sources, trusted);
     result.warnings.push(...warnings);
     const values = options.config ?? result.values;
-    for (const [name, knob] of Object.entries<Knob>(KNOBS)) {
-      const value = values[name as KnobName];
-      if (knob.secret && typeof value === 'string' && value !== '') learn(value);
-    }
+    for (const value of secretsOf(values)) learn(value);
     return { ...result, values };
   }
 
+  /** True when a value changed; then whoever goes by it is told. */
+  function reloadConfig(): boolean {
+    const [before, known] = [JSON.stringify(resolved), resolved.warnings];
+    resolved = resolveAll();
+    if (JSON.stringify(resolved) === before) return false;
+    for (const warning of resolved.warnings) if (!known.includes(warning)) say(`Warning: ${warning}`);
+    for (const listener of configListeners) listener();
+    schedule
+      .configChanged()
+      .then(engine.poke)
+      .catch((error: unknown) => say(`The schedule does not follow the settings: ${describeError(error)}`));
+    return true;
+  }
+  const pulses = { 'worker loop': createPulse(now), scheduler: createPulse(wallClock.now) };
+  const place = options.place ?? { scheme: 'vscode', folder: pathToFileURL(workspace.root).href };
   const talk = setUpConversations({
     workspace,
     config: () => resolved.values,
@@ -123,6 +158,22 @@ export async function createApp(options: AppOptions): Promise<App> {
     say,
   });
   const engine = createEngine({
+    meter,
+    pulse: pulses['worker loop'],
+    runBeside: async (it, host, stop) => {
+      followSettings(configFiles(workspace.root, env), stop, reloadConfig, say);
+      const socket = runSocket(
+        {
+          ...{ outbox: announcements.outbox, clock, newId, say, onError },
+          place: () => ({ wanted: resolved.values.botSocketPath, root: workspace.root, userDir: paths.userDir, env }),
+        },
+        it,
+        host,
+        stop,
+      );
+      await Promise.all([serving.run(it, host, stop), socket]);
+    },
+    place,
     workspace,
     paths,
     childEnv: hostEnv,
@@ -140,9 +191,35 @@ export async function createApp(options: AppOptions): Promise<App> {
     say,
     conversations: talk.of,
     runSchedule: (it, host, stop) => schedule.runSchedule(it, host, stop),
+    deliver: (it, host, stop, passive) => announcements.run(it, host, stop, passive),
+    drain: (it, only) => announcements.drain(it, only),
+  });
+
+  const onError = (error: unknown): void => say(describeError(error));
+  const bot = createDiscord({
+    ...{ clock, say, onError },
+    config: () => resolved.values,
+    fetch: async (url, init) => (await fetchOf(env))(url, init),
+    clicks: {
+      hasPrompt: async (id) => (await (await engine.existing())?.prompts.get(id)) !== undefined,
+      hasTask: async (id) => (await (await engine.existing())?.tasks.get(id)) !== undefined,
+      respond: (answer) => app.respond(answer),
+      taskActions: {
+        continue: (id) => app.continue(id, null),
+        abort: (id) => app.abort(id),
+        merge: (id) => app.merge(id, { method: null, deleteBranch: false }),
+      },
+    },
+  });
+  const announcements = createAnnouncements({
+    ...{ workspace, env, clock, secrets, place, bot, newId, say },
+    config: () => resolved.values,
+    existing: engine.existing,
+    writable: engine.writable,
   });
 
   const schedule = createSchedule({
+    ...{ meter, onConfig, pulse: pulses.scheduler },
     kind: options.kind,
     workspace: workspace.root,
     stateDir: workspace.stateDir,
@@ -153,6 +230,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     childEnv: hostEnv,
     secrets,
     config: () => resolved.values,
+    announcements,
     storeFile: () => resolved.values.schedulerStore,
     isTracked: async (file) =>
       (await git.repository.locate(path.dirname(file), [path.basename(file)]))?.tracks(file) ?? false,
@@ -168,6 +246,18 @@ export async function createApp(options: AppOptions): Promise<App> {
     now,
     newId,
     say,
+  });
+
+  const serving = createServing({
+    ...{ kind: options.kind, clock, secrets, onConfig, pulses, meter, say },
+    userDir: paths.userDir,
+    app: () => app,
+    config: () => resolved,
+    existing: engine.existing,
+    hostId: engine.hostId,
+    watch: (it, listener) => engine.watch(it, listener),
+    respond: (answer) => app.respond(answer),
+    channels: () => unheard(resolved.values),
   });
 
   async function required(id: string): Promise<EngineStore> {
@@ -195,18 +285,15 @@ export async function createApp(options: AppOptions): Promise<App> {
     newId,
   };
 
+  let closing: Promise<void> | undefined;
   const app: App = {
     workspace,
     hasStore: engine.exists,
     config: () => resolved,
-    reloadConfig() {
-      const before = JSON.stringify(resolved);
-      resolved = resolveAll();
-      return JSON.stringify(resolved) !== before;
-    },
+    reloadConfig,
     setTrusted(value) {
       trusted = value;
-      resolved = resolveAll();
+      reloadConfig();
     },
     isTrusted: () => trusted,
 
@@ -236,6 +323,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       const it = await engine.writable();
       const landed = await mergeTask({ board: it.board, repository: git.repository, forges, now, say }, id, how);
       it.watcher.poke();
+      if (options.kind === 'cli') await announcements.drain(it);
       return landed;
     },
     async clean(how) {
@@ -306,8 +394,11 @@ export async function createApp(options: AppOptions): Promise<App> {
         lastBeat: host.beat_at,
         asks: host.asks === 1,
         live: states[i] !== 'dead' && now() - host.beat_at < HOST_GONE_MS,
+        alive: states[i] === 'alive',
       }));
     },
+    health: serving.health,
+    server: serving.address,
     doctor: async () => [
       ...(await runDoctor({
         workspace,
@@ -320,6 +411,8 @@ export async function createApp(options: AppOptions): Promise<App> {
         github: async () => (remoteUrl === null ? null : forges.describe(remoteUrl)),
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,
       })),
+      ...(await serving.doctor()),
+      ...(await announcements.doctor()),
       ...(await talk.rules()).warnings.map((detail) => ({
         name: 'fallback rules',
         ok: false,
@@ -365,6 +458,14 @@ export async function createApp(options: AppOptions): Promise<App> {
 
     report: async (request) =>
       makeReport(await engine.existing(), request, now(), resolved.values.schedulerMaxRunHistory),
+    channels: announcements.channels,
+    notify: (message, signal) => announcements.announce(message, { signal }),
+    async sendHeartbeat(signal) {
+      if (configuredChannels(resolved.values).some(isDiscord)) await schedule.open();
+      return announcements.sendHeartbeat(signal);
+    },
+    testNotification: announcements.testNotification,
+
     schedule: schedule.facade,
     syncWorklog: (which, how) =>
       syncWorklog({ workspace: workspace.root, childEnv: hostEnv, remoteUrl, find, newId }, which, how),
@@ -372,7 +473,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     untilIdle: engine.untilIdle,
     carryHere: engine.carryHere,
     work: engine.work,
-    close: engine.close,
+    close: () => (closing ??= engine.close()),
   };
   return app;
 }

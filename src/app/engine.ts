@@ -8,7 +8,7 @@ import type { ConfigValues } from '../config/knobs.ts';
 import type { OpenPrompt } from '../conversations/prompt.ts';
 import { AmpaError, describeError, notFound } from '../errors.ts';
 import { carryTask, type CarryDeps } from '../tasks/carry.ts';
-import type { Agents, Claim, Clock, TaskGit } from '../tasks/ports.ts';
+import type { Agents, Claim, Clock, Pulse, TaskGit } from '../tasks/ports.ts';
 import type { Forge } from '../tasks/forge.ts';
 import { slugOf } from '../tasks/naming.ts';
 import { redact } from '../tasks/redact.ts';
@@ -20,6 +20,8 @@ import { markerOf, processesOfClaim, reapPredecessors, startCarrier, type Carrie
 import type { Conversations } from './conversations.ts';
 import { openEngineStore, storeExists, type EngineStore } from './engineStore.ts';
 import { announceHost, isOwnerDead, type HostPresence } from './hosts.ts';
+import type { Meter } from './meter.ts';
+import { meterTask } from './metering.ts';
 import type { StatePaths, Workspace } from './state.ts';
 
 export const wallClock: Clock = {
@@ -47,6 +49,8 @@ export interface EngineDeps {
   carrier: CarrierCommand;
   /** Token of the editor's GitHub session, for carriers, which cannot ask the editor. */
   githubToken(): Promise<string | null>;
+  /** Where links to tasks lead. */
+  place: { scheme: string; folder: string };
   newId(): string;
   /** The first of the store's files that git tracks now, or null. */
   trackedState(): Promise<string | null>;
@@ -56,6 +60,14 @@ export interface EngineDeps {
   conversations(it: EngineStore): Conversations;
   /** Runs the scheduled commands as a host of that id, until `stop`. */
   runSchedule(it: EngineStore, host: string, stop: AbortSignal): Promise<void>;
+  /** What a host does beside its tasks and commands, until `stop`. */
+  runBeside(it: EngineStore, host: string, stop: AbortSignal): Promise<unknown>;
+  meter: Meter;
+  pulse: Pulse;
+  /** Brings out what is to be said, as a host of that id, until `stop`; a passive one only while no other host does. */
+  deliver(it: EngineStore, host: string, stop: AbortSignal, passive: boolean): Promise<void>;
+  /** Brings out what is due before this process ends; `record` leaves the sending to others. */
+  drain(it: EngineStore, only?: 'record'): Promise<void>;
 }
 
 const ACTIVE = ['queued', 'running', 'retrying'] as const;
@@ -76,6 +88,7 @@ export function createEngine(deps: EngineDeps) {
     opened ??= openEngineStore(workspace, paths, now, newId, say, deps.trackedState).then(
       (it) => {
         for (const notice of it.database.notices) say(notice);
+        deps.meter.attach(it.counters);
         if (it.foreign)
           say(
             `The host on ${it.foreign} works on this folder, so this one only reads: the database does not cross machines.`,
@@ -106,7 +119,7 @@ export function createEngine(deps: EngineDeps) {
   const slots = (): number => deps.config().maxConcurrentTasks;
 
   const carryDeps = (it: EngineStore, claim: Claim): CarryDeps => ({
-    store: it.tasks,
+    store: meterTask(it.tasks, deps.meter, now),
     prompts: deps.conversations(it).tasks,
     git: deps.gitFor(markerOf(claim.taskId, claim.token)),
     agents: deps.agents,
@@ -147,7 +160,7 @@ export function createEngine(deps: EngineDeps) {
           workspace: workspace.root,
           logDir: paths.logs,
           env: childEnv,
-          credentials: { config: deps.config(), githubToken: await deps.githubToken() },
+          credentials: { config: deps.config(), githubToken: await deps.githubToken(), place: deps.place },
         },
         claim,
       ),
@@ -169,21 +182,27 @@ export function createEngine(deps: EngineDeps) {
     isDead: (owner, lease) => isOwnerDead(it.hosts, owner, lease, now),
     onChange: it.watcher.onChange,
     slots,
+    pulse: deps.pulse,
     onError: (error) => say(`The worker loop failed and goes on: ${describeError(error)}`),
   });
 
-  async function carry(it: EngineStore, claim: Claim, signal: AbortSignal): Promise<Task> {
+  /** `alone`: people may have closed every window, so the process of a task says itself what there is to say. */
+  async function carry(it: EngineStore, claim: Claim, signal: AbortSignal, alone = false): Promise<Task> {
     it.watcher.setBusy(true);
     // Started too late, it may have been given to another: then nothing here may be touched.
     if (!(await it.tasks.renew(claim, 0))) {
       throw new AmpaError('lost_claim', `task ${claim.taskId} is carried by another process`, 'Nothing to do here.');
     }
     const host = await announceHost(it.hosts, { id: claim.owner, kind: 'carrier', asks: false }, now, say);
+    const ended = new AbortController();
+    const delivering = alone ? deps.deliver(it, host.id, ended.signal, true) : undefined;
     try {
       await reapPredecessors(it.hosts, claim.taskId, claim.token);
       await deps.conversations(it).loseEarlier(claim.taskId);
       return await carryTask(carryDeps(it, claim), claim, signal);
     } finally {
+      ended.abort();
+      await delivering;
       await host.stop();
     }
   }
@@ -223,6 +242,17 @@ export function createEngine(deps: EngineDeps) {
     exists,
     existing,
     writable,
+    /** Id of this host while it runs the engine. */
+    hostId: (): string | null => presence?.id ?? null,
+
+    /** Lets every loop of this process look again: what they read of the configuration has changed. */
+    poke(): void {
+      void opened?.then(
+        (it) => it.watcher.poke(),
+        // Whoever opened it has been told.
+        () => undefined,
+      );
+    },
 
     /** Reads what changed since the last look whenever some process has written. */
     async watch(it: EngineStore, listener: (change: Change) => void): Promise<() => void> {
@@ -266,7 +296,9 @@ export function createEngine(deps: EngineDeps) {
       const it = await writable();
       presence = await announceHost(it.hosts, { id: newId(), kind, asks }, now, say);
       loops.push(runWorker(workerDeps(it), stop.signal), keepBackups(it), keepQuestions(it));
+      loops.push(deps.deliver(it, presence.id, stop.signal, false));
       if (schedule) loops.push(deps.runSchedule(it, presence.id, stop.signal));
+      loops.push(deps.runBeside(it, presence.id, stop.signal));
       await this.watch(it, () => undefined);
     },
 
@@ -275,6 +307,7 @@ export function createEngine(deps: EngineDeps) {
       while (!signal.aborted && (await it.board.list({ statuses: ACTIVE, limit: 1 })).total > 0) {
         await nextChange(it, clock, AbortSignal.any([signal, stop.signal]));
       }
+      if (!signal.aborted) await deps.drain(it);
     },
 
     /** Carries a task in this process, or watches while another holds it, until it is no longer active. */
@@ -284,7 +317,10 @@ export function createEngine(deps: EngineDeps) {
       for (;;) {
         const task = await it.tasks.get(id);
         if (!task) throw notFound('task', id, '`ampa ls --all` lists them.');
-        if (!isActive(task.status) || signal.aborted) return task;
+        if (!isActive(task.status) || signal.aborted) {
+          await deps.drain(it, 'record');
+          return task;
+        }
         const held = await claim(it, task);
         if (held) await carry(it, held, signal);
         else await nextChange(it, clock, signal);
@@ -298,9 +334,10 @@ export function createEngine(deps: EngineDeps) {
       if (!task) throw notFound('task', id, '`ampa ls --all` lists them.');
       const held = handed ? { taskId: id, ...handed } : await claim(it, task);
       if (!held) return null;
-      const result = await carry(it, held, signal);
+      const result = await carry(it, held, signal, true);
       // Claims are conditional: if a host is there too, one of us gets the next task.
       if (!signal.aborted && deps.config().continueAfterClose) await workOnce(workerDeps(it));
+      if (!signal.aborted) await deps.drain(it);
       return result;
     },
 
@@ -308,6 +345,7 @@ export function createEngine(deps: EngineDeps) {
       stop.abort();
       await Promise.allSettled(loops);
       await presence?.stop();
+      await deps.meter.close();
       await (await opened)?.close();
     },
   };

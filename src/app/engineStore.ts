@@ -3,6 +3,8 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gitDirOf } from '../adapters/git/layout.ts';
 import { createCounterStore, type CounterStore } from '../adapters/sqlite/counterStore.ts';
+import { createWebhookStore } from '../adapters/sqlite/webhookStore.ts';
+import { createDeliveryStore } from '../adapters/sqlite/deliveryStore.ts';
 import { createHostStore, type HostStore } from '../adapters/sqlite/hostStore.ts';
 import { createLeaseStore, type LeaseStore } from '../adapters/sqlite/leaseStore.ts';
 import { openDatabase, type OpenDatabase } from '../adapters/sqlite/open.ts';
@@ -15,9 +17,10 @@ import { createWatchStore } from '../adapters/sqlite/watchStore.ts';
 import { createTaskStore } from '../adapters/sqlite/taskStore.ts';
 import type { PromptStore } from '../conversations/ports.ts';
 import { AmpaError } from '../errors.ts';
+import type { DeliveryStore } from '../notifications/ports.ts';
 import type { ScheduleStore } from '../scheduler/ports.ts';
 import type { TaskBoard } from '../tasks/board.ts';
-import type { WatchStore } from '../tasks/watch.ts';
+import type { WebhookStore, WatchStore } from '../tasks/watch.ts';
 import type { TaskStore, WorkQueue } from '../tasks/ports.ts';
 import { otherMachine } from './hosts.ts';
 import { makeStateDir, type StatePaths, type Workspace } from './state.ts';
@@ -34,10 +37,12 @@ export interface EngineStore {
   hosts: HostStore;
   schedule: ScheduleStore & ScheduleImport;
   watches: WatchStore;
+  webhooks: WebhookStore;
   prompts: PromptStore;
   leases: LeaseStore;
   counters: CounterStore;
   reports: ReportStore;
+  deliveries: DeliveryStore;
   watcher: StoreWatcher;
   /** Name of another machine that works on this store, as last looked at: then this process only reads. */
   readonly foreign: string | null;
@@ -124,15 +129,27 @@ export async function openEngineStore(
       (await lookForeign()) === null ? claim(...args) : undefined;
   const tasks = createTaskStore(database, now);
   const prompts = createPromptStore(database.db, now, newId);
-  const schedule = { ...createScheduleStore(database.db), ...createScheduleImport(database.db) };
+  const leases = createLeaseStore(database.db);
+  const counters = createCounterStore(database.db);
+  const schedule = { ...createScheduleStore(database.db, newId), ...createScheduleImport(database.db) };
   const watcher = watchStore(database);
   return {
     database,
     hosts,
     watches: createWatchStore(database.db, now),
+    webhooks: createWebhookStore(database.db, now),
     prompts,
-    leases: createLeaseStore(database.db),
-    counters: createCounterStore(database.db),
+    leases: {
+      ...leases,
+      take: async (...lease) => (await lookForeign()) === null && leases.take(...lease),
+      takeFrom: async (...lease) => (await lookForeign()) === null && leases.takeFrom(...lease),
+    },
+    counters: {
+      ...counters,
+      // Figures are not worth a torn file: what is counted meanwhile is lost.
+      record: async (changes) => ((await lookForeign()) === null ? counters.record(changes) : undefined),
+    },
+    deliveries: createDeliveryStore(database.db),
     reports: createReportStore(database.db),
     watcher,
     schedule: { ...schedule, claim: unlessForeign(schedule.claim) },

@@ -4,6 +4,7 @@ import type { ConfigValues } from '../config/knobs.ts';
 import { AmpaError } from '../errors.ts';
 import type { Forge, ForgeRepo, IdentityKind } from '../tasks/forge.ts';
 import type { Task, TaskForge } from '../tasks/task.ts';
+import type { Meter } from './meter.ts';
 
 export interface ForgesDeps {
   /** The host's whole environment: identities are looked for in it. */
@@ -14,6 +15,8 @@ export interface ForgesDeps {
   /** Values that no log may show. */
   secrets: readonly string[];
   now(): number;
+  /** Counts the requests. */
+  meter?: Meter;
 }
 
 const NAMES: Readonly<Record<IdentityKind, string>> = {
@@ -72,6 +75,10 @@ export function createForges(deps: ForgesDeps): Forges {
       only,
       now: deps.now,
       secrets: deps.secrets,
+      onRequest(outcome, budget) {
+        deps.meter?.count('ampa_github_requests_total', { outcome });
+        if (budget) deps.meter?.set('ampa_github_budget_remaining', { resource: budget.resource }, budget.remaining);
+      },
     });
   /** One for each kind of identity, and one for the first that is there; made anew when a knob has changed. */
   function github(only?: IdentityKind): ReturnType<typeof make> {

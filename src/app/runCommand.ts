@@ -21,11 +21,16 @@ export interface RunCommandDeps {
   ): Promise<{ id: string; branch: string }>;
   isTaskActive(id: string): Promise<boolean>;
   githubRepo(): Promise<string>;
+  announce: RunContext['announce'];
+  pulse: RunContext['pulse'];
   /** The output as it comes, for whoever watches. */
   onOutput?: (text: string) => void;
 }
 
 export const machine = os.hostname();
+
+/** Of the output so much is kept for those who are told of a failure: more than a message holds. */
+const TAIL = 4000;
 
 /** Marks the processes of a run, however far they detach. */
 const markerOf = (runId: string): string => `run-${runId}`;
@@ -35,8 +40,10 @@ export async function runCommand(deps: RunCommandDeps, claimed: Claimed, signal:
   const { run, previousTask } = claimed;
   const { spec } = run;
   const output = await deps.outputs.open(spec.id, run.id);
+  let tail = '';
   const say = (text: string): void => {
     output.write(text);
+    tail = (tail + text).slice(-TAIL);
     deps.onOutput?.(text);
   };
   const processes = createTaskProcesses({
@@ -80,17 +87,20 @@ export async function runCommand(deps: RunCommandDeps, claimed: Claimed, signal:
       return deps.startTask(run.id, request);
     },
     isTaskActive: deps.isTaskActive,
+    announce: deps.announce,
+    pulse: deps.pulse,
   };
   try {
     const type = typeOf(spec.type);
     if (!type) {
       say(`Commands of the type ${spec.type} cannot run here.\n`);
-      return { status: 'failed', exit_code: 2 };
+      return { status: 'failed', exit_code: 2, tail };
     }
-    return await type.run(context);
+    const end = await type.run(context);
+    return { ...end, tail };
   } catch (error) {
     say(`[ampa] ${describeError(error)}\n`);
-    return { status: 'failed', exit_code: 1 };
+    return { status: 'failed', exit_code: 1, tail };
   } finally {
     try {
       await processes.endAll();

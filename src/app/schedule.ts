@@ -1,4 +1,5 @@
 import { createRunOutputs } from '../adapters/files/runOutputs.ts';
+import type { Announcements } from './announcements.ts';
 import type { HostKind } from './api.ts';
 import { AmpaError, describeError, notFound } from '../errors.ts';
 import { carryRun, type CarryRunDeps } from '../scheduler/carryRun.ts';
@@ -12,13 +13,17 @@ import { createScheduler } from '../scheduler/loop.ts';
 import type { Run } from '../scheduler/ports.ts';
 import { simulate } from '../scheduler/simulate.ts';
 import type { ConfigValues } from '../config/knobs.ts';
+import type { Pulse } from '../tasks/ports.ts';
 import { isActive } from '../tasks/task.ts';
 import { wallClock } from './engine.ts';
 import type { EngineStore } from './engineStore.ts';
 import { announceHost, isOwnerDead } from './hosts.ts';
+import type { Meter } from './meter.ts';
+import { meterRuns } from './metering.ts';
 import { machine, reapRun, runCommand } from './runCommand.ts';
 import type { Schedule } from './scheduleApi.ts';
 import { importFile, importOnce, type ImportDeps } from './scheduleImport.ts';
+import { channelDefaults, dormantTypes } from './scheduleDefaults.ts';
 import { viewCommand, viewRun } from './scheduleView.ts';
 import { githubRepo, worklogDefaults, type WorklogDeps } from './worklogSync.ts';
 
@@ -28,8 +33,13 @@ export interface ScheduleDeps extends Omit<ImportDeps, 'outputs' | 'keepRuns'>, 
   childEnv: Readonly<Record<string, string>>;
   logs: string;
   config(): ConfigValues;
+  announcements: Pick<Announcements, 'announce' | 'pulse' | 'startup' | 'drain'>;
   existing(): Promise<EngineStore> | undefined;
   writable(): Promise<EngineStore>;
+  /** The settings have changed. */
+  onConfig(listener: () => void): () => void;
+  meter: Meter;
+  pulse: Pulse;
   startTask(
     runId: string,
     request: { prompt: string; agent?: string; base?: string },
@@ -41,6 +51,10 @@ export function createSchedule(deps: ScheduleDeps): {
   facade: Schedule;
   /** Runs what is due until `stop`, as the host of that id. A folder without commands costs nothing but the watch. */
   runSchedule(it: EngineStore, host: string, stop: AbortSignal): Promise<void>;
+  /** Opens the scheduler of the workspace: makes the store, and registers what every scheduler has. */
+  open(): Promise<EngineStore>;
+  /** The configuration has changed, and with it what every scheduler has. */
+  configChanged(): Promise<void>;
 } {
   const { config, newId, say } = deps;
   const { now } = wallClock;
@@ -50,12 +64,16 @@ export function createSchedule(deps: ScheduleDeps): {
   const rules = (): Rules => ({
     minIntervalMs: config().schedulerMinIntervalSeconds * 1000,
     priorityWeight: config().schedulerPriorityWeight,
+    dormant: new Set(dormantTypes(config()).keys()),
   });
 
   let tookOver = false;
   const compile = rememberCron();
   const asSchedule = (stored: StoredCommand) => scheduleOf(stored, compile);
-  const view = (stored: StoredCommand) => viewCommand(stored, asSchedule(stored), now(), rules());
+  const view = (stored: StoredCommand) => {
+    const waits = dormantTypes(config()).get(stored.spec.type) ?? null;
+    return viewCommand(stored, asSchedule(stored), now(), rules(), waits);
+  };
 
   /** An old store that cannot be read is said, and stands in nobody's way. */
   async function takeOver(it: EngineStore | null): Promise<boolean> {
@@ -69,10 +87,12 @@ export function createSchedule(deps: ScheduleDeps): {
       say(describeError(error));
     }
     // After the import: what the original had by that name goes before ours.
-    const defaults = it && !it.foreign ? await worklogDefaults(deps) : [];
-    if (it && defaults.length > 0) await it.schedule.addDefaults(defaults, now());
+    if (it && !it.foreign) await registerDefaults(it);
     tookOver = it !== null;
     return found;
+  }
+  async function registerDefaults(it: EngineStore): Promise<void> {
+    await it.schedule.addDefaults([...channelDefaults(config()), ...(await worklogDefaults(deps))], now());
   }
 
   async function open(): Promise<EngineStore> {
@@ -107,7 +127,7 @@ export function createSchedule(deps: ScheduleDeps): {
   }
 
   const carryDeps = (it: EngineStore, onOutput?: (text: string) => void): CarryRunDeps => ({
-    store: it.schedule,
+    store: meterRuns(it.schedule, deps.meter),
     clock: wallClock,
     onChange: it.watcher.onChange,
     keepRuns,
@@ -134,6 +154,8 @@ export function createSchedule(deps: ScheduleDeps): {
             const task = await it.tasks.get(id);
             return task !== undefined && isActive(task.status);
           },
+          announce: (message, only) => deps.announcements.announce(message, { only, first: true, signal }),
+          pulse: () => deps.announcements.pulse(it),
           onOutput,
         },
         claimed,
@@ -143,7 +165,7 @@ export function createSchedule(deps: ScheduleDeps): {
 
   const clearDeps = (it: EngineStore) => ({
     ...carryDeps(it),
-    store: it.schedule,
+    store: meterRuns(it.schedule, deps.meter),
     isDead: (owner: string, lease: number) => isOwnerDead(it.hosts, owner, lease, now),
     reap: (run: Run) => reapRun(it.schedule, run),
   });
@@ -220,6 +242,7 @@ export function createSchedule(deps: ScheduleDeps): {
         return viewRun(run, await outputs.read(chosen, run.id));
       } finally {
         await host.stop();
+        if (deps.kind === 'cli') await deps.announcements.drain(it);
       }
     },
     preview: (timing) => nextTimes(timing, now(), 5).map((at) => new Date(at).toISOString()),
@@ -291,11 +314,22 @@ export function createSchedule(deps: ScheduleDeps): {
 
   return {
     facade,
+    open,
+    async configChanged() {
+      // Where nobody has opened it yet, there is nothing to bring up to date.
+      const it = tookOver ? await deps.existing() : undefined;
+      if (it && (await it.lookForeign()) === null) await registerDefaults(it);
+    },
     async runSchedule(it, host, stop) {
       // The next list tries again; what is there already runs meanwhile.
       await takeOver(it).catch((error: unknown) => say(describeError(error)));
+      await deps.announcements
+        .startup(it, host)
+        .catch((error: unknown) => say(`The start could not be said: ${describeError(error)}`));
       const scheduler = createScheduler(
         {
+          pulse: deps.pulse,
+          onRules: deps.onConfig,
           owner: host,
           machine,
           newId,

@@ -17,6 +17,8 @@ export interface ScheduledCommand extends Omit<CommandSpec, 'extra'> {
   next_due: string | null;
   /** Periods that it is late by now; 0: it is not. */
   lateness: number;
+  /** What it needs before it has anything to do, `a Discord channel`; or null. */
+  waits_for: string | null;
   /** `unsupported: TYPE`, or null. */
   unsupported: string | null;
   /** Why it arrived disabled, or null. */

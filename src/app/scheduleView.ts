@@ -6,11 +6,19 @@ import type { RunReport, ScheduledCommand } from './scheduleApi.ts';
 
 const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
 
-export function viewCommand(stored: StoredCommand, schedule: Schedule, now: number, rules: Rules): ScheduledCommand {
+/** `waits`: what a command waits for that has nobody to talk to; null: nothing. */
+export function viewCommand(
+  stored: StoredCommand,
+  schedule: Schedule,
+  now: number,
+  rules: Rules,
+  waits: string | null,
+): ScheduledCommand {
   const { spec, state } = stored;
+  const ready = schedule.active && !schedule.running && waits === null;
   const { extra: _extra, ...fields } = spec;
-  const due = schedule.active && !schedule.running ? dueFrom(schedule) : Infinity;
-  const late = schedule.active && !schedule.running ? latenessOf(schedule, now, rules) : null;
+  const due = ready ? dueFrom(schedule) : Infinity;
+  const late = ready ? latenessOf(schedule, now, rules) : null;
   // A first run is due at once, not since the epoch.
   const first = state.last_run === null && spec.cron === null;
   return {
@@ -24,6 +32,7 @@ export function viewCommand(stored: StoredCommand, schedule: Schedule, now: numb
     last_duration_seconds: state.last_duration_seconds,
     next_due: due === Infinity ? null : iso(first ? now : due),
     lateness: first ? 0 : (late?.normalized ?? 0),
+    waits_for: waits,
     unsupported: unsupported(spec),
     note: stored.note,
   };

@@ -6,7 +6,9 @@ import { taskJson } from '../app/json.ts';
 import { AmpaError, usageError } from '../errors.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import { isActive, type Task } from '../tasks/task.ts';
+import { runDaemon } from './daemon.ts';
 import type { Session } from './io.ts';
+import { NOTIFY_HANDLERS, sendHeartbeat } from './notify.ts';
 import { PROMPT_HANDLERS, questionSayer } from './prompts.ts';
 import { SCHEDULE_HANDLERS } from './schedule.ts';
 import { cleanText, configJson, configText, doctorText, stateOf, taskTable, taskText } from './render.ts';
@@ -229,35 +231,24 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     return checks.every((check) => check.ok) ? 0 : 1;
   },
 
-  async daemon({ app, io }, args) {
-    if (args.startScheduler && args.untilIdle)
-      throw usageError('--start-scheduler and --until-idle exclude one another');
-    if (!args.startScheduler && !args.untilIdle)
-      throw usageError(
-        'daemon needs to be told how long to run',
-        'Give --start-scheduler (until a signal) or --until-idle.',
+  daemon: (session, args) => runDaemon({ announce, sendHeartbeat }, session, args),
+
+  async api({ app, io }) {
+    const address = await app.server();
+    if (!address)
+      throw new AmpaError(
+        'refused',
+        'no local server runs for this workspace',
+        'Start `ampa daemon --start-scheduler`, or set ampa.metricsPort in VS Code.',
       );
-    app.onNotice((notice) => io.err(notice));
-    await app.startEngine({ schedule: args.startScheduler === true });
-    io.err(
-      `Working on ${app.workspace.root}${args.untilIdle ? ' until no task is active' : ''}. Ctrl-C ends this process; running tasks go on.`,
-    );
-    const sayQuestions = await questionSayer({ app, io }, () => !io.asJson);
-    const off = app.watch(({ tasks, prompts }) => {
-      for (const task of tasks) announce({ app, io }, task);
-      sayQuestions(prompts);
-    });
-    if (args.untilIdle) await app.untilIdle(io.signal);
-    else
-      await new Promise<void>((resolve) =>
-        io.signal.aborted ? resolve() : io.signal.addEventListener('abort', () => resolve(), { once: true }),
-      );
-    off();
+    if (io.asJson) io.json(address);
+    else io.out(`url    ${address.url}\ntoken  ${address.token}\npid    ${address.pid}`);
     return 0;
   },
 
   ...PROMPT_HANDLERS,
   ...SCHEDULE_HANDLERS,
+  ...NOTIFY_HANDLERS,
 
   async work({ app, io }, { id, owner, token }) {
     const claim = owner !== undefined && token !== undefined ? { owner, token } : null;

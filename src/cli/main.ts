@@ -65,12 +65,13 @@ async function run(argv: readonly string[], entry: string): Promise<number> {
   const credentials = isCarrier && !process.stdin.isTTY ? parseCredentials(await io.readStdin()) : undefined;
   const app = await createApp({
     folder: line.common.workspace ?? process.cwd(),
-    kind: isCarrier ? 'carrier' : line.name === 'daemon' ? 'daemon' : 'cli',
+    kind: isCarrier ? 'carrier' : line.name === 'daemon' && line.args['untilIdle'] !== true ? 'daemon' : 'cli',
     env: process.env,
     settings: fileSettings,
     asks: false,
     carrier: { execPath: process.execPath, args: [...process.execArgv, entry], env: {} },
     config: credentials?.config,
+    place: credentials?.place,
     editorToken: async (host) => (host === 'github.com' ? (credentials?.githubToken ?? null) : null),
   });
   const session: Session = { app, io };

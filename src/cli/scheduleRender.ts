@@ -27,13 +27,16 @@ function dueText(command: ScheduledCommand, now: number): string {
   return size < 1 ? 'now' : seconds > 0 ? `in ${unit}` : `${unit} late`;
 }
 
+const waits = (command: ScheduledCommand): string | null =>
+  command.waits_for === null ? null : `waits for ${command.waits_for}`;
+
 const resultText = (run: Pick<RunReport, 'status' | 'exit_code'>): string =>
   run.status === 'failed' && run.exit_code !== null ? `failed (${run.exit_code})` : run.status.replace('_', ' ');
 
 export function scheduleTable(commands: readonly ScheduledCommand[], now: number, paint: Paint): string {
   const head = ['id', 'title', 'every', 'last run', 'next due', 'result'];
   const rows = commands.map((command) => {
-    const off = command.unsupported ?? (command.enabled ? null : 'off');
+    const off = command.unsupported ?? (command.enabled ? waits(command) : 'off');
     const result =
       command.last_status === null
         ? { text: '' }

@@ -3,6 +3,8 @@
  * table come from here (`npm run generate`), and a test holds them together.
  */
 
+import { NOTIFICATION_KNOBS } from './notificationKnobs.ts';
+
 interface KnobBase {
   /** Environment name, also its name in a `.env` file. */
   env: `AMPA_${string}`;
@@ -293,6 +295,38 @@ export const KNOBS = {
     safe: true,
     description: 'Seconds that a run of a scheduled command may take, unless the command says otherwise.',
   },
+  runScheduler: {
+    env: 'AMPA_RUN_SCHEDULER',
+    type: 'boolean',
+    default: false,
+    description: '`ampa daemon` without flags works until a signal instead of sending one heartbeat.',
+  },
+  metricsPort: {
+    env: 'AMPA_METRICS_PORT',
+    setting: 'ampa.metricsPort',
+    type: 'number',
+    default: 8000,
+    min: 0,
+    max: 65535,
+    integer: true,
+    description:
+      'Port of the local server; 0 picks one, and so does a port that is in use. In the editor the server is off until this or AMPA_GITHUB_WEBHOOK_SECRET is set.',
+  },
+  httpHost: {
+    env: 'AMPA_HTTP_HOST',
+    ownOnly: true,
+    type: 'string',
+    default: '',
+    description: 'Address that the local server listens on. Empty: 127.0.0.1, so that only this machine reaches it.',
+  },
+  githubWebhookSecret: {
+    env: 'AMPA_GITHUB_WEBHOOK_SECRET',
+    ownOnly: true,
+    type: 'string',
+    default: '',
+    secret: true,
+    description: "Secret of GitHub's webhook to /webhooks/github of the local server. Empty: it takes none.",
+  },
   llmHealthcheckUrl: {
     env: 'AMPA_LLM_HEALTHCHECK_URL',
     type: 'string',
@@ -300,6 +334,7 @@ export const KNOBS = {
     description:
       'Address that tells whether the language model is up, for scheduled commands that need it: any answer below 500. Empty: it counts as up.',
   },
+  ...NOTIFICATION_KNOBS,
   toolOutputDir: {
     env: 'AMPA_TOOL_OUTPUT_DIR',
     type: 'string',
@@ -353,10 +388,5 @@ export const SECRET_NAMES: readonly string[] = [
   ...Object.values<Knob>(KNOBS)
     .filter((knob) => knob.secret)
     .map((knob) => knob.env),
-  'AMPA_DISCORD_BOT_TOKEN',
-  'AMPA_DISCORD_WEBHOOK',
-  'AMPA_SLACK_WEBHOOK_URL',
-  'AMPA_NTFY_TOKEN',
   'AMPA_GITHUB_APP_PRIVATE_KEY_PATH',
-  'AMPA_GITHUB_WEBHOOK_SECRET',
 ];

@@ -46,15 +46,27 @@ export function configSources(options: SourceOptions): { sources: Source[]; warn
   return { sources, warnings };
 }
 
-/** The first `.env` there is: the workspace's own, the shared one of the user, the application's. */
-function readDotenv({ workspace, env, isTracked }: SourceOptions, warnings: string[]): Source | undefined {
+/** Where a `.env` may lie, in the order in which it is looked for. */
+function dotenvFiles(workspace: string, env: Env) {
   const shared = path.join(env['XDG_CONFIG_HOME'] || path.join(env['HOME'] ?? '', '.config'), 'ampa', '.env');
-  const candidates = [
+  return [
     { file: path.join(workspace, '.worklog', 'ampa', '.env'), name: '.worklog/ampa/.env', kind: 'state' },
     { file: shared, name: shared, kind: 'user' },
     { file: path.join(workspace, '.env'), name: '.env', kind: 'application' },
   ] as const;
-  for (const { file, name, kind } of candidates) {
+}
+
+const settingsFile = (workspace: string): string => path.join(workspace, '.vscode', 'settings.json');
+
+/** Every file that values may come from, there or not. */
+export const configFiles = (workspace: string, env: Env): string[] => [
+  ...dotenvFiles(workspace, env).map(({ file }) => file),
+  settingsFile(workspace),
+];
+
+/** The first `.env` there is: the workspace's own, the shared one of the user, the application's. */
+function readDotenv({ workspace, env, isTracked }: SourceOptions, warnings: string[]): Source | undefined {
+  for (const { file, name, kind } of dotenvFiles(workspace, env)) {
     if (!fs.existsSync(file)) continue;
     // What git tracks under the state folder was written by somebody else: as if it were not there.
     // The way there may be the repository's, too: a link or a submodule.
@@ -78,7 +90,7 @@ function readDotenv({ workspace, env, isTracked }: SourceOptions, warnings: stri
 
 /** The settings files as the command line reads them; comments and trailing commas are fine. */
 export function fileSettings(workspace: string): SettingsReader {
-  const file = path.join(workspace, '.vscode', 'settings.json');
+  const file = settingsFile(workspace);
   let values: Record<string, unknown> = {};
   if (fs.existsSync(file)) {
     const parsed: unknown = parseJsonc(fs.readFileSync(file, 'utf8'));

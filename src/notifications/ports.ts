@@ -1,4 +1,5 @@
 /** What the outbox needs from outside. */
+import type { DoorbellKind, Ring } from './doorbell.ts';
 import type { Message } from './message.ts';
 
 export type ChannelName = 'discord-bot' | 'discord-webhook' | 'slack' | 'ntfy';
@@ -39,11 +40,53 @@ export class SendError extends Error {
   readonly retryAfterMs: number | null;
   /** It will never be taken: a wrong address, a revoked token, text that is refused. */
   readonly permanent: boolean;
-  constructor(message: string, options: { retryAfterMs?: number; permanent?: boolean; cause?: unknown } = {}) {
+  /** Nothing at all is taken there until its settings change: the address is gone, the token is revoked. */
+  readonly stopped: boolean;
+  /** It may have been taken all the same: the answer did not come. */
+  readonly unsure: boolean;
+  constructor(
+    message: string,
+    options: {
+      retryAfterMs?: number;
+      permanent?: boolean;
+      stopped?: boolean;
+      unsure?: boolean;
+      cause?: unknown;
+    } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'SendError';
     this.retryAfterMs = options.retryAfterMs ?? null;
-    this.permanent = options.permanent ?? false;
+    this.permanent = options.permanent ?? options.stopped ?? false;
+    this.stopped = options.stopped ?? false;
+    this.unsure = options.unsure ?? false;
+  }
+}
+
+/** A request as the channels make it. */
+export interface PostRequest {
+  method?: 'POST' | 'PATCH';
+  headers?: Readonly<Record<string, string>>;
+  /** Sent as JSON. */
+  body: unknown;
+  signal: AbortSignal;
+}
+
+/**
+ * Posts JSON and resolves to the text of an answer in the 200s. Rejects with a `SendError` for
+ * everything else, an `AnswerError` where there was an answer; its text never holds the address, which
+ * may be a secret.
+ */
+export type Post = (url: string, request: PostRequest) => Promise<string>;
+
+export class AnswerError extends SendError {
+  readonly status: number;
+  /** What the answer said, cut. */
+  readonly answer: string;
+  constructor(status: number, answer: string, options: ConstructorParameters<typeof SendError>[1]) {
+    super(answer === '' ? `HTTP ${status}` : `HTTP ${status}: ${answer}`, options);
+    this.status = status;
+    this.answer = answer;
   }
 }
 
@@ -51,4 +94,118 @@ export class SendError extends Error {
 export interface Outbox {
   /** Records it; the same key twice is said once. False: it was there already. */
   say(key: string, message: Message): Promise<boolean>;
+}
+
+// ---------------------------------------------------------------- deliveries; times are ms since the epoch
+
+/** One message on its way to one channel, claimed. */
+export interface Delivery {
+  id: number;
+  /** Of the message. */
+  key: string;
+  channel: ChannelName;
+  message: Message;
+  /** Which try this is; 1 is the first. */
+  tries: number;
+  repeat: boolean;
+  owner: string;
+  /** Every later write of this claim names it. */
+  token: number;
+}
+
+export type ChannelState = 'ok' | 'failing' | 'stopped';
+
+/** What became of a message on a channel: `waiting` has failed and is tried again, or nobody has tried yet. */
+export interface Fate {
+  channel: ChannelName;
+  state: 'waiting' | 'sending' | 'sent' | 'skipped' | 'dead' | 'dropped';
+  tries: number;
+  /** Why it was not sent, or not yet; null where there is nothing to say. */
+  detail: string | null;
+}
+
+/** What is known of a channel, whichever process has used it. */
+export interface ChannelStatus {
+  state: ChannelState;
+  error: string | null;
+  /** Messages that wait for it. */
+  depth: number;
+  /** Messages that it never took, and when the last one was given up. */
+  buried: number;
+  buriedAt: number | null;
+}
+
+/** A next step in a channel's sequence. */
+export type Next =
+  /** To be claimed now. */
+  | { kind: 'due' }
+  /** Nothing before that time; Infinity: nothing at all. */
+  | { kind: 'wait'; until: number }
+  /** Another process is at it, or has died at it. */
+  | { kind: 'held'; id: number; token: number; owner: string; leaseExpiresAt: number };
+
+export interface FanOut {
+  /** Who hears it; those that suit a message are chosen from them. */
+  channels: readonly ChannelName[];
+  now: number;
+  newId(): string;
+  /** The doorbell of a task that has ended. */
+  ring(kind: DoorbellKind, ring: Ring): Message;
+  /** Masks what no channel may show. */
+  mask(message: Message): Message;
+}
+
+export interface DeliveryStore {
+  /** Records a message, with its deliveries where there are channels; false: the same key was there already. */
+  say(key: string, message: Message, options: Pick<FanOut, 'channels' | 'now' | 'newId'>): Promise<boolean>;
+  /** Whether something was recorded that has no deliveries yet. Cheap. */
+  hasNews(): Promise<boolean>;
+  /** Makes the deliveries of everything that has none yet. What nobody wanted to hear for an hour is dropped. */
+  fanOut(options: FanOut): Promise<void>;
+  /** Of each channel with open deliveries. Cheap where there are none. */
+  next(now: number): Promise<Map<ChannelName, Next>>;
+  /** The next message of a channel; undefined: somebody else was faster, or it is not its time any more. */
+  claim(
+    channel: ChannelName,
+    owner: string,
+    times: { now: number; leaseUntil: number },
+  ): Promise<{ delivery: Delivery; last: LastSent | null } | undefined>;
+  /** A claim whose holder died goes back, and its message may have been sent. */
+  giveBack(id: number, token: number): Promise<void>;
+  /** False: the claim was lost. */
+  sent(delivery: Delivery, result: Sent, now: number): Promise<boolean>;
+  /** To be tried again at `at`; until `holdUntil` nothing else is sent there either. */
+  failed(
+    delivery: Delivery,
+    failure: { error: string; at: number; holdUntil: number | null; repeat: boolean; now: number },
+  ): Promise<void>;
+  /** Given up: it is in the dead letter file by now. */
+  buried(delivery: Delivery, why: { error: string; state: ChannelState; now: number }): Promise<void>;
+  /** Claims one that has waited since before `before`, whoever should have sent it. */
+  claimStale(before: number, owner: string, leaseUntil: number): Promise<Delivery | undefined>;
+  /** Forgets what has been dealt with, and what nobody wanted to hear. */
+  prune(now: number): Promise<void>;
+  /** What became of a message, by channel. */
+  fate(key: string): Promise<Fate[]>;
+  status(channel: ChannelName): Promise<ChannelStatus>;
+  /** How many messages of each channel were given up, whoever did it, and why the last one was. Cheap. */
+  burials(): Promise<{ channel: ChannelName; error: string; count: number }[]>;
+  /** A channel says of itself that it cannot go on, or that it can again. */
+  noteChannel(channel: ChannelName, state: ChannelState, error: string | null): Promise<void>;
+}
+
+/** A line of the dead letter file. */
+export interface DeadLetter {
+  /** ISO 8601. */
+  ts: string;
+  reason: string;
+  channel: ChannelName;
+  payload: Message & { key: string };
+}
+
+/** What a person is told of a message on one channel. `waiting`: it stays in the outbox, and is tried again. */
+export interface Told {
+  channel: ChannelName;
+  outcome: 'sent' | 'skipped' | 'waiting' | 'failed';
+  detail: string | null;
 }

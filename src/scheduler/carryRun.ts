@@ -41,7 +41,7 @@ export async function carryRun(deps: CarryRunDeps, claimed: Claimed, shutdown: A
     beat();
     shutdown.removeEventListener('abort', onShutdown);
   }
-  if (stop.signal.aborted && end.status !== 'succeeded') end = { status: 'interrupted', exit_code: null };
+  if (stop.signal.aborted && end.status !== 'succeeded') end = { ...end, status: 'interrupted', exit_code: null };
   for (let wait = 200; ; wait = Math.min(wait * 2, 10_000)) {
     try {
       await store.finish(run.id, { ...end, at: clock.now(), owner: run.owner }, deps.keepRuns());

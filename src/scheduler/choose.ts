@@ -11,11 +11,14 @@ export interface Rules {
   /** Between two starts of anything; 0 turns it off. */
   minIntervalMs: number;
   priorityWeight: number;
+  /** Types that have nothing to do now, such as heartbeats where nobody listens: they are not due. */
+  dormant?: ReadonlySet<string>;
 }
 
 /** What choosing needs of a command. */
 export interface Schedule {
   id: string;
+  type: string;
   /** Enabled, of a type that this version can run. */
   active: boolean;
   running: boolean;
@@ -45,6 +48,7 @@ export function scheduleOf(
 ): Schedule {
   return {
     id: spec.id,
+    type: spec.type,
     active: spec.enabled && runnable(spec.type),
     running: state.running !== null,
     exempt: isExempt(spec.type),
@@ -104,6 +108,8 @@ export function goesBefore(a: Choice, b: Choice): boolean {
 export const isHeldBack = (schedule: Schedule, now: number, lastStart: number | null, rules: Rules): boolean =>
   !schedule.exempt && rules.minIntervalMs > 0 && lastStart !== null && now - lastStart < rules.minIntervalMs;
 
+export const isDormant = (schedule: Schedule, rules: Rules): boolean => rules.dormant?.has(schedule.type) ?? false;
+
 /** The command to start now, or null. Reads every command. */
 export function choose(
   schedules: Iterable<Schedule>,
@@ -115,6 +121,7 @@ export function choose(
   let best: Choice | null = null;
   for (const schedule of schedules) {
     if (!schedule.active || schedule.running || (schedule.requiresLlm && !llmUp)) continue;
+    if (isDormant(schedule, rules)) continue;
     if (isHeldBack(schedule, now, lastStart, rules)) continue;
     const late = latenessOf(schedule, now, rules);
     if (late && (!best || goesBefore(late, best))) best = late;

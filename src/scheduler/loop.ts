@@ -1,4 +1,4 @@
-import type { Clock } from '../tasks/ports.ts';
+import type { Clock, Pulse } from '../tasks/ports.ts';
 import { carryRun, type CarryRunDeps } from './carryRun.ts';
 import { clearDead, type ClearDeps } from './clearDead.ts';
 import { scheduleOf, type Rules } from './choose.ts';
@@ -23,6 +23,9 @@ export interface SchedulerDeps extends CarryRunDeps, Omit<ClearDeps, 'store'> {
   pollMs(): number;
   /** Calls back every few seconds, by a timer that runs anyway: a chance to see that the clock was set. */
   onLook(listener: () => void): () => void;
+  pulse?: Pulse;
+  /** What `rules` say has changed. */
+  onRules?(listener: () => void): () => void;
 }
 
 export interface Scheduler {
@@ -135,6 +138,7 @@ export function createScheduler(deps: SchedulerDeps, stop: AbortSignal): Schedul
       const now = clock.now();
       if (now >= at || now < begun) wake.abort();
     });
+    const offRules = deps.onRules?.(() => wake.abort());
     const signal = AbortSignal.any([stop, wake.signal]);
     try {
       if ((await store.revision()) !== rev || signal.aborted) return;
@@ -149,6 +153,7 @@ export function createScheduler(deps: SchedulerDeps, stop: AbortSignal): Schedul
     } finally {
       offChange();
       offLook();
+      offRules?.();
     }
   }
 
@@ -157,7 +162,10 @@ export function createScheduler(deps: SchedulerDeps, stop: AbortSignal): Schedul
     async loop() {
       while (!stop.aborted) {
         try {
-          await wait(await pass());
+          deps.pulse?.begins();
+          const next = await pass();
+          deps.pulse?.done(next);
+          await wait(next);
         } catch (error) {
           if (stop.aborted) break;
           deps.onError(error);

@@ -1,5 +1,7 @@
 /** What the scheduler needs from outside. Times are ms since the epoch. */
 import type { z } from 'zod';
+import type { Message } from '../notifications/message.ts';
+import type { ChannelName, Told } from '../notifications/ports.ts';
 import type { ProcessResult } from '../tasks/ports.ts';
 import type { Rules } from './choose.ts';
 import type { CommandPatch, CommandSpec, RunStatus, StoredCommand } from './command.ts';
@@ -10,6 +12,8 @@ import type { CommandPatch, CommandSpec, RunStatus, StoredCommand } from './comm
 export interface RunEnd {
   status: Exclude<RunStatus, 'running'>;
   exit_code: number | null;
+  /** What it has printed last, for those who are told of a failure. */
+  tail?: string;
 }
 
 /** What a run may do. */
@@ -30,6 +34,10 @@ export interface RunContext {
   /** Records a background task; the same run records at most one. Returns what to tell about it. */
   startTask(request: { prompt: string; agent?: string; base?: string }): Promise<{ id: string; branch: string }>;
   isTaskActive(id: string): Promise<boolean>;
+  /** Says it outside the editor; resolves to what the first try has come to on each channel. Empty: none is configured. */
+  announce(message: Message, only?: readonly ChannelName[]): Promise<readonly Told[]>;
+  /** The heartbeat of the workspace as it is now. */
+  pulse(): Promise<Message>;
 }
 
 export interface CommandType {
@@ -93,7 +101,10 @@ export interface ScheduleStore {
   list(): Promise<StoredCommand[]>;
   get(id: string): Promise<StoredCommand | undefined>;
   add(spec: CommandSpec, now: number): Promise<void>;
-  /** Records those that were never here: what was removed stays removed. */
+  /**
+   * Records those that were never here: what was removed stays removed. The frequency of one that is here
+   * follows, until somebody has edited it.
+   */
   addDefaults(specs: readonly CommandSpec[], now: number): Promise<void>;
   update(id: string, patch: CommandPatch, now: number): Promise<StoredCommand>;
   /** Leaves a tombstone; asks a run under way to stop. */

@@ -1,4 +1,13 @@
-import { dueFrom, goesBefore, isHeldBack, latenessOf, type Choice, type Rules, type Schedule } from './choose.ts';
+import {
+  dueFrom,
+  goesBefore,
+  isDormant,
+  isHeldBack,
+  latenessOf,
+  type Choice,
+  type Rules,
+  type Schedule,
+} from './choose.ts';
 
 /** The commands of a workspace, ordered by when they come due: a decision reads only those that are. */
 export interface ScheduleIndex {
@@ -92,6 +101,7 @@ export function createScheduleIndex(): ScheduleIndex {
       let best: Choice | null = null;
       for (const entry of due) {
         if (entry.schedule.requiresLlm && !llmUp) continue;
+        if (isDormant(entry.schedule, rules)) continue;
         if (isHeldBack(entry.schedule, now, lastStart, rules)) continue;
         const choice = lateOf(entry, now, rules);
         if (choice && (!best || goesBefore(choice, best))) best = choice;
@@ -106,7 +116,7 @@ export function createScheduleIndex(): ScheduleIndex {
     },
     nextLook(now, lastStart, rules) {
       collect(now);
-      const exempt = waiting.exempt[0]?.dueAt ?? Infinity;
+      const exempt = firstAwake(waiting.exempt, rules);
       let next = waiting.held[0]?.dueAt ?? Infinity;
       if (lastStart !== null && rules.minIntervalMs > 0) {
         const free = Math.min(lastStart, now) + rules.minIntervalMs;
@@ -120,6 +130,16 @@ export function createScheduleIndex(): ScheduleIndex {
       return Math.min(exempt, next);
     },
   };
+
+  /** The first due time of a heap, but for those that have nothing to do now: they are few. */
+  function firstAwake(heap: readonly Entry[], rules: Rules): number {
+    const first = heap[0];
+    if (!first || !isDormant(first.schedule, rules)) return first?.dueAt ?? Infinity;
+    let next = Infinity;
+    for (const { gone, schedule, dueAt } of heap)
+      if (!gone && !isDormant(schedule, rules)) next = Math.min(next, dueAt);
+    return next;
+  }
 
   function remove(entry: Entry): void {
     entry.gone = true;

@@ -1,7 +1,9 @@
 import type { CommandType } from './ports.ts';
 import { importType, pushType } from './types/githubSync.ts';
+import { heartbeatType } from './types/heartbeat.ts';
 import { shellType } from './types/shell.ts';
 import { taskType } from './types/task.ts';
+import { testButtonType } from './types/testButton.ts';
 
 /** What a command of each type does. A new type is a file and a line here. */
 const TYPES: Readonly<Record<string, CommandType>> = {
@@ -9,6 +11,8 @@ const TYPES: Readonly<Record<string, CommandType>> = {
   task: taskType,
   'gh-import': importType,
   'gh-push': pushType,
+  heartbeat: heartbeatType,
+  'test-button': testButtonType,
 };
 
 export const runnable = (type: string): boolean => Object.hasOwn(TYPES, type);

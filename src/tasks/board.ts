@@ -7,6 +7,8 @@ export interface TaskFilter {
   createdBy?: string;
   /** Newest first; without a limit all of them. */
   limit?: number;
+  /** Only those older than this one; `total` counts all the same. */
+  before?: string;
 }
 
 export interface TaskDetail {

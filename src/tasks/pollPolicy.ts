@@ -65,3 +65,18 @@ export function pollDelay(
   }
   return Math.max(MIN_DELAY_MS, Math.round(delay));
 }
+
+/** Looks that webhooks ask for are no closer than this, ms: a matrix of jobs ends in one burst. */
+const WOKEN_DELAY_MS = 500;
+
+/**
+ * When to look at a repository that somebody says has news, where a look is due at `planned`. Of what
+ * may be spent half is kept for news of checks that have `ended`. Pure.
+ */
+export function wakeAt(planned: number, allowance: Allowance, ended: boolean, now: number): number {
+  if (refilled(allowance, now) < (ended ? 1 : BURST / 2)) return planned;
+  // So late only where GitHub's own budget is all but spent.
+  if (planned - now > MAX_DELAY_MS) return planned;
+  // The allowance was last written by the last look.
+  return Math.min(planned, Math.max(now, allowance.at + WOKEN_DELAY_MS));
+}

@@ -18,6 +18,14 @@ export interface Clock {
   after(ms: number, fn: () => void): () => void;
 }
 
+/** A loop says that it turns, so that others can see when it does not. */
+export interface Pulse {
+  /** A pass begins. */
+  begins(): void;
+  /** It has succeeded; the next is due then at the latest, ms since the epoch or Infinity. */
+  done(next: number): void;
+}
+
 // ---------------------------------------------------------------- processes
 
 /** Why a process is running: recorded with its pid so that a takeover can end it. */

@@ -27,6 +27,25 @@ export interface WatchFailure {
   at: number;
 }
 
+/** That a forge has news, as its webhook says it. */
+export interface ForgeNews {
+  /** `host/owner/name`, in any case. */
+  repo: string;
+  shas: readonly string[];
+  pullRequests: readonly number[];
+  /** A check has ended: what is waited for. */
+  ended: boolean;
+}
+
+/** Webhooks, each taken once. */
+export interface WebhookStore {
+  /**
+   * Remembers a delivery and, in the same transaction, makes a look due now where a task waits for what
+   * it tells of; null tells of nothing. False: it had come before, and does nothing.
+   */
+  take(id: string, news: ForgeNews | null): Promise<boolean>;
+}
+
 /** What the watchers of all processes share. */
 export interface WatchStore {
   /** Registers the task's commit; one that is registered already keeps its time and what was seen. */

@@ -1,4 +1,4 @@
-import type { Claim, Clock, WorkQueue } from './ports.ts';
+import type { Claim, Clock, Pulse, WorkQueue } from './ports.ts';
 import { whyGivenUp } from './takeover.ts';
 
 export interface WorkerDeps {
@@ -19,6 +19,7 @@ export interface WorkerDeps {
   isDead(owner: string | null, leaseExpiresAt: number | null): Promise<boolean>;
   onChange(listener: () => void): () => void;
   slots(): number;
+  pulse?: Pulse;
   /** A failure of the loop itself; it goes on. */
   onError(error: unknown): void;
 }
@@ -36,7 +37,9 @@ export async function runWorker(deps: WorkerDeps, stop: AbortSignal): Promise<vo
     const wake = new AbortController();
     const off = deps.onChange(() => wake.abort());
     try {
+      deps.pulse?.begins();
       await workOnce(deps);
+      deps.pulse?.done(deps.clock.now() + LOOK_MS);
     } catch (error) {
       deps.onError(error);
     }

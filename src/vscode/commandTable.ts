@@ -26,6 +26,7 @@ export const EDITOR_COMMANDS = {
   showReport: { title: 'Show Report', icon: 'graph' },
   enableScheduler: { title: 'Enable Scheduler' },
   editFallbackRules: { title: 'Edit Fallback Rules', icon: 'law' },
+  testNotification: { title: 'Send Test Notification', icon: 'bell' },
   whatNow: { title: 'What Now?', icon: 'pulse' },
   startWritten: { title: 'Start This Task', icon: 'play', internal: true },
   showMore: { title: 'Show More', internal: true },

@@ -15,6 +15,7 @@ import {
   type TaskQuestion,
 } from './choose.ts';
 import type { CommandId } from './commandTable.ts';
+import { copyServerAddress } from './copyServer.ts';
 import type { Diffs } from './diff.ts';
 import type { Documents } from './documents.ts';
 import { editFallbackRules } from './fallbackRules.ts';
@@ -29,6 +30,7 @@ import type { ScheduleTree } from './scheduleTree.ts';
 import type { Start, StartArguments } from './startTask.ts';
 import { stateSentence, stateWords, wishOf } from './taskRows.ts';
 import { nextNeeding, parseElement } from './tasksModel.ts';
+import { testNotification } from './testNotification.ts';
 import type { TasksTree } from './tasksTree.ts';
 import type { Unread } from './unread.ts';
 import { whatNow } from './whatNow.ts';
@@ -208,9 +210,14 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
       const folder = (await requireTrust()) ? await chooseFolder(folders, 'Show the report of') : undefined;
       if (folder) await deps.report().open(folder.uri);
     },
+    'ampa.copyServerAddress': async () => {
+      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Local server of') : undefined;
+      if (folder) await copyServerAddress(folder);
+    },
     'ampa.openSettings': async () => vscode.commands.executeCommand('workbench.action.openSettings', '@ext:ampa.ampa'),
     'ampa.manageTrust': async () => vscode.commands.executeCommand('workbench.trust.manage'),
     'ampa.whatNow': () => whatNow(overview),
+    'ampa.testNotification': () => testNotification(folders),
     'ampa.showMore': async (given) => {
       const element = typeof given === 'string' ? parseElement(given) : undefined;
       if (element?.kind === 'more') tree().showMore(element.parent);

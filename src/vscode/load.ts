@@ -33,6 +33,7 @@ export async function loadApp(context: vscode.ExtensionContext, folder: vscode.U
     trusted: true,
     editorToken: githubSession,
     asks: true,
+    place: { scheme: vscode.env.uriScheme, folder: folder.toString() },
     carrier: {
       execPath: process.execPath,
       args: [context.asAbsolutePath('dist/cli.js')],

@@ -38,6 +38,7 @@ export function dueWords(command: ScheduledCommand, now: number): string {
   if (command.unsupported !== null) return command.unsupported;
   if (!command.enabled) return 'paused';
   if (command.running) return 'running';
+  if (command.waits_for !== null) return `waits for ${command.waits_for}`;
   if (command.next_due === null) return 'never due';
   const left = Date.parse(command.next_due) - now;
   if (Math.abs(left) < 1000) return 'now';

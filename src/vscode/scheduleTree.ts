@@ -46,7 +46,10 @@ export function createScheduleTree(folders: Folders, onError: (error: unknown) =
           folder,
           schedule.watch(() => void refresh()),
         );
-      for (const command of await schedule.list()) found.set(elementOf(folder, command.id), { folder, command });
+      for (const command of await schedule.list())
+        // One that never had anything to do here, such as a heartbeat that nobody hears, is no news.
+        if (command.waits_for === null || command.last_run !== null)
+          found.set(elementOf(folder, command.id), { folder, command });
     }
     if (stop.signal.aborted) return;
     for (const [folder, off] of watched) {

@@ -1,5 +1,5 @@
 /** What the status bar says. Pure: each part of the tooltip is a function of its own. */
-import type { HostInfo } from '../app/api.ts';
+import type { ChannelInfo, HostInfo } from '../app/api.ts';
 import { dueWords } from './scheduleRows.ts';
 import { duration, escapeMarkdown } from './taskRows.ts';
 import type { ScheduledCommand } from '../app/scheduleApi.ts';
@@ -42,6 +42,14 @@ export interface FailingChannel {
   title: string;
   error: string;
 }
+
+/** Those that are set up and fail. */
+export const failingChannels = (channels: readonly ChannelInfo[]): FailingChannel[] =>
+  channels.flatMap(({ configured, state, title, error, depth }) => {
+    if (!configured || state === 'ok') return [];
+    const waiting = depth > 0 ? ` (${depth} ${depth === 1 ? 'message waits' : 'messages wait'})` : '';
+    return [{ title, error: `${error ?? 'it fails'}${waiting}` }];
+  });
 
 export interface StatusDetails extends StatusInput {
   hosts: readonly HostInfo[];
@@ -96,7 +104,7 @@ function hostLines(hosts: readonly HostInfo[], now: number): string | null {
 function nextLine(commands: readonly ScheduledCommand[], now: number): string | null {
   const running = commands.filter((it) => it.running).map((it) => `${escapeMarkdown(it.title)} is running`);
   const [next] = commands
-    .filter((it) => it.next_due !== null && it.enabled && !it.running)
+    .filter((it) => it.next_due !== null && it.enabled && !it.running && it.waits_for === null)
     .toSorted((a, b) => Date.parse(a.next_due ?? '') - Date.parse(b.next_due ?? ''));
   const due = next ? `next: ${escapeMarkdown(next.title)} ${dueWords(next, now)}` : '';
   const said = [...running.slice(0, 3), due].filter(Boolean).join(', ');

@@ -8,6 +8,7 @@ import { packagedVsix, root } from '../host/server.ts';
 
 interface Output {
   bytes: number;
+  inputs: Record<string, object>;
   imports: { path: string; kind: string; external?: boolean }[];
 }
 
@@ -67,6 +68,22 @@ describe('The bundle', () => {
       fs.readFileSync(path.join(root, file), 'utf8').includes('nativeBinding'),
     );
     assert.deepEqual(eager, []);
+  });
+
+  it('loads discord.js when a bot is configured and not before, without its copies of undici', () => {
+    const withLibrary = Object.keys(outputs).filter((file) =>
+      Object.keys(outputs[file]!.inputs).some((input) => input.startsWith('node_modules/discord.js/')),
+    );
+    assert.equal(withLibrary.length, 1);
+    const importers = Object.keys(outputs).filter((file) =>
+      outputs[file]!.imports.some((it) => it.path === withLibrary[0] && it.kind !== 'dynamic-import'),
+    );
+    assert.deepEqual(importers, []);
+    const inputs = Object.keys(outputs[withLibrary[0]!]!.inputs);
+    assert.deepEqual(
+      inputs.filter((input) => input.includes('/undici/')),
+      [],
+    );
   });
 
   it('is packed into at most 4 MB', () => {

@@ -90,7 +90,7 @@ describe('the command line', () => {
     [['show', 'zzzz'], /"zzzz" does not exist/],
     [['merge', 'x', '--method', 'octopus'], /--method is "octopus", not one of squash\|merge\|rebase/],
     [['logs', 'a', 'b'], /one argument too many/],
-    [['daemon'], /how long to run/],
+    [['daemon', '--once', '--until-idle'], /exclude one another/],
   ];
   for (const [args, message] of bad) {
     it(`exits 2 and names the mistake: ampa ${args.join(' ')}`, async () => {

@@ -6,7 +6,8 @@ import { createReportStore } from '../../src/adapters/sqlite/reportStore.ts';
 import { makeReport } from '../../src/app/report.ts';
 import type { EngineStore } from '../../src/app/engineStore.ts';
 import { createProject, type Project } from '../support/project.ts';
-import { scheduleBench, START } from '../support/schedule.ts';
+import { START } from '../support/movedClock.ts';
+import { scheduleBench } from '../support/schedule.ts';
 
 const MINUTE = 60_000;
 

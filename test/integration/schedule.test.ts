@@ -22,8 +22,10 @@ describe('scheduled commands', () => {
   const FAST = { AMPA_SCHEDULER_GLOBAL_MIN_INTERVAL_SECONDS: '0' };
 
   const ampa = async (...args: string[]) => project.ampa(['schedule', ...args]);
-  const list = async (): Promise<ScheduledCommand[]> =>
+  const listed = async (): Promise<ScheduledCommand[]> =>
     (JSON.parse((await ampa('list', '--json')).stdout) as { commands: ScheduledCommand[] }).commands;
+  /** Without the heartbeat, which every schedule has. */
+  const list = async (): Promise<ScheduledCommand[]> => (await listed()).filter((it) => it.id !== 'heartbeat');
   const history = async (id: string): Promise<RunReport[]> =>
     (JSON.parse((await ampa('history', id, '--json')).stdout) as { runs: RunReport[] }).runs;
 
@@ -369,7 +371,7 @@ describe('scheduled commands', () => {
       );
       out.commands['wl-status'].frequency_minutes = 7;
       writeFileSync(target, JSON.stringify(out));
-      assert.match((await ampa('import', target)).stdout, /Added 0 and updated 4 commands/);
+      assert.match((await ampa('import', target)).stdout, /Added 0 and updated 5 commands/);
       assert.equal((await list()).find((it) => it.id === 'wl-status')?.frequency_minutes, 7);
       assert.equal((await history('wl-status')).length, 2, 'the same runs are not doubled');
     }).timeout(30_000);
@@ -408,7 +410,8 @@ describe('scheduled commands', () => {
     const app = await project.open('cat >/dev/null');
     await app.start({ prompt: 'x', checks: CHECK });
     await app.startEngine();
-    assert.deepEqual(await app.schedule.list(), []);
+    const [heartbeat, ...others] = await app.schedule.list();
+    assert.deepEqual([heartbeat?.waits_for, heartbeat?.next_due, others], ['a Discord channel', null, []]);
     assert.ok(!existsSync(path.join(app.workspace.stateDir, 'logs/schedule')));
   });
 });

@@ -5,7 +5,8 @@ import { watchStore } from '../../src/app/watcher.ts';
 import { compileCron } from '../../src/scheduler/cron.ts';
 import { createScheduler } from '../../src/scheduler/loop.ts';
 import type { Clock } from '../../src/tasks/ports.ts';
-import { scheduleBench, START } from '../support/schedule.ts';
+import { START } from '../support/movedClock.ts';
+import { scheduleBench } from '../support/schedule.ts';
 import { until } from '../support/until.ts';
 
 const MINUTE = 60_000;

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { AmpaError } from '../../src/errors.ts';
 import type { CommandPatch } from '../../src/scheduler/command.ts';
 import type { Claimed, RunEnd } from '../../src/scheduler/ports.ts';
-import { scheduleBench, START } from '../support/schedule.ts';
+import { START } from '../support/movedClock.ts';
+import { scheduleBench } from '../support/schedule.ts';
 import { until } from '../support/until.ts';
 
 const MINUTE = 60_000;

@@ -61,7 +61,9 @@ describe('the worklog on GitHub', () => {
   it('is offered as scheduled commands that are off, and stay removed', async () => {
     const schedule = async (...args: string[]) => project.ampa(['schedule', ...args], env);
     const list = async () =>
-      (JSON.parse((await schedule('list', '--json')).stdout) as { commands: ScheduledCommand[] }).commands;
+      (JSON.parse((await schedule('list', '--json')).stdout) as { commands: ScheduledCommand[] }).commands.filter(
+        (it) => it.id !== 'heartbeat',
+      );
     await schedule('add', 'mine', 'true', '--every', '5');
     assert.deepEqual(
       (await list()).map((it) => [it.id, it.enabled, it.frequency_minutes, it.max_runtime_minutes]),

@@ -10,56 +10,7 @@ import { createScheduleStore } from '../../src/adapters/sqlite/scheduleStore.ts'
 import { newCommand, type CommandPatch } from '../../src/scheduler/command.ts';
 import { createScheduler } from '../../src/scheduler/loop.ts';
 import type { Claimed, Run, RunEnd } from '../../src/scheduler/ports.ts';
-import type { Clock } from '../../src/tasks/ports.ts';
-
-export const START = Date.parse('2026-03-28T00:00:00Z');
-
-/** Timers fire when the test moves the time there. */
-function movedClock(at = START) {
-  let now = at;
-  const timers = new Set<{ at: number; fire: () => void }>();
-  let sleeps = 0;
-  const clock: Clock = {
-    now: () => now,
-    sleep: (ms, signal) =>
-      new Promise((resolve) => {
-        sleeps++;
-        const timer = { at: now + ms, fire: resolve };
-        timers.add(timer);
-        const end = (): void => {
-          timers.delete(timer);
-          resolve();
-        };
-        if (signal?.aborted) end();
-        else signal?.addEventListener('abort', end, { once: true });
-      }),
-    after(ms, fire) {
-      const timer = { at: now + ms, fire };
-      timers.add(timer);
-      return () => timers.delete(timer);
-    },
-  };
-  return {
-    clock,
-    /** How often somebody began to wait. */
-    sleeps: () => sleeps,
-    /** When the next timer fires; null: there is none. */
-    next: (): number | null => (timers.size === 0 ? null : Math.min(...[...timers].map((timer) => timer.at))),
-    /** Sets the clock; the timers know nothing of it, as after a sleep of the machine. */
-    set(t: number): void {
-      now = t;
-    },
-    /** Moves there in one leap. */
-    to(t: number): void {
-      now = t;
-      for (const timer of timers)
-        if (timer.at <= now) {
-          timers.delete(timer);
-          timer.fire();
-        }
-    },
-  };
-}
+import { movedClock, START } from './movedClock.ts';
 
 /** `dir`: that of another process, which also removes it. */
 export function scheduleBench({ at = START, dir: shared }: { at?: number; dir?: string } = {}) {
@@ -78,7 +29,7 @@ export function scheduleBench({ at = START, dir: shared }: { at?: number; dir?: 
       now: clock.now,
     });
     closing.push(() => database.close());
-    const store = { ...createScheduleStore(database.db), ...createScheduleImport(database.db) };
+    const store = { ...createScheduleStore(database.db, newId), ...createScheduleImport(database.db) };
     return { database, store, hosts: createHostStore(database.db) };
   }
   return {

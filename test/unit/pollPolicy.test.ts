@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { fullAllowance, MIN_DELAY_MS, pollDelay, spend, type Waiting } from '../../src/tasks/pollPolicy.ts';
+import { fullAllowance, MIN_DELAY_MS, pollDelay, spend, wakeAt, type Waiting } from '../../src/tasks/pollPolicy.ts';
 
 const HOUR = 3_600_000;
 const T0 = Date.parse('2026-01-01T00:00:00Z');
@@ -63,5 +63,47 @@ describe('the rhythm of looks at a repository', () => {
         assert.ok(pollDelay(commits, allowance, null, T0) >= MIN_DELAY_MS);
       }),
     );
+  });
+});
+
+describe('a look that a webhook asks for', () => {
+  const after = (looks: number) => {
+    let allowance = fullAllowance(T0);
+    for (let i = 0; i < looks; i++) allowance = spend(allowance, T0);
+    return allowance;
+  };
+
+  it('is due at once, half a second after the last one at the earliest', () => {
+    assert.equal(wakeAt(T0 + 20_000, after(1), true, T0 + 10_000), T0 + 10_000);
+    assert.equal(wakeAt(T0 + 20_000, after(1), true, T0 + 100), T0 + 500);
+    assert.equal(wakeAt(T0 + 300, after(1), true, T0 + 100), T0 + 300, 'it is due before');
+  });
+
+  it('is paid from the same allowance, of which half is kept for checks that have ended', () => {
+    assert.equal(wakeAt(T0 + 20_000, after(30), false, T0 + 10_000), T0 + 20_000);
+    assert.equal(wakeAt(T0 + 20_000, after(30), true, T0 + 10_000), T0 + 10_000);
+    assert.equal(wakeAt(T0 + 20_000, after(60), true, T0 + 10_000), T0 + 20_000);
+  });
+
+  it("does not spend the last of GitHub's own budget", () => {
+    assert.equal(wakeAt(T0 + 72_000, after(1), true, T0 + 10_000), T0 + 72_000);
+  });
+
+  it('keeps to 240 looks an hour, whatever comes', () => {
+    let allowance = fullAllowance(T0);
+    let looks = 0;
+    for (let now = T0; now < T0 + HOUR;) {
+      allowance = spend(allowance, now);
+      looks++;
+      const planned = now + pollDelay([{ since: now, usualMs: null }], allowance, null, now);
+      // News comes every 100 ms.
+      let next = planned;
+      for (let at = now; at < planned; at += 100) {
+        next = Math.min(next, wakeAt(planned, allowance, true, at));
+        if (next <= at) break;
+      }
+      now = next;
+    }
+    assert.ok(looks <= 241, `${looks}`);
   });
 });

@@ -20,6 +20,7 @@ const rules: Rules = { minIntervalMs: 0, priorityWeight: 0.1 };
 
 const schedule = (over: Partial<Schedule> = {}): Schedule => ({
   id: 'a',
+  type: 'shell',
   active: true,
   running: false,
   exempt: false,
@@ -109,6 +110,7 @@ describe('choosing', () => {
   );
   const ago = fc.integer({ min: -60 * MINUTE, max: 3 * 24 * 60 * MINUTE });
   const anySchedule = fc.record({
+    type: fc.constantFrom('shell', 'shell', 'heartbeat'),
     active: fc.boolean(),
     running: fc.boolean(),
     exempt: fc.boolean(),
@@ -131,6 +133,7 @@ describe('choosing', () => {
   const anyRules = fc.record({
     minIntervalMs: fc.constantFrom(0, 1000, MINUTE),
     priorityWeight: fc.constantFrom(-1, 0, 0.1, 2),
+    dormant: fc.constantFrom(new Set<string>(), new Set(['heartbeat'])),
   });
   const lastStart = fc.option(ago.map((ms) => NOW - ms));
 
@@ -142,6 +145,7 @@ describe('choosing', () => {
           it.active &&
           !it.running &&
           (llmUp || !it.requiresLlm) &&
+          !r.dormant.has(it.type) &&
           (it.exempt || last === null || NOW - last >= r.minIntervalMs || r.minIntervalMs === 0);
         const late = all.filter(free).flatMap((it) => latenessOf(it, NOW, r) ?? []);
         if (!chosen) return assert.deepEqual(late, []);

@@ -26,6 +26,7 @@ const command = (over: Partial<ScheduledCommand> = {}): ScheduledCommand => ({
   last_duration_seconds: 60,
   next_due: '2026-05-05T12:02:00Z',
   lateness: 0,
+  waits_for: null,
   unsupported: null,
   note: null,
   ...over,

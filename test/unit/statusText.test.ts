@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict';
+import type { ChannelInfo } from '../../src/app/api.ts';
 import type { ScheduledCommand } from '../../src/app/scheduleApi.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { engineProblems } from '../../src/vscode/engineProblems.ts';
-import { statusText, statusTooltip, type StatusDetails, type StatusInput } from '../../src/vscode/statusText.ts';
+import {
+  failingChannels,
+  statusText,
+  statusTooltip,
+  type StatusDetails,
+  type StatusInput,
+} from '../../src/vscode/statusText.ts';
 import { editorTask } from '../support/editorTasks.ts';
 
 const idle: StatusInput = { running: 0, queued: 0, needs: 0, problems: [] };
@@ -38,6 +45,7 @@ describe('The status bar', () => {
     asks: false,
     lastBeat: 1000,
     live: true,
+    alive: true,
   };
   const details: StatusDetails = { ...idle, hosts: [], commands: [], channels: [], more: [], notices: [], now: 13_000 };
 
@@ -58,6 +66,15 @@ describe('The status bar', () => {
     assert.equal(text.match(/\$\(github\) me/g)?.length, 1);
   });
 
+  it('names a channel that is set up and fails, with what waits for it', () => {
+    const channel: ChannelInfo = {
+      ...{ name: 'slack', title: 'Slack', configured: true, state: 'failing', error: 'HTTP 500', depth: 2, buried: 0 },
+    };
+    assert.deepEqual(failingChannels([channel, { ...channel, state: 'ok' }, { ...channel, configured: false }]), [
+      { title: 'Slack', error: 'HTTP 500 (2 messages wait)' },
+    ]);
+  });
+
   it('says which command is next, and which is running', () => {
     const command = (title: string, due: number | null, over: Partial<ScheduledCommand> = {}): ScheduledCommand =>
       ({
@@ -65,6 +82,7 @@ describe('The status bar', () => {
         enabled: true,
         running: false,
         unsupported: null,
+        waits_for: null,
         next_due: due === null ? null : new Date(due).toISOString(),
         ...over,
       }) as ScheduledCommand;
@@ -93,6 +111,7 @@ describe('An engine that has stalled', () => {
     asks: false,
     lastBeat: NOW - 44_000,
     live: true,
+    alive: true,
   };
   const sight = { awakeSince: 0, own, seenAt: NOW, tasks: [], slots: 2, freeSince: NOW - 3600_000, now: NOW };
   const at = (ago: number): string => new Date(NOW - ago).toISOString();

@@ -18,7 +18,13 @@ export interface ClientOptions {
   timeoutMs?: number;
   /** How long a second of waiting lasts, ms; tests shorten it, and writes are then not spaced out. */
   secondMs?: number;
+  /** Told of each request once it is answered, or is not. */
+  onRequest?: OnRequest;
 }
+
+export type RequestOutcome = 'ok' | 'not_modified' | 'refused' | 'limited' | 'server_error' | 'failed';
+/** `budget` is what GitHub said of `resource` with it; null where it said nothing. */
+export type OnRequest = (outcome: RequestOutcome, budget: { resource: string; remaining: number } | null) => void;
 
 export interface GraphqlError {
   type?: string;
@@ -66,9 +72,17 @@ export function createClient(options: ClientOptions): Client {
   const timed = async (url: string, init: RequestInit = {}): Promise<Response> => {
     const timeout = AbortSignal.timeout(timeoutMs);
     const signal = init.signal ? AbortSignal.any([init.signal, timeout]) : timeout;
-    const response = await options.fetch(url, { ...init, signal });
+    const response = await options.fetch(url, { ...init, signal }).catch((error: unknown) => {
+      if (!init.signal?.aborted) options.onRequest?.('failed', null);
+      throw error;
+    });
     if (response.status !== 304) counted++;
-    noteBudget(budgets, response.headers);
+    const resource = noteBudget(budgets, response.headers);
+    const remaining = resource === null ? undefined : budgets.get(resource)?.remaining;
+    options.onRequest?.(
+      outcomeOf(response),
+      resource === null || remaining === undefined ? null : { resource, remaining },
+    );
     return response;
   };
   const quiet = { debug() {}, info() {}, warn() {}, error() {} };
@@ -175,12 +189,23 @@ function remember(cache: Map<string, Cached>, key: string, entry: Cached): void 
   if (cache.size > CACHED) cache.delete(cache.keys().next().value!);
 }
 
-function noteBudget(budgets: Map<string, ForgeBudget>, headers: Headers): void {
+function outcomeOf({ status, headers }: Response): RequestOutcome {
+  if (status === 304) return 'not_modified';
+  if (status < 400) return 'ok';
+  const spent = headers.get('x-ratelimit-remaining') === '0' || headers.has('retry-after');
+  if (status === 429 || (status === 403 && spent)) return 'limited';
+  return status < 500 ? 'refused' : 'server_error';
+}
+
+/** The resource that the answer told the budget of; null: none. */
+function noteBudget(budgets: Map<string, ForgeBudget>, headers: Headers): string | null {
   const limit = Number(headers.get('x-ratelimit-limit') ?? Number.NaN);
   const remaining = Number(headers.get('x-ratelimit-remaining') ?? Number.NaN);
   const reset = Number(headers.get('x-ratelimit-reset') ?? Number.NaN);
-  if ([limit, remaining, reset].some(Number.isNaN)) return;
-  budgets.set(headers.get('x-ratelimit-resource') ?? 'core', { limit, remaining, resetsAt: reset * 1000 });
+  if ([limit, remaining, reset].some(Number.isNaN)) return null;
+  const resource = headers.get('x-ratelimit-resource') ?? 'core';
+  budgets.set(resource, { limit, remaining, resetsAt: reset * 1000 });
+  return resource;
 }
 
 /** The plugins wait between tries without looking at the signal: the caller does not wait with them. */

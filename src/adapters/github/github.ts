@@ -6,7 +6,7 @@ import { AmpaError } from '../../errors.ts';
 import type { Forge, ForgeCheck, ForgeRepo, IdentityKind, WaitingCommit } from '../../tasks/forge.ts';
 import { lacking } from './appTokens.ts';
 import { graphqlSnapshots, GraphqlRefused } from './checks.ts';
-import { createClient, type Client } from './client.ts';
+import { createClient, type Client, type OnRequest } from './client.ts';
 import { failure, isForbidden, statusOf } from './failures.ts';
 import { resolveIdentity, type Identity } from './identity.ts';
 import { failureOf } from './logs.ts';
@@ -48,6 +48,8 @@ export interface GitHubOptions {
   timeoutMs?: number;
   /** How long a second of waiting lasts, ms; tests shorten it. */
   secondMs?: number;
+  /** Told of each request once it is answered, or is not. */
+  onRequest?: OnRequest;
 }
 
 export interface GitHub {
@@ -111,6 +113,7 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
         now,
         timeoutMs,
         secondMs,
+        onRequest: options.onRequest,
         authorize: async () => `bearer ${await identity.token(repo)}`,
         renew: () => identity.renew(repo),
       });

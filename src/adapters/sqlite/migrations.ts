@@ -173,6 +173,31 @@ export const MIGRATIONS: readonly string[] = [
       where task_id = new.task_id and ended_at is null;
   end;
   `,
+  // Webhooks: which deliveries have come, and when somebody was last told to look at a repository before its time.
+  `
+  create table webhooks (id text primary key, at integer not null);
+  create index webhooks_at on webhooks (at);
+  alter table watchers add column woken_at integer;
+  `,
+  // What is said outside the editor, on its way to each channel. Of tasks the log of changes itself tells the ends:
+  // `told` is how far it has been read. `pristine` commands are defaults whose frequency nobody has edited.
+  `
+  alter table outbox add column fanned_at integer;
+  create index outbox_open on outbox (created_at, id) where fanned_at is null;
+  create table deliveries (
+    id integer primary key, outbox_id text not null references outbox (id), channel text not null, state text not null,
+    tries integer not null, next_at integer not null, repeat integer not null, owner text, token integer not null,
+    lease_expires_at integer, error text, ended_at integer, created_at integer not null, unique (outbox_id, channel)
+  );
+  create index deliveries_open on deliveries (channel, id) where state = 'waiting' or state = 'sending';
+  create table channels (
+    name text primary key, state text not null, error text, hold_until integer not null, last_type text, last_remote_id text,
+    last_at integer, buried integer not null, buried_at integer
+  );
+  create table told (id integer primary key, event integer not null);
+  insert into told select 1, coalesce(max(id), 0) from events;
+  alter table schedule_commands add column pristine integer not null default 0;
+  `,
   // A question may be a script's, without a task; who holds its agent, who answers it, which rule did. `holder` is the
   // claim's owner and `token` its fencing token. `delivered`: the agent has the answer, not only the row.
   `

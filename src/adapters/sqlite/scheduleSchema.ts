@@ -20,6 +20,8 @@ export interface CommandRow {
   last_status: RunStatus | null;
   last_task: string | null;
   extra: string;
+  /** 1: a default whose frequency nobody has edited. */
+  pristine: Generated<number>;
 }
 
 export interface RunRow extends Omit<Run, 'spec' | 'stop_requested' | 'manual'> {
@@ -44,7 +46,7 @@ export interface ScheduleSchema {
   schedule_imports: { hash: string; file: string; at: number };
 }
 
-type StoredRow = Omit<CommandRow, 'rev'>;
+type StoredRow = Omit<CommandRow, 'rev' | 'pristine'>;
 
 /** A command as the domain sees it; not for tombstones. */
 export const decodeCommand = (row: StoredRow): StoredCommand => ({

@@ -1,14 +1,18 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { AmpaError, notFound } from '../../errors.ts';
-import { isHeldBack, latenessOf, scheduleOf } from '../../scheduler/choose.ts';
-import { alreadyRunning, isRetimed, patchCommand, type CommandSpec } from '../../scheduler/command.ts';
+import { isDormant, isHeldBack, latenessOf, scheduleOf } from '../../scheduler/choose.ts';
+import { alreadyRunning, isExempt, isRetimed, patchCommand, type CommandSpec } from '../../scheduler/command.ts';
 import { RUN_LEASE_MS } from '../../scheduler/carryRun.ts';
 import { afterGap, GAP_MS, settledClock } from '../../scheduler/gaps.ts';
 import type { Claimed, Run, ScheduleStore } from '../../scheduler/ports.ts';
+import { runMessage } from '../../notifications/runMessages.ts';
+import { sayIn } from './outbox.ts';
 import { decodeCommand, decodeRun, type CommandRow } from './scheduleSchema.ts';
 import type { Schema } from './schema.ts';
 
 type Tx = Transaction<Schema>;
+
+type CommandPatchRow = Partial<Omit<CommandRow, 'id' | 'rev' | 'pristine'> & { pristine: number }>;
 
 const unknown = (id: string): AmpaError => notFound('command', id, '`ampa schedule list` lists them.');
 /** The partial index `schedule_runs_running`. */
@@ -28,13 +32,44 @@ const JUST_NEW = {
 } satisfies Partial<CommandRow>;
 
 /** The scheduled commands of a workspace, their runs, and the claims on them. */
-export function createScheduleStore(db: Kysely<Schema>): ScheduleStore {
+export function createScheduleStore(db: Kysely<Schema>, newId: () => string): ScheduleStore {
   const rowOf = (queries: Kysely<Schema> | Tx, id: string) =>
     queries.selectFrom('schedule_commands').selectAll().where('id', '=', id).executeTakeFirst();
   const globals = (queries: Kysely<Schema> | Tx) =>
     queries.selectFrom('schedule_globals').selectAll().executeTakeFirstOrThrow();
-  const set = (tx: Tx, id: string, values: Partial<Omit<CommandRow, 'id' | 'rev'>>) =>
+  const set = (tx: Tx, id: string, values: CommandPatchRow) =>
     tx.updateTable('schedule_commands').set(values).where('id', '=', id).execute();
+
+  /** A failure, and the first success after one, is said by the transaction that ends the run. */
+  async function tellEnd(tx: Tx, run: Run, tail: string): Promise<void> {
+    const { status } = run;
+    // They tell of themselves, and of the channels that they failed on nobody could hear.
+    if (isExempt(run.spec.type) || status === 'running') return;
+    const before = await tx
+      .selectFrom('schedule_runs')
+      .select('status')
+      .where('command_id', '=', run.command_id)
+      .where('id', '<>', run.id)
+      .where('status', 'not in', ['running', 'skipped'])
+      .orderBy('started_at', 'desc')
+      .orderBy('id', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    const at = run.ended_at ?? run.started_at;
+    const message = runMessage(
+      {
+        title: run.spec.title,
+        commandId: run.command_id,
+        status,
+        exitCode: run.exit_code,
+        seconds: Math.max(0, at - run.started_at) / 1000,
+        machine: run.machine,
+        tail,
+      },
+      before ? (before.status as Exclude<Run['status'], 'running'>) : null,
+    );
+    if (message) await sayIn(tx, { id: newId(), key: `run:${run.id}`, message, now: at });
+  }
 
   return {
     async revision() {
@@ -88,21 +123,31 @@ export function createScheduleStore(db: Kysely<Schema>): ScheduleStore {
       }),
     async addDefaults(specs, now) {
       const ids = specs.map((spec) => spec.id);
-      const known = await db.selectFrom('schedule_commands').select('id').where('id', 'in', ids).execute();
-      if (known.length === ids.length) return;
-      await db
-        .insertInto('schedule_commands')
-        .values(
-          specs.map((spec) => ({
-            ...JUST_NEW,
-            id: spec.id,
-            spec: JSON.stringify(spec),
-            created_at: now,
-            served: spec.cron === null ? null : now,
-          })),
-        )
-        .onConflict((oc) => oc.column('id').doNothing())
-        .execute();
+      const read = (queries: Kysely<Schema> | Tx) =>
+        queries.selectFrom('schedule_commands').select(['id', 'spec', 'pristine']).where('id', 'in', ids).execute();
+      const wanted = (rows: Awaited<ReturnType<typeof read>>) =>
+        specs.flatMap((spec) => {
+          const row = rows.find(({ id }) => id === spec.id);
+          if (!row) return [{ spec, isNew: true }];
+          if (row.spec === null || row.pristine !== 1) return [];
+          const before = JSON.parse(row.spec) as CommandSpec;
+          const { frequency_minutes } = spec;
+          return before.frequency_minutes === frequency_minutes
+            ? []
+            : [{ spec: { ...before, frequency_minutes }, isNew: false }];
+        });
+      if (wanted(await read(db)).length === 0) return;
+      await db.transaction().execute(async (tx) => {
+        for (const { spec, isNew } of wanted(await read(tx))) {
+          const served = spec.cron === null ? null : now;
+          if (!isNew) await set(tx, spec.id, { spec: JSON.stringify(spec) });
+          else
+            await tx
+              .insertInto('schedule_commands')
+              .values({ ...JUST_NEW, id: spec.id, spec: JSON.stringify(spec), created_at: now, served, pristine: 1 })
+              .execute();
+        }
+      });
     },
     update: (id, patch, now) =>
       db.transaction().execute(async (tx) => {
@@ -112,7 +157,7 @@ export function createScheduleStore(db: Kysely<Schema>): ScheduleStore {
         const spec = patchCommand(before, patch);
         const retimed = isRetimed(before, spec);
         const served = !retimed && !(spec.enabled && !before.enabled) ? row.served : spec.cron === null ? null : now;
-        const values = { spec: JSON.stringify(spec), served, note: null };
+        const values = { spec: JSON.stringify(spec), served, note: null, ...(retimed && { pristine: 0 }) };
         await set(tx, id, values);
         return decodeCommand({ ...row, ...values });
       }),
@@ -148,7 +193,8 @@ export function createScheduleStore(db: Kysely<Schema>): ScheduleStore {
           }
         }
         const late = latenessOf(schedule, now, rules);
-        if (!manual && (!schedule.active || !late || isHeldBack(schedule, now, lastStart, rules))) return undefined;
+        if (!manual && (!schedule.active || !late || isDormant(schedule, rules))) return undefined;
+        if (!manual && isHeldBack(schedule, now, lastStart, rules)) return undefined;
         const run: Run = {
           id: runId,
           command_id: commandId,
@@ -189,7 +235,7 @@ export function createScheduleStore(db: Kysely<Schema>): ScheduleStore {
         .executeTakeFirst();
       return row ? { stop: row.stop_requested === 1 } : null;
     },
-    finish: (runId, { status, exit_code, at, owner }, keep) =>
+    finish: (runId, { status, exit_code, at, owner, tail = '' }, keep) =>
       db.transaction().execute(async (tx) => {
         const run = await tx
           .updateTable('schedule_runs')
@@ -197,12 +243,13 @@ export function createScheduleStore(db: Kysely<Schema>): ScheduleStore {
           .where('id', '=', runId)
           .where('owner', '=', owner)
           .where(RUNNING)
-          .returning(['command_id', 'started_at'])
+          .returningAll()
           .executeTakeFirst();
         if (!run) return false;
         await tx.deleteFrom('schedule_processes').where('run_id', '=', runId).execute();
         const row = await rowOf(tx, run.command_id);
         const removed = row?.spec === null;
+        if (!removed) await tellEnd(tx, decodeRun(run), tail);
         if (row?.running === runId) {
           await set(
             tx,

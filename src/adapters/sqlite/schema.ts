@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely';
+import type { DeliverySchema } from './deliverySchema.ts';
 import type { ScheduleSchema } from './scheduleSchema.ts';
 import type { Table } from './prepared.ts';
 import type { PromptAsks, PromptState } from '../../conversations/prompt.ts';
@@ -137,6 +138,15 @@ export interface WatcherRow {
   next_at: number;
   /** JSON of the Allowance. */
   allowance: string;
+  /** When a webhook last asked for a look before its time, ms; null: never. */
+  woken_at: Generated<number | null>;
+}
+
+/** A webhook that has come. */
+export interface WebhookRow {
+  id: string;
+  /** ms since the epoch. */
+  at: number;
 }
 
 /** How long the checks of a workflow usually take. */
@@ -170,9 +180,11 @@ export interface OutboxRow {
   message: string;
   /** ms since the epoch. */
   created_at: number;
+  /** When its deliveries were made, ms; null: they are not yet. */
+  fanned_at: Generated<number | null>;
 }
 
-export interface Schema extends ScheduleSchema {
+export interface Schema extends ScheduleSchema, DeliverySchema {
   tasks: TaskRow;
   attempts: Attempt;
   checks: Check;
@@ -183,6 +195,7 @@ export interface Schema extends ScheduleSchema {
   prompts: PromptRow;
   watches: WatchRow;
   watchers: WatcherRow;
+  webhooks: WebhookRow;
   durations: DurationRow;
   leases: LeaseRow;
   counters: CounterRow;

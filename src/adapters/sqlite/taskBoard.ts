@@ -78,7 +78,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
         await db.selectFrom('tasks').selectAll().where('id', '=', inserted.id).executeTakeFirstOrThrow(),
       );
     },
-    async list({ statuses, createdBy, limit }) {
+    async list({ statuses, createdBy, limit, before }) {
       let matching = db.selectFrom('tasks');
       if (statuses) matching = matching.where('status', 'in', statuses);
       const active = statuses?.every(isActive) ?? false;
@@ -86,6 +86,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
       if (createdBy !== undefined) matching = matching.where('created_by', '=', createdBy);
       // The plus keeps SQLite from walking all tasks in the order of their ids to find the few active ones.
       let rows = matching.selectAll().orderBy(active ? sql`+id` : 'id', 'desc');
+      if (before !== undefined) rows = rows.where('id', '<', before);
       if (limit !== undefined) rows = rows.limit(limit);
       const tasks = await rows.execute();
       const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow();

@@ -1,6 +1,6 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { AmpaError } from '../../errors.ts';
-import { fullAllowance, type Allowance } from '../../tasks/pollPolicy.ts';
+import { fullAllowance, wakeAt, type Allowance } from '../../tasks/pollPolicy.ts';
 import type { Claim } from '../../tasks/ports.ts';
 import type { ForgeSnapshot } from '../../tasks/forge.ts';
 import type { Watch, WatchFailure, WatchStore } from '../../tasks/watch.ts';
@@ -151,17 +151,23 @@ export function createWatchStore(db: Kysely<Schema>, now: () => number): WatchSt
     saveLook: (repo, owner, look) =>
       db.transaction().execute(async (tx) => {
         const led = await tx
+          .selectFrom('watchers')
+          .select('woken_at')
+          .where('repo', '=', repo)
+          .where('owner', '=', owner)
+          .executeTakeFirst();
+        if (!led) return false;
+        // What became news while we looked may not have been in the answer.
+        const missed = led.woken_at !== null && led.woken_at >= look.from;
+        await tx
           .updateTable('watchers')
           .set({
-            next_at: look.nextAt,
+            next_at: missed ? wakeAt(look.nextAt, look.allowance, true, look.at) : look.nextAt,
             allowance: JSON.stringify(look.allowance),
             lease_expires_at: look.nextAt + LEAD_MS,
           })
           .where('repo', '=', repo)
-          .where('owner', '=', owner)
-          .returning('repo')
-          .executeTakeFirst();
-        if (!led) return false;
+          .execute();
         if (look.error !== null) {
           await failed(tx, repo, look.from, look.at, look.error);
           return true;

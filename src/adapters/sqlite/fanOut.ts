@@ -1,0 +1,179 @@
+import { sql, type Kysely, type Transaction } from 'kysely';
+import { kindOf, type Ring } from '../../notifications/doorbell.ts';
+import { audienceOf } from '../../notifications/heartbeat.ts';
+import type { Message } from '../../notifications/message.ts';
+import type { ChannelName, FanOut } from '../../notifications/ports.ts';
+import { sayIn } from './outbox.ts';
+import type { Schema } from './schema.ts';
+
+type Tx = Transaction<Schema>;
+
+/** What nobody wanted to hear for so long is not told to whoever comes later; ms. */
+export const STALE_MS = 3600_000;
+const BATCH = 500;
+/** The partial index `deliveries_open`. */
+export const WAITING_OR_SENDING = sql<boolean>`(deliveries.state = 'waiting' or deliveries.state = 'sending')`;
+/** The partial index `outbox_open`. */
+const OPEN = sql<boolean>`outbox.fanned_at is null`;
+/** Events that may be the end of a task, as literals: see `literals.ts`. */
+const ENDS = sql<boolean>`(e.shown = 1 and e.status in ('success', 'error', 'needs_review'))`;
+
+/** Makes the deliveries of one message. One that is not to be heard any more in the light of it is dropped. */
+export async function deliverTo(
+  tx: Tx,
+  row: { id: string; message: Message; now: number },
+  channels: readonly ChannelName[],
+): Promise<void> {
+  const { id, message, now } = row;
+  const audience = audienceOf(message.type, channels);
+  await tx
+    .updateTable('outbox')
+    .set({ fanned_at: now, message: JSON.stringify(message) })
+    .where('id', '=', id)
+    .execute();
+  if (audience.length === 0) return;
+  // Only the newest sign of life says something.
+  if (message.type === 'heartbeat') {
+    await tx
+      .updateTable('deliveries')
+      .set({ state: 'dropped', ended_at: now })
+      .where(WAITING_OR_SENDING)
+      .where('state', '=', 'waiting')
+      .where('channel', 'in', audience)
+      .where('outbox_id', '<>', id)
+      .where(({ exists, selectFrom }) =>
+        exists(
+          selectFrom('outbox')
+            .select('outbox.id')
+            .whereRef('outbox.id', '=', 'deliveries.outbox_id')
+            .where(sql<boolean>`message ->> 'type' = 'heartbeat'`),
+        ),
+      )
+      .execute();
+  }
+  await tx
+    .insertInto('deliveries')
+    .values(
+      audience.map((channel) => ({
+        outbox_id: id,
+        channel,
+        state: 'waiting' as const,
+        tries: 0,
+        next_at: 0,
+        repeat: 0,
+        owner: null,
+        token: 0,
+        lease_expires_at: null,
+        error: null,
+        ended_at: null,
+        created_at: now,
+      })),
+    )
+    .onConflict((oc) => oc.columns(['outbox_id', 'channel']).doNothing())
+    .execute();
+}
+
+/** What is to be said, and is not yet on its way: rows of the outbox, and ends of tasks in the log of changes. */
+export function createFanOut(db: Kysely<Schema>) {
+  /** No event up to here is the end of a task that is still to be told. */
+  let seen = -1;
+
+  const told = async (queries: Kysely<Schema> | Tx): Promise<number> =>
+    (await queries.selectFrom('told').select('event').executeTakeFirstOrThrow()).event;
+
+  /** Tells the ends of tasks that nobody has told yet: each once, since `told` moves in the same transaction. */
+  async function ring(tx: Tx, { now, newId, ring: render }: FanOut): Promise<void> {
+    const from = await told(tx);
+    const rows = await tx
+      .selectFrom('events as e')
+      .innerJoin('tasks as t', 't.id', 'e.task_id')
+      .leftJoin('events as before', 'before.id', 'e.prev')
+      .select(['e.id as event', 'e.status', 'e.reason', 'before.status as was'])
+      .select(['t.id', 't.title', 't.forge', 't.pr_number', 't.pr_url', 't.ci_url', 't.reason as reasonNow'])
+      .select(['t.reason_detail', 't.summary'])
+      .where('e.id', '>', from)
+      .where(ENDS)
+      .where('e.at', '>', new Date(now - STALE_MS).toISOString())
+      .orderBy('e.id')
+      .limit(BATCH)
+      .execute();
+    for (const row of rows) {
+      const kind = kindOf(row.status, row.reason);
+      // Work that was finished, or that a person looked at, becomes a success by its merge only.
+      const landed = row.status === 'success' && (row.was === 'success' || row.was === 'needs_review');
+      if (kind === null || (row.was === row.status && !landed)) continue;
+      const forge = JSON.parse(row.forge) as { owner: string; name: string } | null;
+      const facts: Ring = {
+        taskId: row.id,
+        title: row.title,
+        repo: forge && `${forge.owner}/${forge.name}`,
+        prNumber: row.pr_number,
+        prUrl: row.pr_url,
+        ciUrl: row.ci_url,
+        reason: row.reason,
+        // Of a task that was continued meanwhile it is gone.
+        detail: row.reason !== null && row.reasonNow === row.reason ? row.reason_detail : null,
+        summary: row.summary,
+        landed,
+      };
+      await sayIn(tx, { id: newId(), key: `task:${row.id}:${row.event}`, message: render(kind, facts), now });
+    }
+    const last = rows.length === BATCH ? rows.at(-1)?.event : await newest(tx);
+    await tx
+      .updateTable('told')
+      .set({ event: last ?? from })
+      .execute();
+  }
+
+  const newest = async (queries: Kysely<Schema> | Tx): Promise<number> =>
+    (
+      await queries
+        .selectFrom('events')
+        .select((eb) => eb.fn.max('id').as('id'))
+        .executeTakeFirst()
+    )?.id ?? 0;
+
+  return {
+    async hasNews(): Promise<boolean> {
+      const last = await newest(db);
+      // A restored backup may be behind.
+      if (seen < 0 || last < seen) seen = await told(db);
+      if (last > seen) {
+        const end = await db
+          .selectFrom('events as e')
+          .select('e.id')
+          .where('e.id', '>', seen)
+          .where(ENDS)
+          .limit(1)
+          .executeTakeFirst();
+        if (end) return true;
+        seen = last;
+      }
+      return (await db.selectFrom('outbox').select('id').where(OPEN).limit(1).executeTakeFirst()) !== undefined;
+    },
+    async fanOut(options: FanOut): Promise<void> {
+      const { channels, now, mask } = options;
+      const upTo = await db.transaction().execute(async (tx) => {
+        await ring(tx, options);
+        const rows = await tx
+          .selectFrom('outbox')
+          .selectAll()
+          .where(OPEN)
+          .orderBy('created_at')
+          .orderBy('id')
+          .limit(BATCH)
+          .execute();
+        for (const { id, message, created_at } of rows) {
+          if (now - created_at > STALE_MS) await tx.deleteFrom('outbox').where('id', '=', id).execute();
+          else await deliverTo(tx, { id, message: mask(JSON.parse(message) as Message), now }, channels);
+        }
+        return told(tx);
+      });
+      seen = upTo;
+    },
+    /** Where nobody listens, nothing piles up. */
+    async drop(before: number): Promise<void> {
+      await db.deleteFrom('outbox').where(OPEN).where('created_at', '<', before).execute();
+    },
+  };
+}

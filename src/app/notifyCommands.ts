@@ -1,0 +1,38 @@
+/** The entries of the command table for what is said outside the editor. */
+import { z } from 'zod';
+import type { MessageType } from '../notifications/message.ts';
+import { option, text } from './commandOptions.ts';
+
+const TYPES = [
+  'command',
+  'startup',
+  'error',
+  'completion',
+  'warning',
+  'waiting_for_input',
+  'doorbell',
+  'other',
+] as const satisfies readonly MessageType[];
+
+export const NOTIFY_COMMANDS = {
+  heartbeat: {
+    id: 'heartbeat',
+    palette: null,
+    cli: ['heartbeat'],
+    summary: 'Sends one heartbeat to Discord now; exit 1 where no Discord channel is configured.',
+    args: z.object({}),
+    example: 'ampa heartbeat',
+  },
+  notify: {
+    id: 'notify',
+    palette: null,
+    cli: ['notify'],
+    summary: 'Says something on every configured channel and waits until it is out; exit 1 where there is none.',
+    args: z.object({
+      title: text('One line.', 'TEXT'),
+      body: text('What there is to say.', 'TEXT'),
+      type: option(z.enum(TYPES).optional(), 'What kind of message it is; default other.', { value: TYPES.join('|') }),
+    }),
+    example: 'ampa notify --title "Release" --body "Version 2 is out"',
+  },
+} as const;

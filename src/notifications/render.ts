@@ -1,0 +1,84 @@
+/** A message as text, for every channel that takes text. Pure. */
+import type { Link, Message } from './message.ts';
+import { withoutMentions } from './neutral.ts';
+
+/** Characters of a message, and of what a command has printed in it. */
+export const MESSAGE_CHARACTERS = 2000;
+export const OUTPUT_CHARACTERS = 1000;
+const DOTS = '...';
+
+/** The text cut to `limit` UTF-16 units, three dots included; a character is left whole or left out. */
+export function cut(text: string, limit: number): string {
+  return text.length <= limit ? text : `${text.slice(0, boundary(text, limit - DOTS.length))}${DOTS}`;
+}
+
+/** The last `limit` units of a text, three dots included. */
+export function cutHead(text: string, limit: number): string {
+  if (text.length <= limit) return text;
+  const from = text.length - limit + DOTS.length;
+  return `${DOTS}${text.slice(isLowSurrogate(text, from) ? from + 1 : from)}`;
+}
+
+/** Where a text may be cut at `at` units or just before. */
+function boundary(text: string, at: number): number {
+  const end = Math.max(0, at);
+  return isLowSurrogate(text, end) ? end - 1 : end;
+}
+
+const isLowSurrogate = (text: string, at: number): boolean => (text.charCodeAt(at) & 0xfc00) === 0xdc00;
+
+/** The code fence that a text leaves open, or null. */
+function openFence(text: string): string | null {
+  let open: string | null = null;
+  for (const [, fence = ''] of text.matchAll(/^[ \t]*(`{3,}|~{3,})/gm)) {
+    if (open === null) open = fence;
+    else if (fence[0] === open[0] && fence.length >= open.length) open = null;
+  }
+  return open;
+}
+
+/** The text cut to `limit`; a code fence that the cut leaves open is closed. */
+export function cutMarkdown(text: string, limit: number): string {
+  if (text.length <= limit) return text;
+  for (let room = limit; ;) {
+    const whole = text.slice(0, boundary(text, room - DOTS.length));
+    const fence = openFence(whole);
+    const result = fence === null ? `${whole}${DOTS}` : `${whole}${DOTS}\n${fence}`;
+    if (result.length <= limit || room <= DOTS.length) return result;
+    room -= result.length - limit;
+  }
+}
+
+/** A fence that nothing in the text closes. */
+export function fenced(text: string): string {
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence}\n${text.replace(/\n+$/, '')}\n${fence}`;
+}
+
+/** Those that a browser opens come first: chat programs link nothing else. */
+export const linksInOrder = (links: readonly Link[]): Link[] =>
+  links.toSorted((a, b) => Number(!isWeb(a.url)) - Number(!isWeb(b.url)));
+
+export const isWeb = (url: string): boolean => /^https?:\/\//i.test(url);
+
+/** The title on one line, marked where it may have been said before; empty where there is none. */
+export const titleOf = (message: Message, repeat: boolean): string =>
+  [message.title?.replace(/\s+/g, ' ').trim() ?? '', repeat ? '(repeat)' : ''].filter(Boolean).join(' ');
+
+/** The body, then the links that it does not name itself. */
+export function bodyOf(message: Message): string {
+  const body = message.body?.trim() ?? '';
+  const links = linksInOrder(message.links ?? []).filter(({ url }) => !body.includes(url));
+  return [body, ...links.map(({ label, url }) => `${label}: ${url}`)].filter(Boolean).join('\n');
+}
+
+/** `# title`, body, fields as `Name: value`, output as code; with nobody mentioned, and at most `max` characters. */
+export function renderText(message: Message, options: { repeat?: boolean; max?: number } = {}): string {
+  const { repeat = false, max = MESSAGE_CHARACTERS } = options;
+  const title = titleOf(message, repeat);
+  const fields = (message.fields ?? []).map(({ name, value }) => `${name}: ${value}`).join('\n');
+  const output = message.output?.trim() ? fenced(cut(message.output.replace(/\n+$/, ''), OUTPUT_CHARACTERS)) : '';
+  const parts = [title && `# ${title}`, bodyOf(message), fields, output].filter(Boolean);
+  return cutMarkdown(withoutMentions(parts.join('\n')), max);
+}
