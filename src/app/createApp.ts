@@ -456,8 +456,13 @@ export async function createApp(options: AppOptions): Promise<App> {
       return () => noticeListeners.delete(listener);
     },
 
-    report: async (request) =>
-      makeReport(await engine.existing(), request, now(), resolved.values.schedulerMaxRunHistory),
+    async report(request) {
+      const it = await engine.existing();
+      // What nobody has set up is no news, unless it has run.
+      const all = it ? await schedule.facade.list() : [];
+      const commands = all.filter((command) => command.waits_for === null || command.last_run !== null);
+      return makeReport(it, request, { commands, now: now(), keepRuns: resolved.values.schedulerMaxRunHistory });
+    },
     channels: announcements.channels,
     notify: (message, signal) => announcements.announce(message, { signal }),
     async sendHeartbeat(signal) {

@@ -1,6 +1,14 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { usageError } from '../errors.ts';
-import { foldReport, runsFrom, tasksFrom, type Report, type ReportRange, type ReportRun } from '../scheduler/report.ts';
+import {
+  foldReport,
+  runsFrom,
+  tasksFrom,
+  type Report,
+  type ReportOptions,
+  type ReportRange,
+  type ReportRun,
+} from '../scheduler/report.ts';
 import type { EngineStore } from './engineStore.ts';
 
 /** Rows that are read at a time: a few milliseconds. */
@@ -16,10 +24,8 @@ export interface ReportRequest {
 export async function makeReport(
   store: EngineStore | undefined,
   { range, timeZone }: ReportRequest,
-  now: number,
-  keepRuns: number,
+  { commands, now, keepRuns }: Pick<ReportOptions, 'commands' | 'now' | 'keepRuns'>,
 ): Promise<Report> {
-  const commands = ((await store?.schedule.list()) ?? []).map(({ spec }) => spec);
   const fold = startFold({ range, now, timeZone, commands, keepRuns });
   if (!store) return fold.result();
   let last: ReportRun | null = null;
@@ -36,7 +42,7 @@ export async function makeReport(
   return fold.result();
 }
 
-function startFold(options: Parameters<typeof foldReport>[0]): ReturnType<typeof foldReport> {
+function startFold(options: ReportOptions): ReturnType<typeof foldReport> {
   try {
     return foldReport(options);
   } catch (error) {

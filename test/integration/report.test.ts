@@ -74,12 +74,11 @@ describe('the report of a folder', () => {
           .values(rows as never)
           .execute();
       }
-      const reports = createReportStore(db);
+      const commands = (await store.list()).map(({ spec }) => spec);
       const it = await makeReport(
-        { schedule: store, reports } as unknown as EngineStore,
+        { reports: createReportStore(db) } as unknown as EngineStore,
         { range: 'week', timeZone: 'UTC' },
-        START + MINUTE,
-        50,
+        { commands, now: START + MINUTE, keepRuns: 50 },
       );
       assert.deepEqual(it.runs, { total: 50_000, failed: 1000, skipped: 0, running: 0 });
       assert.equal(it.counts.mended, 1000);
