@@ -7,6 +7,7 @@ const root = path.resolve(import.meta.dirname, '..');
 /** Name in media/screenshots: name of the test's screenshot. */
 const PICTURES: Readonly<Record<string, string>> = {
   'task-page.png': 'task-page-success.png',
+  'report.png': 'report-night-light-1000.png',
 };
 
 const tests = spawnSync('npm', ['run', '-s', 'test:e2e'], { cwd: root, stdio: 'inherit' });

@@ -5,6 +5,8 @@ import type { OpenPrompt } from '../conversations/prompt.ts';
 import type { Continued, TaskDetail, TaskFilter } from '../tasks/board.ts';
 import type { ChangedFile, ConversationEntry } from '../tasks/ports.ts';
 import type { PermissionMode, Task } from '../tasks/task.ts';
+import type { Report } from '../scheduler/report.ts';
+import type { ReportRequest } from './report.ts';
 import type { HealthReport } from './health.ts';
 import type { Message } from '../notifications/message.ts';
 import type { ChannelName, ChannelState, Told } from '../notifications/ports.ts';
@@ -199,6 +201,8 @@ export interface App {
   notices(): string[];
   onNotice(listener: (notice: string) => void): () => void;
 
+  /** What ran, failed and ended lately. Makes nothing. */
+  report(request: ReportRequest): Promise<Report>;
   /** All channels, configured or not. */
   channels(): Promise<ChannelInfo[]>;
   /** Says it outside the editor and waits until it is out, a minute at most. Empty: no channel is configured. */

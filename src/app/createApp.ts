@@ -36,6 +36,7 @@ import { createLogins } from './logins.ts';
 import { indexWritten, storeFiles, type EngineStore } from './engineStore.ts';
 import { stateOfHost } from './hosts.ts';
 import { mergeTask } from './merge.ts';
+import { makeReport } from './report.ts';
 import { createMeter } from './meter.ts';
 import { createPulse } from './pulse.ts';
 import { createSchedule } from './schedule.ts';
@@ -463,6 +464,13 @@ export async function createApp(options: AppOptions): Promise<App> {
       return () => noticeListeners.delete(listener);
     },
 
+    async report(request) {
+      const it = await engine.existing();
+      // What nobody has set up is no news, unless it has run.
+      const all = it ? await schedule.facade.list() : [];
+      const commands = all.filter((command) => command.waits_for === null || command.last_run !== null);
+      return makeReport(it, request, { commands, now: now(), keepRuns: resolved.values.schedulerMaxRunHistory });
+    },
     channels: announcements.channels,
     notify: (message, signal) => announcements.announce(message, { signal }),
     async sendHeartbeat(signal) {

@@ -9,6 +9,7 @@ import { createHostStore, type HostStore } from '../adapters/sqlite/hostStore.ts
 import { createLeaseStore, type LeaseStore } from '../adapters/sqlite/leaseStore.ts';
 import { openDatabase, type OpenDatabase } from '../adapters/sqlite/open.ts';
 import { createPromptStore } from '../adapters/sqlite/promptStore.ts';
+import { createReportStore, type ReportStore } from '../adapters/sqlite/reportStore.ts';
 import { createScheduleImport, type ScheduleImport } from '../adapters/sqlite/scheduleImport.ts';
 import { createScheduleStore } from '../adapters/sqlite/scheduleStore.ts';
 import { createTaskBoard } from '../adapters/sqlite/taskBoard.ts';
@@ -40,6 +41,7 @@ export interface EngineStore {
   prompts: PromptStore;
   leases: LeaseStore;
   counters: CounterStore;
+  reports: ReportStore;
   deliveries: DeliveryStore;
   watcher: StoreWatcher;
   /** Name of another machine that works on this store, as last looked at: then this process only reads. */
@@ -148,6 +150,7 @@ export async function openEngineStore(
       record: async (changes) => ((await lookForeign()) === null ? counters.record(changes) : undefined),
     },
     deliveries: createDeliveryStore(database.db),
+    reports: createReportStore(database.db),
     watcher,
     schedule: { ...schedule, claim: unlessForeign(schedule.claim) },
     tasks: {

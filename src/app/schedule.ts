@@ -8,6 +8,7 @@ import { clearDead } from '../scheduler/clearDead.ts';
 import { newCommand, type StoredCommand } from '../scheduler/command.ts';
 import { rememberCron } from '../scheduler/cron.ts';
 import { exportStore, unsupported } from '../scheduler/layout.ts';
+import { nextTimes } from '../scheduler/preview.ts';
 import { createScheduler } from '../scheduler/loop.ts';
 import type { Run } from '../scheduler/ports.ts';
 import { simulate } from '../scheduler/simulate.ts';
@@ -241,6 +242,14 @@ export function createSchedule(deps: ScheduleDeps): {
         await host.stop();
         if (deps.kind === 'cli') await deps.announcements.drain(it);
       }
+    },
+    preview: (timing) => nextTimes(timing, now(), 5).map((at) => new Date(at).toISOString()),
+    async runOf(id, runId) {
+      const it = await look();
+      await one(it, id);
+      const run = await it!.schedule.run(runId);
+      if (run?.command_id !== id) throw notFound('run', runId, 'Only the last runs of a command are remembered.');
+      return viewRun(run, await outputs.read(id, runId));
     },
     async history(id, limit) {
       const it = await look();

@@ -1,22 +1,10 @@
 /** The scheduled commands as the hosts see them. */
-import type { CommandPatch, RunStatus } from '../scheduler/command.ts';
+import type { CommandPatch, CommandSpec, RunStatus } from '../scheduler/command.ts';
+import type { Timing } from '../scheduler/preview.ts';
 import type { Simulation } from '../scheduler/simulate.ts';
 
 /** As `schedule list --json` prints it: snake case, times in ISO 8601 UTC. */
-export interface ScheduledCommand {
-  id: string;
-  command: string;
-  title: string;
-  type: string;
-  frequency_minutes: number | null;
-  cron: string | null;
-  timezone: string | null;
-  priority: number;
-  requires_llm: boolean;
-  max_runtime_minutes: number | null;
-  metadata: Readonly<Record<string, unknown>>;
-  enabled: boolean;
-  catch_up: boolean;
+export interface ScheduledCommand extends Omit<CommandSpec, 'extra'> {
   /** `every 5 min`, for people. */
   every: string;
   running: boolean;
@@ -75,6 +63,10 @@ export interface Schedule {
     id: string | null,
     options: { signal: AbortSignal; onOutput?: (text: string) => void },
   ): Promise<RunReport | null>;
+  /** The next five times at which a command with this timing would be due, ISO 8601. Throws `usage` for what cannot be. */
+  preview(timing: Timing): string[];
+  /** One run with its output. */
+  runOf(id: string, runId: string): Promise<RunReport>;
   /** Newest first. */
   history(id: string, limit: number): Promise<RunReport[]>;
   simulate(options: { hours: number; tickSeconds: number }): Promise<Simulation>;

@@ -72,7 +72,7 @@ export const SCHEDULE_COMMANDS = {
   },
   scheduleAdd: {
     id: 'scheduleAdd',
-    palette: null,
+    palette: 'Add Scheduled Command…',
     cli: ['schedule add'],
     summary: 'Runs a command again and again: every so many minutes, or by a cron expression.',
     args: z.object({
@@ -89,7 +89,7 @@ export const SCHEDULE_COMMANDS = {
   },
   scheduleUpdate: {
     id: 'scheduleUpdate',
-    palette: null,
+    palette: 'Edit Scheduled Command…',
     cli: ['schedule update'],
     summary: 'Changes a scheduled command; a run under way keeps what it was started with.',
     args: z.object({
@@ -106,7 +106,7 @@ export const SCHEDULE_COMMANDS = {
   },
   scheduleRemove: {
     id: 'scheduleRemove',
-    palette: null,
+    palette: 'Remove Scheduled Command…',
     cli: ['schedule remove', 'schedule rm'],
     summary: 'Removes a scheduled command; a run under way is stopped.',
     args: z.object({ id }),
@@ -122,7 +122,7 @@ export const SCHEDULE_COMMANDS = {
   },
   scheduleDisable: {
     id: 'scheduleDisable',
-    palette: 'Disable Scheduled Command…',
+    palette: 'Pause Scheduled Command…',
     cli: ['schedule disable'],
     summary: 'Switches a scheduled command off; a run under way may finish.',
     args: z.object({ id }),

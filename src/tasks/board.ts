@@ -1,5 +1,5 @@
 /** What people do with tasks, as the use cases need it from the store: the other half of `ports.ts`. */
-import type { OpenPrompt } from '../conversations/prompt.ts';
+import type { OpenPrompt, Prompt } from '../conversations/prompt.ts';
 import type { Attempt, Check, Message, Status, Task, TaskEvent } from './task.ts';
 
 export interface TaskFilter {
@@ -19,6 +19,8 @@ export interface TaskDetail {
   messages: Message[];
   events: TaskEvent[];
   prompts: OpenPrompt[];
+  /** Questions that were answered, oldest first; the last fifty. */
+  answers: Prompt[];
 }
 
 /** How a `continue` was taken: `requeued` (the task had ended), or `message` / `appended` while it is active. */

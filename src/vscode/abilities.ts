@@ -4,6 +4,7 @@ import { isActive, type Task } from '../tasks/task.ts';
 /** The tokens of a row's `contextValue`; `when` clauses match on them and on nothing else. */
 export const TOKENS = [
   'group',
+  'question',
   'day',
   'more',
   'task',

@@ -2,8 +2,8 @@
 import * as vscode from 'vscode';
 import type { Task } from '../tasks/task.ts';
 import type { Folder, Folders } from './folders.ts';
-import type { Overview } from './overview.ts';
-import { stateWords } from './taskRows.ts';
+import type { Asked, Overview } from './overview.ts';
+import { stateWords, wishOf } from './taskRows.ts';
 import { parseElement } from './tasksModel.ts';
 import { groupOf, type Group } from './abilities.ts';
 
@@ -79,6 +79,32 @@ async function pickTask(overview: Overview, { title, none, suits }: TaskQuestion
     placeHolder: 'Task',
   });
   return chosen?.id;
+}
+
+/** The given question, the first of the given task, the only one there is, or the one a person picks. */
+export async function chooseQuestion(folders: Folders, overview: Overview, given: unknown): Promise<Asked | undefined> {
+  await folders.wake();
+  const element = typeof given === 'string' ? parseElement(given) : undefined;
+  const id = taskIdOf(given);
+  const known =
+    element?.kind === 'prompt' ? element.prompt : id === undefined ? undefined : overview.questions(id)[0]?.id;
+  if (given !== undefined) {
+    const asked = known === undefined ? undefined : overview.question(known);
+    if (!asked) void vscode.window.showInformationMessage('The question is not open any more.');
+    return asked;
+  }
+  const all = ['', ...relevantTasks(overview, (_task, asks) => asks).map((task) => task.id)].flatMap((task) =>
+    overview.questions(task),
+  );
+  if (all.length === 0) void vscode.window.showInformationMessage('Nobody has a question.');
+  const items = all.map((prompt) => ({
+    label: overview.task(prompt.task_id ?? '')?.title ?? prompt.summary,
+    description: prompt.task_id === null ? prompt.session : wishOf(prompt),
+    id: prompt.id,
+  }));
+  const chosen =
+    items.length === 0 ? undefined : await vscode.window.showQuickPick(items, { title: 'Which question?' });
+  return chosen && overview.question(chosen.id);
 }
 
 /** The only folder, that of the active editor's file where it is plain, else the one a person picks. */

@@ -23,6 +23,9 @@ export const EDITOR_COMMANDS = {
   copyTaskId: { title: 'Copy Task ID', icon: 'copy' },
   startFromIssue: { title: 'Start Task from GitHub Issue…', icon: 'issues' },
   writeTask: { title: 'Write a Longer Task…', icon: 'edit' },
+  showReport: { title: 'Show Report', icon: 'graph' },
+  enableScheduler: { title: 'Enable Scheduler' },
+  editFallbackRules: { title: 'Edit Fallback Rules', icon: 'law' },
   testNotification: { title: 'Send Test Notification', icon: 'bell' },
   whatNow: { title: 'What Now?', icon: 'pulse' },
   startWritten: { title: 'Start This Task', icon: 'play', internal: true },
@@ -47,8 +50,11 @@ export const SHARED_ICONS: Partial<Record<SharedId, string>> = {
   showDiff: 'diff-multiple',
   doctor: 'checklist',
   scheduleRun: 'play',
-  scheduleEnable: 'circle-large',
-  scheduleDisable: 'circle-slash',
+  scheduleAdd: 'add',
+  scheduleUpdate: 'edit',
+  scheduleRemove: 'trash',
+  scheduleEnable: 'debug-continue',
+  scheduleDisable: 'debug-pause',
   scheduleHistory: 'history',
 };
 
@@ -60,8 +66,9 @@ export const CONTEXT_KEYS = {
   pages: 'ampa.pages',
   /** A task needs a person. */
   needsPerson: 'ampa.needsPerson',
-  /** A folder of the window has scheduled commands. */
-  scheduled: 'ampa.scheduled',
+  /** What the empty Schedule view says: `off` before the scheduler was switched on, `empty` where nothing is scheduled, or empty. */
+  schedule: 'ampa.schedule.welcome',
 } as const;
 
+export type ScheduleWelcome = 'off' | 'empty' | '';
 export type Welcome = 'loading' | 'noGit' | 'noAgent' | 'noTask' | 'failed' | '';

@@ -1,20 +1,30 @@
 /** What each command of the palette does. The table of ids and titles is commandTable.ts. */
 import * as vscode from 'vscode';
+import { askPerson } from './answering.ts';
 import { askIssue } from './askIssue.ts';
 import type { App } from '../app/api.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import { hasDiff, hasLog, hasWorktree, isAbortable, isContinuable, isMergeable } from './abilities.ts';
-import { chooseFolder, chooseTask, requireTrust, taskIdOf, type Chosen, type TaskQuestion } from './choose.ts';
+import {
+  chooseFolder,
+  chooseQuestion,
+  chooseTask,
+  requireTrust,
+  taskIdOf,
+  type Chosen,
+  type TaskQuestion,
+} from './choose.ts';
 import type { CommandId } from './commandTable.ts';
 import { copyServerAddress } from './copyServer.ts';
 import type { Diffs } from './diff.ts';
 import type { Documents } from './documents.ts';
+import { editFallbackRules } from './fallbackRules.ts';
 import type { Folder, Folders } from './folders.ts';
 import { doctorPage } from './doctorPage.ts';
 import type { Logs } from './logs.ts';
-import { answer } from './notifications.ts';
 import { openWeb } from './openWeb.ts';
 import type { Overview } from './overview.ts';
+import type { ReportPage } from './reportPage.ts';
 import { createScheduleHandlers } from './scheduleHandlers.ts';
 import type { ScheduleTree } from './scheduleTree.ts';
 import type { Start, StartArguments } from './startTask.ts';
@@ -39,6 +49,7 @@ export interface CommandDeps {
   logs(): Logs;
   diffs(): Diffs;
   scheduleTree(): ScheduleTree;
+  report(): ReportPage;
 }
 
 export type Handler = (...args: unknown[]) => Promise<unknown>;
@@ -86,8 +97,11 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
       if (!(await requireTrust())) return;
       await folders.wake();
       const id = nextNeeding(overview.layout(), unread.ids(), lastShown);
-      if (id === null) void vscode.window.showInformationMessage('No task needs you.');
-      else await vscode.commands.executeCommand('ampa.showTask' satisfies CommandId, id);
+      if (id === null) void vscode.window.showInformationMessage('Nothing needs you.');
+      else if (id.startsWith('prompt:')) {
+        lastShown = id;
+        await vscode.commands.executeCommand('ampa.answerTask' satisfies CommandId, id);
+      } else await vscode.commands.executeCommand('ampa.showTask' satisfies CommandId, id);
     },
     'ampa.showLog': onTask(
       { title: 'Whose log?', none: 'No task has a log yet.', suits: hasLog },
@@ -131,10 +145,19 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
       },
       ({ folder, task }) => continueTask(folder, task, firstQuestion(task.id)),
     ),
-    'ampa.answerTask': onTask(
-      { title: 'Which question?', none: 'No agent has a question.', suits: (_task, asks) => asks },
-      ({ folder, task }) => answerTask(folder, task, overview),
-    ),
+    'ampa.answerTask': async (given) => {
+      if (!(await requireTrust())) return;
+      const asked = await chooseQuestion(folders, overview, given);
+      if (!asked) return;
+      const { prompt, folder } = asked;
+      unread.markRead(prompt.task_id ?? `prompt:${prompt.id}`);
+      const task = prompt.task_id === null ? undefined : overview.task(prompt.task_id);
+      await askPerson(folder, prompt, task ? `“${task.title}” ${wishOf(prompt)}` : prompt.summary, documents);
+    },
+    'ampa.editFallbackRules': async () => {
+      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Edit the fallback rules of') : undefined;
+      if (folder) await editFallbackRules(folder);
+    },
     'ampa.abortTask': onTask(
       {
         title: 'Which task is aborted?',
@@ -182,6 +205,10 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
         async () => (await folder.app()).doctor(),
       );
       await documents.show('AMPA Setup', doctorPage(folder.uri.fsPath, checks));
+    },
+    'ampa.showReport': async () => {
+      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Show the report of') : undefined;
+      if (folder) await deps.report().open(folder.uri);
     },
     'ampa.copyServerAddress': async () => {
       const folder = (await requireTrust()) ? await chooseFolder(folders, 'Local server of') : undefined;
@@ -237,22 +264,6 @@ async function continueTask(folder: Folder, task: Task, question: string | null)
     appended: 'starts with your words added',
   }[as];
   vscode.window.setStatusBarMessage(`$(debug-continue) “${task.title}” ${said}`, 5000);
-}
-
-async function answerTask(folder: Folder, task: Task, overview: Overview): Promise<void> {
-  const [prompt] = overview.questions(task.id);
-  if (!prompt) {
-    void vscode.window.showInformationMessage('The question is not open any more.');
-    return;
-  }
-  const chosen = await vscode.window.showQuickPick(
-    [
-      { label: '$(check) Allow', description: 'once', response: 'allow' as const },
-      { label: '$(close) Refuse', description: 'the agent looks for another way', response: 'reject' as const },
-    ],
-    { title: `“${task.title}” ${wishOf(prompt)}`, placeHolder: prompt.detail || 'Your answer', ignoreFocusOut: true },
-  );
-  if (chosen) await answer(folder, prompt, chosen.response);
 }
 
 async function abortTask(folder: Folder, task: Task): Promise<void> {

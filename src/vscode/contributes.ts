@@ -65,6 +65,8 @@ const SCHEDULE_MENU: MenuItem[] = [
   inSchedule('ampa.scheduleRun', ['scheduled', 'canRun'], '1_act@1'),
   inSchedule('ampa.scheduleEnable', ['scheduled', 'switchedOff'], '1_act@2'),
   inSchedule('ampa.scheduleDisable', ['scheduled', 'switchedOn'], '1_act@2'),
+  inSchedule('ampa.scheduleUpdate', ['scheduled'], '1_act@3'),
+  inSchedule('ampa.scheduleRemove', ['scheduled'], '9_remove@1'),
   inSchedule('ampa.scheduleHistory', ['scheduled'], '2_show@1'),
   inSchedule('ampa.scheduleHistory', ['scheduledRun'], 'inline@1'),
 ];
@@ -78,13 +80,15 @@ const MENUS = {
     { command: 'ampa.cleanUp', when: 'view == ampa.tasks', group: '1_tasks@2' },
     { command: 'ampa.doctor', when: 'view == ampa.tasks', group: '2_setup@1' },
     { command: 'ampa.openSettings', when: 'view == ampa.tasks', group: '2_setup@2' },
+    { command: 'ampa.scheduleAdd', when: 'view == ampa.schedule', group: 'navigation@1' },
+    { command: 'ampa.showReport', when: 'view == ampa.schedule', group: 'navigation@2' },
   ],
   'view/item/context': [...ROW_MENU, ...SCHEDULE_MENU],
   'editor/title': [{ command: 'ampa.startWritten', when: `resource in ${CONTEXT_KEYS.pages}`, group: 'navigation' }],
 } satisfies Record<string, MenuItem[]>;
 
 /** One main button each. `$(…)` icons would be part of the button. */
-const WELCOME: { key: string; when: string; text: string }[] = [
+const WELCOME: { key: string; view?: string; when: string; text: string }[] = [
   {
     key: 'noFolder',
     when: 'workspaceFolderCount == 0',
@@ -125,6 +129,22 @@ const WELCOME: { key: string; when: string; text: string }[] = [
     when: `isWorkspaceTrusted && ${CONTEXT_KEYS.welcome} == failed`,
     text: 'AMPA could not start here.\n[Check Setup](command:ampa.doctor)',
   },
+  {
+    key: 'schedulerOff',
+    view: 'ampa.schedule',
+    when: `${CONTEXT_KEYS.schedule} == off`,
+    text:
+      'Run a command every few minutes, or let an agent work every night. Until you switch the scheduler on, or start a task, AMPA leaves nothing in this folder.\n' +
+      '[Enable Scheduler](command:ampa.enableScheduler)',
+  },
+  {
+    key: 'noCommand',
+    view: 'ampa.schedule',
+    when: `${CONTEXT_KEYS.schedule} == empty`,
+    text:
+      'Nothing is scheduled. Run a command every few minutes, or let an agent work every night; [the report](command:ampa.showReport) says in the morning what failed.\n' +
+      '[Add Scheduled Command](command:ampa.scheduleAdd)',
+  },
 ];
 
 const WALKTHROUGH: { id: string; title: string; description: string; done: string[] }[] = [
@@ -155,10 +175,11 @@ const WALKTHROUGH: { id: string; title: string; description: string; done: strin
   },
 ];
 
-/** The page and the files whose editors are restored after a reload. */
+/** The pages and the files whose editors are restored after a reload. */
 const ACTIVATION = [
   'workspaceContains:.worklog/ampa/ampa.db',
   'onWebviewPanel:ampa.task',
+  'onWebviewPanel:ampa.report',
   'onFileSystem:ampa-diff',
   'onUri',
 ];
@@ -237,19 +258,26 @@ export function contributions(): { manifest: Json; nls: Nls } {
     viewsContainers: { activitybar: [{ id: 'ampa', title: 'AMPA', icon: 'media/activity.svg' }] },
     views: {
       ampa: [
-        { id: 'ampa.tasks', name: '%view.tasks%', icon: 'media/activity.svg', contextualTitle: 'AMPA' },
-        // A folder without scheduled commands has no such view.
+        {
+          id: 'ampa.tasks',
+          name: '%view.tasks%',
+          icon: 'media/activity.svg',
+          contextualTitle: 'AMPA',
+          initialSize: 2,
+        },
         {
           id: 'ampa.schedule',
           name: '%view.schedule%',
           icon: 'media/activity.svg',
           contextualTitle: 'AMPA',
-          when: CONTEXT_KEYS.scheduled,
+          // The Tasks view says what is missing, and has more to show.
+          when: 'workspaceFolderCount != 0 && isWorkspaceTrusted',
+          initialSize: 1,
         },
       ],
     },
-    viewsWelcome: WELCOME.map(({ key, when, text: contents }) => ({
-      view: 'ampa.tasks',
+    viewsWelcome: WELCOME.map(({ key, view = 'ampa.tasks', when, text: contents }) => ({
+      view,
       contents: text(`welcome.${key}`, contents),
       when,
     })),
@@ -263,6 +291,8 @@ export function contributions(): { manifest: Json; nls: Nls } {
       title: 'AMPA',
       properties: Object.fromEntries(knobs.map((knob, i) => [knob.setting, setting(knob, i, nls)])),
     },
+    // The template explains itself in comments.
+    languages: [{ id: 'jsonc', filenames: ['fallback_config.json', 'ampa_fallback_config.json'] }],
     jsonValidation: [
       {
         fileMatch: ['**/.worklog/ampa/fallback_config.json', '**/ampa_fallback_config.json'],

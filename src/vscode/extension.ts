@@ -11,12 +11,14 @@ import { createFolders, type Folder, type Folders } from './folders.ts';
 import { createLinkHandler } from './linkHandler.ts';
 import { loadApp } from './load.ts';
 import { createLogs } from './logs.ts';
-import { createNotifications } from './notifications.ts';
+import { createNotifications, type Notifications } from './notifications.ts';
 import { createOverview, type Overview } from './overview.ts';
 import { createProblems } from './problems.ts';
+import { registerReportPage } from './reportPage.ts';
 import { createScheduleTree, type ScheduleTree } from './scheduleTree.ts';
 import { createStart } from './startTask.ts';
 import { createStatusBar } from './statusBar.ts';
+import { failingChannels, githubLines } from './statusText.ts';
 import { registerTaskPage } from './taskPage.ts';
 import { createTasksTree, type TasksTree } from './tasksTree.ts';
 import { createUnread, type Unread } from './unread.ts';
@@ -30,6 +32,7 @@ export interface Internals {
   unread: Unread;
   tree: TasksTree | undefined;
   schedule: ScheduleTree | undefined;
+  notifications: Notifications | undefined;
   openLink(uri: vscode.Uri): Promise<void>;
   /** How long `activate` took, ms. */
   activationMs: number;
@@ -72,13 +75,21 @@ export function activate(context: vscode.ExtensionContext): Internals {
   const scheduleTree = contribute('The Schedule view', () =>
     createScheduleTree(folders, (error) => problems.show('Reading the schedule', error)),
   );
-  contribute('The status bar item', () => createStatusBar(folders, overview, () => notices, log('status bar')));
+  contribute('The status bar item', () =>
+    createStatusBar({
+      ...{ folders, overview, notices: () => notices, onError: log('status bar') },
+      scheduled: () => scheduleTree?.commands() ?? [],
+      channels: async (folder) => failingChannels(await (await folder.app()).channels()),
+      more: async (folder) => githubLines(await (await folder.app()).github(), Date.now()),
+    }),
+  );
   if (tree) contribute('The welcome view', () => createWelcome(folders, overview, tree.view, log('welcome view')));
-  contribute('Notifications', () => createNotifications(overview, log('notification')));
+  const notifications = contribute('Notifications', () => createNotifications(overview, log('notification')));
   const diffs = contribute('The diff', () => registerDiff(folders));
   const logs = contribute('The log view', () => createLogs());
   const page = diffs && contribute('The task page', () => registerTaskPage(context, folders, diffs));
-  const written = contribute('Pages for longer tasks', () => createWrittenTasks());
+  const report = contribute('The report page', () => registerReportPage(context, folders, documents));
+  const written = contribute('Pages for longer tasks', () => createWrittenTasks(context.workspaceState, folders));
 
   const openTask = async (id: string, folder: Folder): Promise<void> => {
     unread.markRead(id);
@@ -101,6 +112,7 @@ export function activate(context: vscode.ExtensionContext): Internals {
     written: () => present(written, 'The page for longer tasks'),
     logs: () => present(logs, 'The log view'),
     diffs: () => present(diffs, 'The diff'),
+    report: () => present(report, 'The report page'),
     scheduleTree: () => present(scheduleTree, 'The Schedule view'),
   });
   for (const [id, handler] of Object.entries(handlers)) {
@@ -120,6 +132,7 @@ export function activate(context: vscode.ExtensionContext): Internals {
     unread,
     tree,
     schedule: scheduleTree,
+    notifications,
     openLink: links.open,
     activationMs: performance.now() - begun,
   };

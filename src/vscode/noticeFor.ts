@@ -1,4 +1,5 @@
 /** What a person is told about a task, and with which buttons. Pure. */
+import { choiceLabel } from '../conversations/choices.ts';
 import type { OpenPrompt } from '../conversations/prompt.ts';
 import { reasonText, type NextStep } from '../tasks/reasons.ts';
 import { isActive, type Task } from '../tasks/task.ts';
@@ -74,3 +75,16 @@ export function summaryOf(notices: readonly Notice[]): Notice {
 /** What a permission prompt asks, in one line. */
 export const promptMessage = (prompt: OpenPrompt, title: string): string =>
   `“${title}” ${wishOf(prompt)}${prompt.detail && prompt.detail !== prompt.summary ? ` — ${cut(prompt.detail.replace(/\s+/g, ' '), 300)}` : ''}`;
+
+/** Characters that the buttons of a notice have room for, beside the last one. */
+const ROOM = 52;
+
+/** The first choices of a question as buttons, at most three and no more than fit: the others are behind "Open…". */
+export function promptButtons(prompt: OpenPrompt): { choice: string; title: string }[] {
+  const buttons = prompt.choices
+    .slice(0, 3)
+    .map((choice) => ({ choice, title: cut(choiceLabel(prompt, choice), ROOM) }));
+  let room = ROOM;
+  const fitting = buttons.findIndex(({ title }) => (room -= title.length + 4) < 0);
+  return fitting === -1 ? buttons : buttons.slice(0, fitting);
+}

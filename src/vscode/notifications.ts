@@ -1,17 +1,17 @@
 /** Notices in the window that has the focus; the others keep their badge. */
-import os from 'node:os';
 import * as vscode from 'vscode';
 import type { OpenPrompt } from '../conversations/prompt.ts';
-import { choiceLabel } from '../conversations/choices.ts';
-import { AmpaError, describeError } from '../errors.ts';
 import type { Task } from '../tasks/task.ts';
+import { answer } from './answering.ts';
+import type { CommandId } from './commandTable.ts';
 import type { Folder } from './folders.ts';
-import { noticeFor, promptMessage, summaryOf, type Notice } from './noticeFor.ts';
+import { noticeFor, promptButtons, promptMessage, summaryOf, type Notice } from './noticeFor.ts';
 import type { Overview, OverviewChange } from './overview.ts';
 
 /** Tasks that end within this time of each other are told together, if they are many. */
 const GATHER_MS = 400;
 const MANY = 3;
+const OPEN = 'Open…';
 const NEVER = "Don't Show Again";
 
 function message(severity: Notice['severity'], text: string, ...buttons: string[]): Thenable<string | undefined> {
@@ -24,7 +24,13 @@ function message(severity: Notice['severity'], text: string, ...buttons: string[
 /** As the folder's own sources say, a `.env` file among them. */
 const enabled = async (folder: Folder): Promise<boolean> => (await folder.app()).config().values.notifications;
 
-export function createNotifications(overview: Overview, onError: (error: unknown) => void): vscode.Disposable {
+export interface Notifications extends vscode.Disposable {
+  /** A question has been put to the person of this window. */
+  onDidAsk(listener: (prompt: OpenPrompt) => void): vscode.Disposable;
+}
+
+export function createNotifications(overview: Overview, onError: (error: unknown) => void): Notifications {
+  const didAsk = new vscode.EventEmitter<OpenPrompt>();
   let notices: { notice: Notice; folder: Folder }[] = [];
   const prompts: { prompt: OpenPrompt; folder: Folder }[] = [];
   const told = new Set<string>();
@@ -40,14 +46,17 @@ export function createNotifications(overview: Overview, onError: (error: unknown
     const all = now.map((it) => it.notice);
     for (const notice of all.length > MANY ? [summaryOf(all)] : all) tell(notice).catch(onError);
     for (const { prompt, folder } of asked) {
-      const open = overview.questions(prompt.task_id ?? '').some((it) => it.id === prompt.id);
-      if (!open || told.has(prompt.id) || !wanted.get(folder)) continue;
+      if (!overview.question(prompt.id) || told.has(prompt.id) || !wanted.get(folder)) continue;
       told.add(prompt.id);
+      didAsk.fire(prompt);
       ask(prompt, folder, overview.task(prompt.task_id ?? '')?.title ?? prompt.session).catch(onError);
     }
   };
+  /** An agent stands still until its question is answered: that waits for nothing. */
   const soon = (): void => {
-    timer ??= setTimeout(() => void flush().catch(onError), GATHER_MS);
+    if (prompts.length > 0) clearTimeout(timer);
+    else if (timer !== undefined) return;
+    timer = setTimeout(() => void flush().catch(onError), prompts.length > 0 ? 0 : GATHER_MS);
   };
   const gather = (change: OverviewChange): void => {
     for (const { before, after, folder } of change.tasks) {
@@ -65,7 +74,9 @@ export function createNotifications(overview: Overview, onError: (error: unknown
     }),
   ];
   return {
+    onDidAsk: (listener) => didAsk.event(listener),
     dispose() {
+      didAsk.dispose();
       clearTimeout(timer);
       for (const subscription of subscriptions) subscription.dispose();
     },
@@ -89,23 +100,13 @@ async function tell(notice: Notice): Promise<void> {
 
 /** A question of an agent: what it wants to do, and the two answers. */
 async function ask(prompt: OpenPrompt, folder: Folder, title: string): Promise<void> {
-  const choices = prompt.choices.slice(0, 3).map((choice) => ({ choice, title: choiceLabel(prompt, choice) }));
-  const open = prompt.task_id === null ? [] : ['Open…'];
-  const titles = [...choices.map((it) => it.title), ...open, NEVER];
+  const choices = promptButtons(prompt);
+  const titles = [...choices.map((it) => it.title), OPEN];
   const chosen = await vscode.window.showWarningMessage(promptMessage(prompt, title), ...titles);
-  if (chosen === NEVER) return stopTelling();
-  if (chosen === 'Open…') return vscode.commands.executeCommand('ampa.showTask', prompt.task_id);
+  // A question of a script has no page: it is asked with all its answers.
+  const open: [CommandId, string] =
+    prompt.task_id === null ? ['ampa.answerTask', `prompt:${prompt.id}`] : ['ampa.showTask', prompt.task_id];
+  if (chosen === OPEN) return vscode.commands.executeCommand(...open);
   const it = choices.find(({ title: shown }) => shown === chosen);
   if (it) await answer(folder, prompt, it.choice);
-}
-
-/** Answers a question, and says so where somebody else was faster. */
-export async function answer(folder: Folder, prompt: OpenPrompt, response: string): Promise<void> {
-  const app = await folder.app();
-  try {
-    await app.respond({ promptId: prompt.id, response, by: `${os.userInfo().username} (VS Code)` });
-  } catch (error) {
-    if (!(error instanceof AmpaError)) throw error;
-    void vscode.window.showInformationMessage(describeError(error));
-  }
 }

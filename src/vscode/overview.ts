@@ -5,10 +5,15 @@ import type { Task } from '../tasks/task.ts';
 import type { Folder, Folders } from './folders.ts';
 import { layOut, touched, type Layout } from './tasksModel.ts';
 
+export interface Asked {
+  prompt: OpenPrompt;
+  folder: Folder;
+}
+
 export interface OverviewChange {
   tasks: { before: Task | undefined; after: Task; folder: Folder }[];
   /** Questions that are new. */
-  asked: { prompt: OpenPrompt; folder: Folder }[];
+  asked: Asked[];
   /** Rows of the tree to draw again. */
   rows: 'root' | string[];
 }
@@ -16,8 +21,10 @@ export interface OverviewChange {
 export interface Overview extends vscode.Disposable {
   task(id: string): Task | undefined;
   tasks(): Iterable<Task>;
-  /** Open questions of a task, oldest first; of scripts under the empty id. */
+  /** Open questions of a task, oldest first; those that belong to no task under the empty id. */
   questions(id: string): readonly OpenPrompt[];
+  /** An open question with the folder that it is asked in. */
+  question(id: string): Asked | undefined;
   layout(): Layout;
   onDidChange(listener: (change: OverviewChange) => void): vscode.Disposable;
 }
@@ -29,6 +36,7 @@ export function createOverview(folders: Folders): Overview {
   const emitter = new vscode.EventEmitter<OverviewChange>();
   let seen = new Map<string, Task>();
   let questions = new Map<string, OpenPrompt[]>();
+  let open = new Map<string, Asked>();
   let layout = layOut([], new Set());
   let timer: NodeJS.Timeout | undefined;
 
@@ -36,6 +44,7 @@ export function createOverview(folders: Folders): Overview {
     timer = undefined;
     const now = new Map<string, Task>();
     const asking = new Map<string, OpenPrompt[]>();
+    const all = new Map<string, Asked>();
     const change: OverviewChange = { tasks: [], asked: [], rows: [] };
     for (const folder of folders.all()) {
       const { tasks, prompts } = folder.snapshot();
@@ -46,12 +55,13 @@ export function createOverview(folders: Folders): Overview {
       }
       for (const prompt of prompts) {
         const of = prompt.task_id ?? '';
-        const known = questions.get(of)?.some((it) => it.id === prompt.id) ?? false;
-        if (!known) change.asked.push({ prompt, folder });
+        all.set(prompt.id, { prompt, folder });
+        if (!open.has(prompt.id)) change.asked.push({ prompt, folder });
         asking.set(of, [...(asking.get(of) ?? []), prompt]);
       }
     }
-    const next = layOut(now.values(), new Set(asking.keys()));
+    const scripts = (asking.get('') ?? []).map((it) => it.id);
+    const next = layOut(now.values(), new Set(asking.keys()), scripts);
     const redraw = new Set(change.tasks.map((it) => it.after.id));
     for (const id of [...asking.keys(), ...questions.keys()]) {
       if (asking.get(id)?.length !== questions.get(id)?.length) redraw.add(id);
@@ -59,6 +69,7 @@ export function createOverview(folders: Folders): Overview {
     change.rows = touched(layout, next, redraw);
     seen = now;
     questions = asking;
+    open = all;
     layout = next;
     emitter.fire(change);
   };
@@ -69,6 +80,7 @@ export function createOverview(folders: Folders): Overview {
     task: (id) => seen.get(id),
     tasks: () => seen.values(),
     questions: (id) => questions.get(id) ?? [],
+    question: (id) => open.get(id),
     layout: () => layout,
     onDidChange: (listener) => emitter.event(listener),
     dispose() {

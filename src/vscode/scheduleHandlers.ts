@@ -1,15 +1,16 @@
 /** What the commands of the Schedule tree do. */
 import * as vscode from 'vscode';
-import type { RunReport } from '../app/scheduleApi.ts';
-import { requireTrust } from './choose.ts';
+import type { RunReport, ScheduledCommand } from '../app/scheduleApi.ts';
+import { chooseFolder, requireTrust } from './choose.ts';
 import type { CommandId } from './commandTable.ts';
 import type { Documents } from './documents.ts';
 import type { Folders } from './folders.ts';
+import { guideAdd, guideEdit } from './scheduleGuide.ts';
 import { dueWords, historyPage, resultWords } from './scheduleRows.ts';
 import type { Scheduled, ScheduleTree } from './scheduleTree.ts';
 
 type Handler = (...args: unknown[]) => Promise<unknown>;
-type ScheduleCommandId = Extract<CommandId, `ampa.schedule${string}`>;
+type ScheduleCommandId = Extract<CommandId, `ampa.schedule${string}`> | 'ampa.enableScheduler';
 
 export function createScheduleHandlers(deps: {
   folders: Folders;
@@ -17,17 +18,42 @@ export function createScheduleHandlers(deps: {
   scheduleTree(): ScheduleTree;
 }): Record<ScheduleCommandId, Handler> {
   const { folders, documents, scheduleTree } = deps;
-  /** Acts on the given row's command, or on the one a person picks. */
-  const onCommand =
-    (title: string, suits: (it: Scheduled) => boolean, act: (it: Scheduled) => Promise<unknown>): Handler =>
-    async (given) => {
-      if (!(await requireTrust())) return undefined;
-      const chosen = (typeof given === 'string' ? scheduleTree().of(given) : undefined) ?? (await pick(title, suits));
-      return chosen && act(chosen);
-    };
-  async function pick(title: string, suits: (it: Scheduled) => boolean): Promise<Scheduled | undefined> {
+  /** The command that was meant: a row of the tree, or a folder with an id. */
+  const given = async (what: unknown): Promise<Scheduled | undefined> => {
+    if (typeof what === 'string') return scheduleTree().of(what);
+    if (typeof what !== 'object' || what === null || !('command' in what) || !('folder' in what)) return undefined;
+    await look();
+    return scheduleTree()
+      .commands()
+      .find((it) => it.command.id === what.command && it.folder.uri.toString() === what.folder);
+  };
+  const look = async (): Promise<void> => {
     await folders.wake();
     await scheduleTree().refresh();
+  };
+  /** Acts on the given command, or on the one a person picks. */
+  const onCommand =
+    (title: string, suits: (it: Scheduled) => boolean, act: (it: Scheduled) => Promise<unknown>): Handler =>
+    async (what) => {
+      if (!(await requireTrust())) return undefined;
+      const chosen = (await given(what)) ?? (await pick(title, suits, false))?.[0];
+      return chosen && act(chosen);
+    };
+  /** The same for any number of them. */
+  const onCommands =
+    (title: string, suits: (it: Scheduled) => boolean, act: (it: Scheduled) => Promise<unknown>): Handler =>
+    async (what) => {
+      if (!(await requireTrust())) return;
+      const row = await given(what);
+      for (const it of row ? [row] : ((await pick(title, suits, true)) ?? [])) await act(it);
+      await scheduleTree().refresh();
+    };
+  async function pick(
+    title: string,
+    suits: (it: Scheduled) => boolean,
+    many: boolean,
+  ): Promise<Scheduled[] | undefined> {
+    await look();
     const items = scheduleTree()
       .commands()
       .filter(suits)
@@ -41,8 +67,42 @@ export function createScheduleHandlers(deps: {
       void vscode.window.showInformationMessage('There is no scheduled command for that here.');
       return undefined;
     }
-    return (await vscode.window.showQuickPick(items, { title, matchOnDetail: true }))?.it;
+    if (many)
+      return (await vscode.window.showQuickPick(items, { title, matchOnDetail: true, canPickMany: true }))?.map(
+        ({ it }) => it,
+      );
+    const chosen = await vscode.window.showQuickPick(items, { title, matchOnDetail: true });
+    return chosen && [chosen.it];
   }
+  const add: Handler = async () => {
+    const folder = (await requireTrust()) ? await chooseFolder(folders, 'Schedule a command for') : undefined;
+    const command = folder && (await guideAdd(await folder.app()));
+    if (!command) return;
+    await folder.engage();
+    await scheduleTree().refresh();
+    said(command, 'is scheduled');
+    await vscode.commands.executeCommand('ampa.schedule.focus');
+  };
+  const edit = async ({ folder, command }: Scheduled): Promise<void> => {
+    const changed = await guideEdit(await folder.app(), command);
+    if (!changed) return;
+    await scheduleTree().refresh();
+    said(changed, 'is changed');
+  };
+  const remove = async ({ folder, command }: Scheduled): Promise<void> => {
+    const detail = `${command.running ? 'Its run is stopped. ' : ''}Its runs and their output are forgotten.`;
+    const options = { modal: true, detail };
+    if (!(await vscode.window.showWarningMessage(`Remove “${command.title}”?`, options, 'Remove'))) return;
+    await (await folder.app()).schedule.remove(command.id);
+    await scheduleTree().refresh();
+  };
+  const enableScheduler: Handler = async () => {
+    const folder = (await requireTrust()) ? await chooseFolder(folders, 'Enable the scheduler in') : undefined;
+    if (!folder) return;
+    await folder.engage();
+    await scheduleTree().refresh();
+    await vscode.commands.executeCommand('ampa.schedule.focus');
+  };
   const history = async ({ folder, command }: Scheduled): Promise<void> => {
     const runs = await (await folder.app()).schedule.history(command.id, 10);
     await documents.show(`Runs of ${command.id}`, historyPage(command.title, runs));
@@ -51,7 +111,6 @@ export function createScheduleHandlers(deps: {
     (enabled: boolean) =>
     async ({ folder, command }: Scheduled): Promise<void> => {
       await (await folder.app()).schedule.update(command.id, { enabled });
-      await scheduleTree().refresh();
     };
   const run = async (it: Scheduled): Promise<void> => {
     const { folder, command } = it;
@@ -75,8 +134,17 @@ export function createScheduleHandlers(deps: {
   };
   return {
     'ampa.scheduleRun': onCommand('Which command runs now?', (it) => it.command.unsupported === null, run),
-    'ampa.scheduleEnable': onCommand('Which command is switched on?', (it) => !it.command.enabled, toggle(true)),
-    'ampa.scheduleDisable': onCommand('Which command is switched off?', (it) => it.command.enabled, toggle(false)),
+    'ampa.enableScheduler': enableScheduler,
+    'ampa.scheduleAdd': add,
+    'ampa.scheduleUpdate': onCommand('Which command is changed?', () => true, edit),
+    'ampa.scheduleRemove': onCommand('Which command is removed?', () => true, remove),
+    'ampa.scheduleEnable': onCommands('Which commands run again?', (it) => !it.command.enabled, toggle(true)),
+    'ampa.scheduleDisable': onCommands('Which commands pause?', (it) => it.command.enabled, toggle(false)),
     'ampa.scheduleHistory': onCommand('Whose runs?', () => true, history),
   };
+}
+
+function said(command: ScheduledCommand, what: string): void {
+  const next = command.next_due === null || !command.enabled ? '' : `: ${dueWords(command, Date.now())}`;
+  vscode.window.setStatusBarMessage(`$(clock) “${command.title}” ${what}${next}`, 5000);
 }

@@ -1,6 +1,7 @@
 /** What a row of the Schedule tree says. Pure. */
 import type { RunReport, ScheduledCommand } from '../app/scheduleApi.ts';
 import type { RunStatus } from '../scheduler/command.ts';
+import { timingWords } from './scheduleTimes.ts';
 import type { Token } from './abilities.ts';
 
 export interface ScheduleRow {
@@ -35,7 +36,7 @@ export const resultWords = (run: { status: RunStatus; exit_code: number | null }
 /** When it runs next, or why it does not. */
 export function dueWords(command: ScheduledCommand, now: number): string {
   if (command.unsupported !== null) return command.unsupported;
-  if (!command.enabled) return 'off';
+  if (!command.enabled) return 'paused';
   if (command.running) return 'running';
   if (command.waits_for !== null) return `waits for ${command.waits_for}`;
   if (command.next_due === null) return 'never due';
@@ -65,8 +66,16 @@ export function commandRow(command: ScheduledCommand, now: number, folder: strin
           ? { id: 'clock' }
           : ICONS[last],
     tokens,
-    tooltip: [command.id, command.command, command.every, command.note ?? ''].filter(Boolean).join('\n'),
+    tooltip: [command.id, whatWords(command), whenWords(command), command.note ?? ''].filter(Boolean).join('\n'),
   };
+}
+
+const whenWords = (command: ScheduledCommand): string =>
+  [timingWords(command), command.timezone].filter(Boolean).join(', ');
+/** What it does: shell text, or what the agent is asked. */
+function whatWords({ type, command, metadata }: ScheduledCommand): string {
+  if (type !== 'task') return command;
+  return typeof metadata['prompt'] === 'string' ? `Task: ${metadata['prompt']}` : '';
 }
 
 export function runRow(run: RunReport, now: number): ScheduleRow {

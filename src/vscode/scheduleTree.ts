@@ -1,7 +1,7 @@
 /** The Schedule tree: every command with its next due time, lateness and last result; below it, its last runs. */
 import * as vscode from 'vscode';
 import type { RunReport, ScheduledCommand } from '../app/scheduleApi.ts';
-import { CONTEXT_KEYS } from './commandTable.ts';
+import { CONTEXT_KEYS, type ScheduleWelcome } from './commandTable.ts';
 import type { Folder, Folders } from './folders.ts';
 import { commandRow, runRow, type ScheduleRow } from './scheduleRows.ts';
 
@@ -63,9 +63,14 @@ export function createScheduleTree(folders: Folders, onError: (error: unknown) =
     );
     rows.clear();
     for (const [element, it] of found) rows.set(element, it);
-    void vscode.commands.executeCommand('setContext', CONTEXT_KEYS.scheduled, rows.size > 0);
+    sayWelcome();
     if (!same) changed.fire(undefined);
     else if (altered.length > 0) changed.fire(altered.map(([element]) => element));
+  }
+  /** What the view says while it is empty. */
+  function sayWelcome(): void {
+    const welcome: ScheduleWelcome = rows.size > 0 ? '' : folders.all().some(isOpen) ? 'empty' : 'off';
+    void vscode.commands.executeCommand('setContext', CONTEXT_KEYS.schedule, welcome);
   }
   /** Any number of changes meanwhile are one more look. */
   function refresh(): Promise<void> {

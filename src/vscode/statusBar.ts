@@ -1,67 +1,132 @@
 /** The status bar item. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
-import type { GitHubState, HostInfo } from '../app/api.ts';
-import { describeError } from '../errors.ts';
-import type { CommandId } from './commandTable.ts';
-import type { Folders } from './folders.ts';
-import type { Overview } from './overview.ts';
-import { elementId } from './tasksModel.ts';
-import { githubLines, statusText, statusTooltip, type StatusInput } from './statusText.ts';
+import type { HostInfo } from '../app/api.ts';
+import { AmpaError, describeError } from '../errors.ts';
 import type { Group } from './abilities.ts';
+import type { CommandId } from './commandTable.ts';
+import { engineProblems, freeSlots } from './engineProblems.ts';
+import type { Folder, Folders } from './folders.ts';
+import type { Overview } from './overview.ts';
+import type { Scheduled } from './scheduleTree.ts';
+import { elementId } from './tasksModel.ts';
+import { statusText, statusTooltip, type FailingChannel, type StatusInput } from './statusText.ts';
 
-/** As often as hosts beat. */
-const REFRESH_MS = 15_000;
+/** Hosts beat every 15 s; a stall is to be seen within a minute. */
+const REFRESH_MS = 10_000;
+/** Nobody looked for so long: the machine was asleep. */
+const PAUSE_MS = 35_000;
+/** A store that does not answer within this time is a problem of its own. */
+const PATIENCE_MS = 10_000;
 
-export function createStatusBar(
-  folders: Folders,
-  overview: Overview,
-  notices: () => readonly string[],
-  onError: (error: unknown) => void,
-): vscode.Disposable {
+export interface StatusSources {
+  folders: Folders;
+  overview: Overview;
+  notices(): readonly string[];
+  scheduled(): readonly Scheduled[];
+  /** Ways out of the editor that fail, of a folder whose engine runs. */
+  channels(folder: Folder): Promise<readonly FailingChannel[]>;
+  /** Further lines of the tooltip, markdown, for a folder whose engine runs. */
+  more(folder: Folder): Promise<readonly string[]>;
+  onError(error: unknown): void;
+}
+
+/** What was last seen of a folder's engine. */
+interface Sight {
+  hosts: HostInfo[];
+  problems: string[];
+  channels: readonly FailingChannel[];
+  more: readonly string[];
+  /** When this was seen, and since when without a pause that only a machine makes which sleeps. */
+  lookedAt: number;
+  awakeSince: number;
+  /** When this process was among the hosts last. */
+  seenAt: number;
+  freeSince: number | null;
+}
+
+export function createStatusBar({
+  folders,
+  overview,
+  notices,
+  scheduled,
+  channels,
+  more,
+  onError,
+}: StatusSources): vscode.Disposable {
   const item = vscode.window.createStatusBarItem('ampa.status', vscode.StatusBarAlignment.Left, 10);
   item.name = 'AMPA';
   item.command = 'ampa.whatNow' satisfies CommandId;
-  let hosts: HostInfo[] = [];
-  let github: (GitHubState | null)[] = [];
+  const sights = new Map<Folder, Sight>();
   let timer: NodeJS.Timeout | undefined;
+  let disposed = false;
 
   const input = (): StatusInput => {
     const count = (group: Group): number => overview.layout().counts.get(elementId({ kind: 'group', group })) ?? 0;
     return { running: count('running'), queued: count('queued'), needs: count('needs'), problems: problems() };
   };
   const problems = (): string[] => {
-    const broken = folders
-      .all()
-      .filter((it) => it.state === 'failed' || it.state === 'readonly')
-      .map((it) => `${it.name}: ${describeError(it.error)}`);
-    const stalled = hosts.some((host) => host.kind === 'vscode' && host.pid === process.pid && !host.live);
-    return stalled ? [...broken, 'The engine of this window has stalled: its last beat is too old.'] : broken;
+    const all = folders.all();
+    const name = (folder: Folder, text: string): string => (all.length > 1 ? `${folder.name}: ${text}` : text);
+    return all.flatMap((it) =>
+      it.state === 'failed' || it.state === 'readonly'
+        ? [name(it, describeError(it.error))]
+        : it.state === 'running'
+          ? (sights.get(it)?.problems ?? []).map((problem) => name(it, problem))
+          : [],
+    );
   };
   const draw = (): void => {
+    if (disposed) return;
     const now = input();
     const { text, warning, label } = statusText(now);
+    const seen = running().flatMap((folder) => sights.get(folder) ?? []);
     item.text = text;
     item.backgroundColor = warning ? new vscode.ThemeColor('statusBarItem.warningBackground') : undefined;
     item.accessibilityInformation = { label, role: 'button' };
-    const more = githubLines(github, Date.now());
-    item.tooltip = new vscode.MarkdownString(statusTooltip(now, hosts, notices(), Date.now(), more), true);
+    const tooltip = statusTooltip({
+      ...now,
+      hosts: seen.flatMap((it) => it.hosts),
+      commands: scheduled().map((it) => it.command),
+      channels: seen.flatMap((it) => it.channels),
+      more: seen.flatMap((it) => it.more),
+      notices: notices(),
+      now: Date.now(),
+    });
+    item.tooltip = new vscode.MarkdownString(tooltip, true);
   };
-  const running = () => folders.all().filter((it) => it.state === 'running');
+  const running = (): Folder[] => folders.all().filter((it) => it.state === 'running');
+  const look = async (folder: Folder): Promise<Sight> => {
+    const before = sights.get(folder);
+    const app = await folder.app();
+    const tasks = [...folder.snapshot().tasks.values()];
+    const slots = app.config().values.maxConcurrentTasks;
+    const now = Date.now();
+    const freeSince = freeSlots(tasks, slots) > 0 ? (before?.freeSince ?? now) : null;
+    const slept = before !== undefined && now - before.lookedAt > PAUSE_MS;
+    const awakeSince = slept ? now : (before?.awakeSince ?? 0);
+    const sight = { hosts: [], channels: [], more: [], seenAt: now, ...before, lookedAt: now, awakeSince, freeSince };
+    try {
+      const hosts = await answered(app.hosts());
+      const own = hosts.find((host) => host.kind === 'vscode' && host.pid === process.pid);
+      const seenAt = own ? now : sight.seenAt;
+      const found = engineProblems({ awakeSince, own, seenAt, tasks, slots, freeSince, now });
+      const said = await answered(Promise.all([channels(folder), more(folder)]));
+      return { ...sight, hosts, seenAt, problems: found, channels: said[0], more: said[1] };
+    } catch (error) {
+      return { ...sight, problems: [`The database does not answer: ${describeError(error)}`] };
+    }
+  };
   /** Only while an engine runs: a guest room has no timer. */
   const refresh = async (): Promise<void> => {
+    const looked = await Promise.allSettled(running().map(async (it) => sights.set(it, await look(it))));
+    for (const it of looked) if (it.status === 'rejected') onError(it.reason);
+    draw();
     timer = undefined;
-    try {
-      const lists = await Promise.all(running().map(async (folder) => (await folder.app()).hosts()));
-      hosts = lists.flat();
-      github = await Promise.all(running().map(async (folder) => (await folder.app()).github()));
-      draw();
-    } catch (error) {
-      onError(error);
-    }
     schedule(REFRESH_MS);
   };
   const schedule = (ms: number): void => {
-    if (timer === undefined && running().length > 0) timer = setTimeout(() => void refresh(), ms);
+    if (timer === undefined && !disposed && running().length > 0) timer = setTimeout(() => void refresh(), ms);
   };
   const subscriptions = [
     item,
@@ -74,8 +139,23 @@ export function createStatusBar(
   item.show();
   return {
     dispose() {
+      disposed = true;
       clearTimeout(timer);
       for (const subscription of subscriptions) subscription.dispose();
     },
   };
+}
+
+/** Rejects where the answer takes too long. */
+async function answered<T>(asked: Promise<T>): Promise<T> {
+  const stop = new AbortController();
+  const late = sleep(PATIENCE_MS, undefined, { signal: stop.signal, ref: false }).then(() => {
+    throw new AmpaError('store_busy', `nothing was heard of it for ${PATIENCE_MS / 1000} s`);
+  });
+  try {
+    return await Promise.race([asked, late]);
+  } finally {
+    stop.abort();
+    late.catch(() => undefined);
+  }
 }

@@ -1,6 +1,8 @@
-/** What the status bar says. Pure. */
-import type { GitHubState, HostInfo } from '../app/api.ts';
+/** What the status bar says. Pure: each part of the tooltip is a function of its own. */
+import type { ChannelInfo, GitHubState, HostInfo } from '../app/api.ts';
+import { dueWords } from './scheduleRows.ts';
 import { duration, escapeMarkdown } from './taskRows.ts';
+import type { ScheduledCommand } from '../app/scheduleApi.ts';
 
 export interface StatusInput {
   running: number;
@@ -35,6 +37,54 @@ export function statusText({ running, queued, needs, problems }: StatusInput): S
   };
 }
 
+/** A way out of the editor that does not take what it is given. */
+export interface FailingChannel {
+  title: string;
+  error: string;
+}
+
+/** Those that are set up and fail. */
+export const failingChannels = (channels: readonly ChannelInfo[]): FailingChannel[] =>
+  channels.flatMap(({ configured, state, title, error, depth }) => {
+    if (!configured || state === 'ok') return [];
+    const waiting = depth > 0 ? ` (${depth} ${depth === 1 ? 'message waits' : 'messages wait'})` : '';
+    return [{ title, error: `${error ?? 'it fails'}${waiting}` }];
+  });
+
+export interface StatusDetails extends StatusInput {
+  hosts: readonly HostInfo[];
+  commands: readonly ScheduledCommand[];
+  channels: readonly FailingChannel[];
+  /** Lines of other parts, as markdown. */
+  more: readonly string[];
+  notices: readonly string[];
+  /** ms since the epoch. */
+  now: number;
+}
+
+/** The tooltip, as markdown. */
+export const statusTooltip = (it: StatusDetails): string =>
+  [
+    countsLine(it),
+    ...it.problems.map(warningLine),
+    hostLines(it.hosts, it.now),
+    nextLine(it.commands, it.now),
+    ...it.channels.map(channelLine),
+    ...new Set(it.more),
+    ...[...new Set(it.notices)].slice(-MAX_NOTICES).map(noticeLine),
+  ]
+    .filter((line) => line !== null)
+    .join('\n\n');
+
+const countsLine = ({ running, queued, needs }: StatusInput): string =>
+  `**AMPA** ${[`${running} running`, `${queued} queued`, `${needs} waiting for you`].join(' · ')}`;
+
+/** The newest say the most. */
+const MAX_NOTICES = 3;
+
+const warningLine = (problem: string): string => `$(warning) ${escapeMarkdown(problem)}`;
+const noticeLine = (notice: string): string => `$(info) ${escapeMarkdown(notice)}`;
+
 const KINDS: Record<HostInfo['kind'], string> = {
   vscode: 'Editor window',
   cli: 'Command line',
@@ -42,40 +92,37 @@ const KINDS: Record<HostInfo['kind'], string> = {
   carrier: 'Task',
 };
 
-/** Who we are on GitHub and what is left of the hour, for the tooltip. */
-export function githubLines(states: readonly (GitHubState | null)[], now: number): string[] {
-  const lines = states.flatMap((state) => {
-    if (!state) return [];
-    const { identity, login, budget, lacks } = state;
-    const left = budget
-      ? `, ${budget.remaining} of ${budget.limit} requests left for ${duration(budget.resetsAt - now)}`
-      : '';
-    return [
-      `$(github) ${escapeMarkdown(`${login ?? 'GitHub'} by ${identity}${left}`)}`,
-      ...(lacks.length > 0 ? [`$(warning) ${escapeMarkdown(`Not visible on GitHub: ${lacks.join(', ')}`)}`] : []),
-    ];
-  });
-  return [...new Set(lines)];
+/** Who we are on GitHub, what is left of the hour, and what is not visible. */
+export function githubLines(state: GitHubState | null, now: number): string[] {
+  if (!state) return [];
+  const { identity, login, budget, lacks } = state;
+  const left = budget
+    ? `, ${budget.remaining} of ${budget.limit} requests left for ${duration(budget.resetsAt - now)}`
+    : '';
+  return [
+    `$(github) ${escapeMarkdown(`${login ?? 'GitHub'} by ${identity}${left}`)}`,
+    ...(lacks.length > 0 ? [warningLine(`Not visible on GitHub: ${lacks.join(', ')}`)] : []),
+  ];
 }
 
-/** The tooltip, as markdown. `now` in ms since the epoch. */
-export function statusTooltip(
-  input: StatusInput,
-  hosts: readonly HostInfo[],
-  notices: readonly string[],
-  now: number,
-  more: readonly string[] = [],
-): string {
-  const { running, queued, needs, problems } = input;
-  const counts = [`${running} running`, `${queued} queued`, `${needs} waiting for you`].join(' · ');
+/** Who works on the folder, and the last sign of life of each. */
+function hostLines(hosts: readonly HostInfo[], now: number): string | null {
   const beats = hosts
     .filter((host) => host.live)
     .map((host) => `- ${KINDS[host.kind]} ${host.pid}, beat ${duration(now - host.lastBeat)} ago`);
-  return [
-    `**AMPA** ${counts}`,
-    ...problems.map((problem) => `$(warning) ${escapeMarkdown(problem)}`),
-    ...(beats.length > 0 ? [`Working on this folder:\n\n${beats.join('\n')}`] : []),
-    ...more,
-    ...notices.map((notice) => `$(info) ${escapeMarkdown(notice)}`),
-  ].join('\n\n');
+  return beats.length > 0 ? `Working on this folder:\n\n${beats.join('\n')}` : null;
 }
+
+/** The scheduled command that is due first, running ones aside. */
+function nextLine(commands: readonly ScheduledCommand[], now: number): string | null {
+  const running = commands.filter((it) => it.running).map((it) => `${escapeMarkdown(it.title)} is running`);
+  const [next] = commands
+    .filter((it) => it.next_due !== null && it.enabled && !it.running && it.waits_for === null)
+    .toSorted((a, b) => Date.parse(a.next_due ?? '') - Date.parse(b.next_due ?? ''));
+  const due = next ? `next: ${escapeMarkdown(next.title)} ${dueWords(next, now)}` : '';
+  const said = [...running.slice(0, 3), due].filter(Boolean).join(', ');
+  return said === '' ? null : `$(clock) ${said[0]?.toUpperCase()}${said.slice(1)}`;
+}
+
+const channelLine = ({ title, error }: FailingChannel): string =>
+  `$(bell-slash) ${escapeMarkdown(title)}: ${escapeMarkdown(error)}`;

@@ -5,12 +5,12 @@ import type { App } from '../app/api.ts';
 import { AmpaError, describeError, notFound } from '../errors.ts';
 import type { Action, HostMessage, PageMessage } from '../webview/protocol.ts';
 import { parsePageMessage, parseRemembered } from '../webview/schema.ts';
+import { giveAnswer } from './answering.ts';
 import type { CommandId } from './commandTable.ts';
 import type { Diffs } from './diff.ts';
 import { cutTitle } from './diffQuery.ts';
 import type { Folder, Folders } from './folders.ts';
 import { pause } from './followTask.ts';
-import { answer } from './notifications.ts';
 import { openWeb } from './openWeb.ts';
 import { createFeed, type Feed } from './pageFeed.ts';
 import { pageHtml } from './pageHtml.ts';
@@ -236,15 +236,7 @@ async function act(action: Action, { taskId, folder, app, diffs }: Acting): Prom
       });
       return;
     }
-    case 'answerPrompt': {
-      const prompt = (await app.prompts()).find((it) => it.id === action.id && it.task_id === taskId);
-      if (!prompt)
-        throw new AmpaError(
-          'not_found',
-          'This question was answered already, or the agent does not need it any more',
-          '',
-        );
-      return answer(folder, prompt, action.response);
-    }
+    case 'answerPrompt':
+      return giveAnswer(folder, action.id, action.response);
   }
 }

@@ -117,6 +117,21 @@ function taskIcon(task: Task, asks: boolean): NonNullable<Row['icon']> {
 /** Attempts as `2/3`; before the first turn nothing is known to count. */
 const attemptsOf = (task: Task): string => (task.attempts === 0 ? '' : `${task.attempts}/${task.max_attempts}`);
 
+/** A question that belongs to no task: of a script. */
+export function questionRow(prompt: OpenPrompt, folder: string | null): Row {
+  return {
+    label: prompt.summary,
+    description: [prompt.work_item ?? prompt.session, folder].filter(Boolean).join(' · '),
+    icon: { id: 'question', color: 'problemsWarningIcon.foreground' },
+    tokens: ['question', 'asks'],
+    tooltip: [`**${escapeMarkdown(prompt.session)}** asks`, escapeMarkdown(prompt.prompt_text.slice(0, 1000))].join(
+      '\n\n',
+    ),
+    collapsible: 'none',
+    command: 'ampa.answerTask',
+  };
+}
+
 export function taskRow(task: Task, question: string | null, folder: string | null): Row {
   const asks = question !== null;
   return {

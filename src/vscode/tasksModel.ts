@@ -12,6 +12,8 @@ export type Element =
   | { kind: 'group'; group: Group }
   | { kind: 'day'; day: string }
   | { kind: 'more'; parent: string }
+  /** A question that belongs to no task. */
+  | { kind: 'prompt'; prompt: string }
   | { kind: 'task' | 'diff'; task: string }
   | { kind: 'attempt' | 'log'; task: string; attempt: number }
   | { kind: 'check'; task: string; attempt: number; name: string };
@@ -24,6 +26,8 @@ export function elementId(element: Element): string {
       return `day:${element.day}`;
     case 'more':
       return `more:${element.parent}`;
+    case 'prompt':
+      return `prompt:${element.prompt}`;
     case 'task':
     case 'diff':
       return `${element.kind}:${element.task}`;
@@ -46,6 +50,8 @@ export function parseElement(id: string): Element | undefined {
       return { kind, day: first };
     case 'more':
       return { kind, parent: id.slice('more:'.length) };
+    case 'prompt':
+      return { kind, prompt: first };
     case 'task':
     case 'diff':
       return { kind, task: first };
@@ -81,9 +87,10 @@ const endedAt = (task: Task): string => task.merged_at ?? task.updated_at;
 
 /**
  * Groups the tasks: those that need a person, last changed first; running and queued ones in the
- * order in which they came; done ones by day, newest first.
+ * order in which they came; done ones by day, newest first. `questions`: ids of those that belong to
+ * no task, which come first.
  */
-export function layOut(tasks: Iterable<Task>, asking: ReadonlySet<string>): Layout {
+export function layOut(tasks: Iterable<Task>, asking: ReadonlySet<string>, questions: readonly string[] = []): Layout {
   const groups: Record<Group, Task[]> = { needs: [], running: [], queued: [], done: [] };
   for (const task of tasks) groups[groupOf(task, asking.has(task.id))].push(task);
   const oldest = (a: Task, b: Task): number => compare(a.created_at, b.created_at) || compare(a.id, b.id);
@@ -103,10 +110,12 @@ export function layOut(tasks: Iterable<Task>, asking: ReadonlySet<string>): Layo
   };
   for (const group of ORDER) {
     const members = groups[group];
-    if (members.length === 0) continue;
+    const asked = group === 'needs' ? questions : [];
+    if (members.length + asked.length === 0) continue;
     const groupId = elementId({ kind: 'group', group });
     add('', groupId);
-    counts.set(groupId, members.length);
+    counts.set(groupId, members.length + asked.length);
+    for (const prompt of asked) add(groupId, elementId({ kind: 'prompt', prompt }));
     for (const task of members) {
       let parent = groupId;
       if (group === 'done') {
@@ -155,10 +164,13 @@ function same(a: readonly string[] | undefined, b: readonly string[] | undefined
   return a.length === b.length && a.every((id, i) => id === b[i]);
 }
 
-/** The task to show next: those that need a person, unread ones first, going on after the last shown. */
+/** By what a row that needs a person is remembered: a task's id, or `prompt:ID`. */
+export const needOf = (row: string): string => (row.startsWith('task:') ? row.slice('task:'.length) : row);
+
+/** What to show next of what needs a person, unread first, going on after the last shown: a task's id, or `prompt:ID`. */
 export function nextNeeding(layout: Layout, unread: ReadonlySet<string>, last: string | null): string | null {
   const rows = layout.children.get(elementId({ kind: 'group', group: 'needs' })) ?? [];
-  const ids = rows.map((row) => row.slice('task:'.length));
+  const ids = rows.map(needOf);
   const pool = ids.some((id) => unread.has(id)) ? ids.filter((id) => unread.has(id)) : ids;
   return pool[(last === null ? -1 : pool.indexOf(last)) + 1] ?? pool[0] ?? null;
 }

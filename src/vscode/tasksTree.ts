@@ -12,6 +12,7 @@ import {
   groupRow,
   logRow,
   moreRow,
+  questionRow,
   taskRow,
   wishOf,
   type Row,
@@ -58,6 +59,10 @@ export function createTasksTree(
         return moreRow(
           (overview.layout().children.get(element.parent)?.length ?? 0) - (shown.get(element.parent) ?? PAGE),
         );
+      case 'prompt': {
+        const asked = overview.question(element.prompt);
+        return asked && questionRow(asked.prompt, folders.all().length > 1 ? asked.folder.name : null);
+      }
       case 'task': {
         const task = overview.task(element.task);
         const folder = folders.all().length > 1 ? (folders.of(element.task)?.name ?? null) : null;
@@ -145,8 +150,7 @@ export function createTasksTree(
   const view = vscode.window.createTreeView('ampa.tasks', { treeDataProvider: provider, showCollapseAll: true });
   const drawBadge = (): void => {
     const value = unread.ids().size;
-    view.badge =
-      value === 0 ? undefined : { value, tooltip: value === 1 ? '1 task needs you' : `${value} tasks need you` };
+    view.badge = value === 0 ? undefined : { value, tooltip: value === 1 ? '1 needs you' : `${value} need you` };
   };
   const subscriptions = [
     changed,

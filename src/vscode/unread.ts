@@ -1,13 +1,13 @@
-/** Which tasks that need a person have not been looked at: remembered for the workspace, outside the folder. */
+/** What needs a person and was not looked at yet, tasks and questions: remembered for the workspace, outside the folder. */
 import * as vscode from 'vscode';
 import { stateKey } from './abilities.ts';
 import type { Overview } from './overview.ts';
-import { elementId, parseElement } from './tasksModel.ts';
+import { elementId, needOf } from './tasksModel.ts';
 
 const KEY = 'ampa.read';
 
 export interface Unread extends vscode.Disposable {
-  /** Ids of tasks that need a person and were not opened since they do. */
+  /** What needs a person and was not opened since it does: ids of tasks, and `prompt:ID` of questions without one. */
   ids(): ReadonlySet<string>;
   markRead(id: string): void;
   onDidChange(listener: () => void): vscode.Disposable;
@@ -19,6 +19,8 @@ export function createUnread(memory: vscode.Memento, overview: Overview): Unread
   let unread = new Set<string>();
 
   const keyOf = (id: string): string | null => {
+    // A question does not change: read once, it is read.
+    if (id.startsWith('prompt:')) return overview.question(id.slice('prompt:'.length)) ? 'asked' : null;
     const task = overview.task(id);
     return task
       ? stateKey(
@@ -28,10 +30,7 @@ export function createUnread(memory: vscode.Memento, overview: Overview): Unread
       : null;
   };
   const needing = (): string[] =>
-    (overview.layout().children.get(elementId({ kind: 'group', group: 'needs' })) ?? []).flatMap((row) => {
-      const element = parseElement(row);
-      return element?.kind === 'task' ? [element.task] : [];
-    });
+    (overview.layout().children.get(elementId({ kind: 'group', group: 'needs' })) ?? []).map(needOf);
   const update = (): void => {
     const next = new Set(needing().filter((id) => read[id] !== keyOf(id)));
     const same = next.size === unread.size && [...next].every((id) => unread.has(id));

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import type { OpenPrompt } from '../conversations/prompt.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import { isMergeable } from './abilities.ts';
 import { relevantTasks } from './choose.ts';
@@ -18,6 +19,12 @@ export async function whatNow(overview: Overview): Promise<void> {
     command: overview.questions(task.id).length > 0 ? 'ampa.answerTask' : 'ampa.showTask',
     id: task.id,
   });
+  const question = (prompt: OpenPrompt): Item => ({
+    label: prompt.summary,
+    description: prompt.session,
+    command: 'ampa.answerTask',
+    id: `prompt:${prompt.id}`,
+  });
   const section = (label: string, items: Item[]): Item[] =>
     items.length === 0 ? [] : [{ label, kind: vscode.QuickPickItemKind.Separator }, ...items];
   const needing = relevantTasks(
@@ -27,12 +34,13 @@ export async function whatNow(overview: Overview): Promise<void> {
   const active = relevantTasks(overview, (task, asks) => isActive(task.status) && !asks);
   const green = relevantTasks(overview, (task) => task.status === 'success' && isMergeable(task));
   const items: Item[] = [
-    ...section('Needs you', needing.slice(0, 8).map(row)),
+    ...section('Needs you', [...overview.questions('').map(question), ...needing.map(row)].slice(0, 8)),
     ...section('At work', active.slice(0, 8).map(row)),
     ...section('Green, not merged', green.slice(0, 5).map(row)),
     ...section('AMPA', [
       { label: '$(add) Start Task…', command: 'ampa.startTask' },
       { label: '$(list-tree) Show Tasks', command: 'ampa.tasks.focus' },
+      { label: '$(graph) Show Report', command: 'ampa.showReport' },
       { label: '$(checklist) Check Setup', command: 'ampa.doctor' },
       { label: '$(gear) Settings', command: 'ampa.openSettings' },
     ]),

@@ -8,6 +8,7 @@ import { reasonText, type NextStep } from '../tasks/reasons.ts';
 import { holdsSlot, isActive, type PermissionMode, type Status, type Task } from '../tasks/task.ts';
 import { transition } from '../tasks/transition.ts';
 import { attemptViews, type AttemptView, type Tone } from './attempts.ts';
+import { answerView, promptView, type AnswerView, type PromptView } from './questions.ts';
 import { activeTime } from './segments.ts';
 
 export type ButtonId =
@@ -34,18 +35,6 @@ export interface ReasonView {
   detail: string | null;
   hint: string;
   button: Button;
-}
-
-export interface PromptView {
-  id: string;
-  /** "The agent asks to run a command" */
-  sentence: string;
-  /** What the agent calls it; null where that says no more than the detail. */
-  summary: string | null;
-  /** The exact command or paths. */
-  detail: string;
-  /** ms since the epoch. */
-  since: number;
 }
 
 export interface TaskView {
@@ -79,6 +68,8 @@ export interface TaskView {
   flags: string[];
   pr: { number: number; url: string } | null;
   prompts: PromptView[];
+  /** Questions that were answered, by people and by rules, newest first. */
+  answers: AnswerView[];
   /** Messages that the agent has not been given yet. */
   waiting: string[];
   buttons: Button[];
@@ -149,32 +140,11 @@ export function taskView(detail: TaskDetail, now: number): TaskView {
     flags: task.flags,
     pr: task.pr_number !== null && task.pr_url !== null ? { number: task.pr_number, url: task.pr_url } : null,
     prompts: detail.prompts.map(promptView),
+    answers: detail.answers.toReversed().map(answerView),
     waiting: detail.messages.filter((it) => it.delivered_in === null).map((it) => it.text),
     buttons: buttons(task, reason?.button.id),
     composer: composer(task),
     hasWorktree: task.worktree !== null && task.worktree_ready,
-  };
-}
-
-/** What an agent may ask for, by the kind that its protocol gives a tool. */
-const ASKS: Readonly<Record<string, string>> = {
-  execute: 'run a command',
-  edit: 'change files',
-  delete: 'delete files',
-  move: 'move files',
-  read: 'read files',
-  search: 'search',
-  fetch: 'fetch from the network',
-};
-
-function promptView(prompt: TaskDetail['prompts'][number]): PromptView {
-  const detail = prompt.detail.trim() || prompt.summary;
-  return {
-    id: prompt.id,
-    sentence: `The agent asks to ${ASKS[prompt.kind] ?? 'do this'}`,
-    summary: prompt.summary.trim() === detail || detail.includes(prompt.summary.trim()) ? null : prompt.summary,
-    detail,
-    since: Date.parse(prompt.created_at),
   };
 }
 

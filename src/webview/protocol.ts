@@ -24,7 +24,8 @@ export type Action =
   | { kind: 'openLog' }
   /** The whole output of a check. */
   | { kind: 'openCheckLog'; attempt: number; name: string }
-  | { kind: 'answerPrompt'; id: string; response: 'allow' | 'reject' }
+  /** One of its choices, or words. */
+  | { kind: 'answerPrompt'; id: string; response: string }
   /** http and https only. */
   | { kind: 'openExternal'; url: string }
   /** A changed file as it is in the worktree; relative, with forward slashes. */

@@ -4,6 +4,7 @@ import type { PageMessage } from './protocol.ts';
 
 /** An answer or a request that is longer than this belongs in a file. */
 const MAX_TEXT = 100_000;
+const MAX_ANSWER = 20_000;
 const MAX_URL = 4096;
 const MAX_PATH = 4096;
 const MAX_ATTEMPT = 100_000;
@@ -19,7 +20,7 @@ const action = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.enum(['abort', 'merge', 'worktree', 'pr', 'doctor', 'signIn', 'start', 'openLog']) }),
   z.strictObject({ kind: z.literal('diff'), path: filePath.nullable() }),
   z.strictObject({ kind: z.literal('openCheckLog'), attempt, name: z.string().min(1).max(2000) }),
-  z.strictObject({ kind: z.literal('answerPrompt'), id, response: z.enum(['allow', 'reject']) }),
+  z.strictObject({ kind: z.literal('answerPrompt'), id, response: z.string().trim().min(1).max(MAX_ANSWER) }),
   z.strictObject({ kind: z.literal('openExternal'), url }),
   z.strictObject({ kind: z.literal('openFile'), path: filePath }),
 ]);

@@ -1,4 +1,4 @@
-/** The task page as built, in a browser, with a stand-in for the editor around it. */
+/** A page of ours as built, in a browser, with a stand-in for the editor around it. */
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
@@ -29,17 +29,17 @@ const FONTS = {
 
 declare global {
   interface Window {
-    sent: PageMessage[];
+    sent: { type: string }[];
     violations: string[];
     memory: unknown;
   }
 }
 
-export interface OpenPage {
+export interface OpenPage<Sent = PageMessage, Posted = HostMessage> {
   page: Page;
   /** What the page has sent so far. */
-  sent(): Promise<PageMessage[]>;
-  post(message: HostMessage): Promise<void>;
+  sent(): Promise<Sent[]>;
+  post(message: Posted): Promise<void>;
   /** Errors of the page and breaches of its policy. */
   problems(): Promise<string[]>;
   close(): Promise<void>;
@@ -51,12 +51,32 @@ export interface PageOptions {
   height?: number;
   /** What the editor remembers for the page. */
   memory?: unknown;
+  timeZone?: string;
 }
 
 /** Opens the page of a task and sends its snapshot and streams. */
 export async function openPage(browser: Browser, it: PageCase, options: PageOptions = {}): Promise<OpenPage> {
+  const data = { task: it.detail.task.id, folder: 'file:///home/me/demo-shop' };
+  const open = await openBuilt<PageMessage, HostMessage>(browser, 'taskPage', data, options);
+  const files = it.files === null ? ({ state: 'unknown' } as const) : filesView(it.files);
+  await open.post({ type: 'snapshot', seq: 0, page: buildPage(it.detail, files, NOW) });
+  await open.post({ type: 'delta', seq: 1, changes: it.changes });
+  return open;
+}
+
+/** Opens a page by its name in dist/webview, and waits until it has said that it listens. */
+export async function openBuilt<Sent, Posted>(
+  browser: Browser,
+  name: string,
+  data: Record<string, string>,
+  options: PageOptions = {},
+): Promise<OpenPage<Sent, Posted>> {
   const { theme = 'dark', width = 1000, height = 900 } = options;
-  const page = await browser.newPage({ viewport: { width, height }, reducedMotion: 'reduce' });
+  const page = await browser.newPage({
+    viewport: { width, height },
+    reducedMotion: 'reduce',
+    timezoneId: options.timeZone,
+  });
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(String(error)));
   page.on('console', (message) => {
@@ -66,9 +86,9 @@ export async function openPage(browser: Browser, it: PageCase, options: PageOpti
     title: 'AMPA',
     nonce: 'test',
     cspSource: 'http://page.test',
-    script: 'http://page.test/taskPage.js',
-    style: 'http://page.test/taskPage.css',
-    data: { task: it.detail.task.id, folder: 'file:///home/me/demo-shop' },
+    script: `http://page.test/${name}.js`,
+    style: `http://page.test/${name}.css`,
+    data,
   });
   await page.route('**/*', async (route) => {
     const { hostname, pathname } = new URL(route.request().url());
@@ -86,7 +106,7 @@ export async function openPage(browser: Browser, it: PageCase, options: PageOpti
         window.violations.push(`${event.violatedDirective} ${event.blockedURI}`);
       });
       const api = {
-        postMessage: (message: PageMessage) => window.sent.push(message),
+        postMessage: (message: { type: string }) => window.sent.push(message),
         getState: () => window.memory,
         setState: (state: unknown) => (window.memory = state),
       };
@@ -101,18 +121,15 @@ export async function openPage(browser: Browser, it: PageCase, options: PageOpti
   await page.goto('http://page.test/');
   // As the host does: nothing is sent before the page has said that it listens.
   await page.waitForFunction(() => window.sent.some((message) => message.type === 'ready'));
-  const post = (message: HostMessage): Promise<void> =>
-    page.evaluate((data) => {
+  const post = (message: Posted): Promise<void> =>
+    page.evaluate((data: unknown) => {
       window.dispatchEvent(new MessageEvent('message', { data }));
       // Two frames: drawn, and its effects run.
       return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve())));
     }, message);
-  const files = it.files === null ? ({ state: 'unknown' } as const) : filesView(it.files);
-  await post({ type: 'snapshot', seq: 0, page: buildPage(it.detail, files, NOW) });
-  await post({ type: 'delta', seq: 1, changes: it.changes });
   return {
     page,
-    sent: () => page.evaluate(() => window.sent),
+    sent: () => page.evaluate(() => window.sent as never),
     post,
     problems: async () => [...errors, ...(await page.evaluate(() => window.violations))],
     close: () => page.close(),

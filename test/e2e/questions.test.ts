@@ -1,5 +1,8 @@
 /** An agent that has to ask: the question reaches a person, is answered once, and a late click hears so. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { Page } from 'playwright-core';
 import {
   answerInput,
@@ -69,7 +72,10 @@ describe('A question of an agent', () => {
       .locator('.monaco-button')
       .getByText('Allow', { exact: true })
       .click();
-    await page.getByText('was answered by').first().waitFor();
+    await page
+      .getByText(/This question was answered by \w+ \(VS Code\) at \d\d:\d\d/)
+      .first()
+      .waitFor();
     await page.keyboard.press('Escape');
     await runCommand(page, 'Notifications: Clear All Notifications');
   });
@@ -83,5 +89,24 @@ describe('A question of an agent', () => {
       .filter({ hasText: /permission denied|no changes/ })
       .waitFor({ timeout: 60_000 });
     await screenshot(page, 'question-refused');
+  });
+
+  it('of a script, without a task, is a row of its own, and is answered there', async () => {
+    const cli = path.join(session.extension, 'dist/cli.js');
+    const ask = ['ask', 'release', 'Deploy to production now?', '--choice', 'Yes', '--choice', 'After lunch'];
+    const script = spawn(process.execPath, [cli, ...ask, '--workspace', session.sample.folder, '--wait'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...session.env },
+    });
+    const said = text(script.stdout);
+    await row(page, 'Deploy to production now?').filter({ hasText: 'release' }).waitFor();
+    await notifications(page).filter({ hasText: 'Deploy to production now?' }).waitFor();
+    await screenshot(page, 'question-script');
+    await row(page, 'Deploy to production now?').click();
+    await page.locator('.quick-input-widget:visible').getByText('Answer in Words…').waitFor();
+    await screenshot(page, 'question-script-answer');
+    await pick(page, 'After lunch');
+    assert.match(await said, /After lunch/);
+    await row(page, 'Deploy to production now?').waitFor({ state: 'detached' });
   });
 });

@@ -16,6 +16,8 @@ export interface Session {
   dir: string;
   /** The copy of the extension that it runs. */
   extension: string;
+  /** What its server's programs have in their environment beside the machine's own. */
+  env: Record<string, string>;
   /** Opens one more window on the same server. */
   openWindow(folder?: string): Promise<Page>;
   close(): Promise<void>;
@@ -45,18 +47,19 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   fs.mkdirSync(home);
   const sample = createSample(dir);
   const extension = copyExtension(path.join(dir, 'extension'));
+  const env = {
+    HOME: home,
+    XDG_CONFIG_HOME: path.join(home, '.config'),
+    XDG_STATE_HOME: path.join(home, '.state'),
+    DEMO_PAUSE_MS: '100',
+    ...sample.env,
+    ...options.env,
+  };
   const server = await startServer({
     data: path.join(dir, 'server'),
     trustAll: options.trustAll,
     settings: options.settings,
-    env: {
-      HOME: home,
-      XDG_CONFIG_HOME: path.join(home, '.config'),
-      XDG_STATE_HOME: path.join(home, '.state'),
-      DEMO_PAUSE_MS: '100',
-      ...sample.env,
-      ...options.env,
-    },
+    env,
   });
   const browser = await launchBrowser();
   const { width, height } = options;
@@ -65,10 +68,11 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   const close = async (): Promise<void> => {
     await browser.close();
     await server.stop();
-    fs.rmSync(dir, { recursive: true, force: true });
+    // A task goes on in its carrier, and writes until it ends.
+    fs.rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
   };
   try {
-    return { page: await openWindow(), server, browser, sample, dir, extension, openWindow, close };
+    return { page: await openWindow(), server, browser, sample, dir, extension, env, openWindow, close };
   } catch (error) {
     await browser.close();
     await server.stop();

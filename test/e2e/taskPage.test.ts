@@ -7,7 +7,7 @@ import { root } from '../host/server.ts';
 import { launchBrowser } from '../host/workbench.ts';
 import { CASES, NOW, task } from '../support/taskPages.ts';
 import { buildPage } from '../../src/webview/model.ts';
-import type { Watch } from '../../src/webview/protocol.ts';
+import type { PageMessage, Watch } from '../../src/webview/protocol.ts';
 import { openPage, PAGE_THEMES, type OpenPage } from './pageHarness.ts';
 
 const pictures = path.join(root, 'test-results/screenshots');
@@ -63,9 +63,38 @@ describe('The task page', () => {
       await open.page.locator('.prompt .detail').innerText(),
       'npm install --save-dev fast-check@4.10.2 && node --test',
     );
-    await open.page.getByRole('button', { name: 'Refuse' }).click();
+    await open.page.getByRole('button', { name: 'Refuse', exact: true }).click();
     const actions = (await open.sent()).flatMap((it) => (it.type === 'action' ? [it.action] : []));
     assert.deepEqual(actions, [{ kind: 'answerPrompt', id: 'p1', response: 'reject' }]);
+  });
+
+  it('shows a whole question, what rules have answered, and takes an answer in words', async () => {
+    open = await openPage(browser, CASES['question']!);
+    const { page } = open;
+    const box = page.locator('.prompt');
+    await box.locator('strong').getByText('exactly 100 euros').waitFor();
+    assert.match(
+      await box.locator('.hint').innerText(),
+      /projects\.me\/demo-shop\.overrides\.question \(discuss-options\) leaves it to you/,
+    );
+    assert.equal(await box.locator('.recommended').count(), 1);
+    await box.getByText('What was said before (2)').click();
+    await box.getByText('keeps what customers know').waitFor();
+    assert.match(
+      await page.locator('.answered').innerText(),
+      /by a rule \(auto-accept, by default\): nobody was asked/,
+    );
+    assert.match(await page.locator('.answered').innerText(), /Use what is there by mia \(Discord\)/);
+    await box.getByRole('button', { name: 'The discount, as before' }).click();
+    await open.post({ type: 'done', id: 1, error: 'This question was answered by mia (Discord) at 10:29' });
+    await page.getByRole('alert').getByText('answered by mia').waitFor();
+    await box.getByRole('textbox').fill('Only for members');
+    await page.keyboard.press('Control+Enter');
+    const actions = (await open.sent()).flatMap((it) => (it.type === 'action' ? [it.action] : []));
+    assert.deepEqual(actions, [
+      { kind: 'answerPrompt', id: 'p2', response: 'The discount, as before' },
+      { kind: 'answerPrompt', id: 'p2', response: 'Only for members' },
+    ]);
   });
 
   it('runs nothing of what an agent wrote, and loads nothing from anywhere', async () => {
@@ -179,7 +208,7 @@ describe('The task page', () => {
     const { page } = open;
     const watches = (expected: Watch) =>
       page.waitForFunction(
-        (text) => JSON.stringify(window.sent.findLast((it) => it.type === 'watch')?.watch) === text,
+        (text) => JSON.stringify((window.sent as PageMessage[]).findLast((it) => it.type === 'watch')?.watch) === text,
         JSON.stringify(expected),
       );
     await watches({ conversations: [2], logs: [] });

@@ -128,7 +128,7 @@ describe('An agent that asks, on the task page', () => {
     assert.match(await frame.locator('.badge').innerText(), /Needs you/);
     await frame.locator('.said strong').getByText('closely').waitFor();
     await screenshot(page, 'task-page-prompt');
-    await frame.getByRole('button', { name: 'Allow Once' }).click();
+    await frame.getByRole('button', { name: 'Allow', exact: true }).click();
     await waitFor(async () => (await frame.locator('.prompt').count()) === 0, 'the question to go');
     await waitFor(async () => /Success|Needs review/.test(await frame.locator('.badge').innerText()), 'an end', 60_000);
     await frame.locator('.file-name').getByText('ran.txt').waitFor();

@@ -7,7 +7,8 @@ import type { Page } from 'playwright-core';
 import { openActivity, runCommand, screenshot } from '../host/workbench.ts';
 import { openSession, type Session, type SessionOptions } from './session.ts';
 
-const welcome = (page: Page) => page.locator('.welcome-view-content');
+const welcome = (page: Page, view = 'Tasks') =>
+  page.locator(`.pane:has(.pane-header[aria-label*="${view}"]) .welcome-view-content`);
 
 async function says(page: Page, text: RegExp, button: string): Promise<void> {
   await openActivity(page, 'AMPA');

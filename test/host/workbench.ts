@@ -221,7 +221,8 @@ export async function openTaskPage(page: Page, title: string): Promise<void> {
       await row.click({ timeout: 2000 });
       await webviewFrame(page, '.header h1', 4000);
       return true;
-    } catch {
+    } catch (error) {
+      if (!(error instanceof errors.TimeoutError)) throw error;
       return false;
     }
   };
@@ -236,7 +237,7 @@ export async function waitFor(
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs / 1000} s for ${what}`);
+    if (Date.now() > deadline) throw new errors.TimeoutError(`waited ${timeoutMs / 1000} s for ${what}`);
     await sleep(100);
   }
 }

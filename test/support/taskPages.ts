@@ -209,7 +209,7 @@ const talk = (number: number, entries: ConversationEntry[]): Change => ({
 });
 const log = (number: number, text: string): Change => ({ kind: 'log', attempt: number, text, restart: true });
 
-const base = { attempts: [], checks: [], messages: [], events: [], prompts: [] };
+const base = { attempts: [], checks: [], messages: [], events: [], prompts: [], answers: [] };
 const untilAgent = [
   event(400, { status: 'queued' }),
   event(398, { phase: 'preparing' }),
@@ -289,6 +289,50 @@ export const CASES: Record<string, PageCase> = {
           summary: 'Install fast-check and run the tests',
           detail: 'npm install --save-dev fast-check@4.10.2 && node --test',
           created_at: at(42),
+        }),
+      ],
+    },
+    files: null,
+    changes: [talk(1, FIRST_TALK.slice(0, 5))],
+  },
+  question: {
+    detail: {
+      ...base,
+      task: task({}),
+      attempts: [attempt(1, 390, null)],
+      events: untilAgent,
+      prompts: [
+        makePrompt({
+          id: 'p2',
+          task_id: ID,
+          asks: 'question',
+          kind: 'question',
+          summary: 'How should an order of exactly 100 euros be treated?',
+          detail:
+            'How should an order of **exactly 100 euros** be treated?\n\nThe request says "above 100 euros", the old code in `src/total.mjs` says `>=`.',
+          choices: ['No discount: the request says above', 'The discount, as before', 'Ask the shop owner first'],
+          context: [
+            { role: 'user', content: 'Lay out the options there are, with their trade-offs.' },
+            {
+              role: 'assistant',
+              content:
+                '- No discount: follows the request\n- The discount: keeps what customers know\n\nI recommend the first.',
+            },
+          ],
+          recommendation: 'No discount: the request says above',
+          automatic: { mode: 'discuss-options', rule: 'projects.me/demo-shop.overrides.question' },
+          created_at: at(95),
+        }),
+      ],
+      answers: [
+        makePrompt({
+          ...{ id: 'p0', task_id: ID, state: 'resumed', kind: 'fetch', detail: 'https://docs.example.com/rounding' },
+          ...{ response: 'allow', answered_by: 'AMPA (auto-accept, by default)', answered_at: at(200) },
+          automatic: { mode: 'auto-accept', rule: 'default' },
+        }),
+        makePrompt({
+          ...{ id: 'p1', task_id: ID, state: 'resumed', detail: 'npm install --save-dev fast-check@4.10.2' },
+          ...{ response: 'Use what is there', answered_by: 'mia (Discord)', answered_at: at(150) },
         }),
       ],
     },

@@ -108,7 +108,7 @@ describe('Every `when` clause', () => {
     .map((it) => it.id);
   /** Keys of the editor itself that are used. */
   const editor = ['view', 'viewItem', 'resource', 'isWorkspaceTrusted', 'workspaceFolderCount', 'false'];
-  const values = ['loading', 'noGit', 'noAgent', 'noTask', 'failed', 'in', '0'];
+  const values = ['loading', 'noGit', 'noAgent', 'noTask', 'failed', 'off', 'empty', 'in', '0'];
 
   it('matches whole tokens that rows have', () => {
     const found = clauses.flatMap((it) => [...it.matchAll(/viewItem =~ ([^\s)]+)/g)].map((match) => match[1] ?? ''));

@@ -95,7 +95,15 @@ describe('A terminal that follows a task', () => {
     let tell: (task: Task) => void = () => undefined;
     let watching = true;
     const app: Pick<App, 'show' | 'readLog' | 'watch'> = {
-      show: async () => ({ task: current, attempts: [], checks: [], messages: [], events: [], prompts: [] }),
+      show: async () => ({
+        task: current,
+        attempts: [],
+        checks: [],
+        messages: [],
+        events: [],
+        prompts: [],
+        answers: [],
+      }),
       readLog: (_id, { cursor, attempt = 0, tailBytes = 0 }) => log.read(cursor ? { cursor } : { attempt, tailBytes }),
       watch(listener) {
         tell = (it) => listener({ tasks: [it], prompts: [] });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { REASONS, type Reason } from '../../src/tasks/reasons.ts';
 import { makePrompt } from '../support/prompts.ts';
-import { noticeFor, promptMessage, summaryOf } from '../../src/vscode/noticeFor.ts';
+import { noticeFor, promptButtons, promptMessage, summaryOf } from '../../src/vscode/noticeFor.ts';
 import { editorTask } from '../support/editorTasks.ts';
 
 const running = editorTask({ status: 'running', phase: 'checks' });
@@ -56,5 +56,20 @@ describe('A notice', () => {
     assert.match(text, /^“Fix it” wants to run: Install — npm install x+…$/);
     assert.ok(text.length < 360);
     assert.match(promptMessage({ ...prompt, kind: 'other', detail: 'Install' }, 'Fix it'), /^“Fix it” asks: Install$/);
+  });
+
+  it('of a question has its first answers as buttons, as many as fit', () => {
+    const titles = (choices: string[]) =>
+      promptButtons(makePrompt({ asks: 'question', choices })).map((it) => it.title);
+    assert.deepEqual(
+      promptButtons(makePrompt()).map((it) => it.title),
+      ['Allow', 'Refuse', 'Always Allow in This Task'],
+    );
+    assert.deepEqual(titles(['a', 'b', 'c', 'd']), ['a', 'b', 'c']);
+    assert.deepEqual(titles(['Take the whole afternoon for it', 'Let the shop owner decide that']), [
+      'Take the whole afternoon for it',
+    ]);
+    assert.deepEqual(titles(['x'.repeat(80)]), []);
+    assert.deepEqual(titles([]), []);
   });
 });

@@ -21,7 +21,7 @@ describe('Messages of a task page', () => {
       { kind: 'diff', path: null },
       { kind: 'diff', path: 'src/ü b.mjs' },
       { kind: 'openCheckLog', attempt: 1, name: 'npm test' },
-      { kind: 'answerPrompt', id: 'p1', response: 'allow' },
+      { kind: 'answerPrompt', id: 'p1', response: 'Use the second one' },
       { kind: 'openExternal', url: 'https://example.com/a?b#c' },
       { kind: 'openFile', path: 'a/..b/c' },
     ]) {
@@ -47,7 +47,8 @@ describe('Messages of a task page', () => {
       { kind: 'abort', force: true },
       { kind: 'continue', text: '  ' },
       { kind: 'continue', text: 'x'.repeat(100_001) },
-      { kind: 'answerPrompt', id: 'p1', response: 'allow_always' },
+      { kind: 'answerPrompt', id: 'p1', response: ' ' },
+      { kind: 'answerPrompt', id: 'p1', response: 'x'.repeat(20_001) },
       { kind: 'openExternal', url: 'javascript:alert(1)' },
       { kind: 'openExternal', url: 'file:///etc/passwd' },
       { kind: 'openExternal', url: 'command:workbench.action.quit' },

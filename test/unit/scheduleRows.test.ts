@@ -56,7 +56,7 @@ describe('a row of the Schedule tree', () => {
   it('says lateness, and why it does not run', () => {
     assert.equal(dueWords(command({ next_due: '2026-05-05T10:00:00Z' }), NOW), '2 h late');
     assert.equal(dueWords(command({ next_due: '2026-05-05T12:00:00Z' }), NOW), 'now');
-    assert.equal(dueWords(command({ enabled: false, next_due: null }), NOW), 'off');
+    assert.equal(dueWords(command({ enabled: false, next_due: null }), NOW), 'paused');
     assert.equal(dueWords(command({ unsupported: 'unsupported: x', next_due: null }), NOW), 'unsupported: x');
     assert.equal(dueWords(command({ next_due: null }), NOW), 'never due');
   });

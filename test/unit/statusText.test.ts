@@ -1,5 +1,17 @@
 import assert from 'node:assert/strict';
-import { githubLines, statusText, statusTooltip, type StatusInput } from '../../src/vscode/statusText.ts';
+import type { ChannelInfo } from '../../src/app/api.ts';
+import type { ScheduledCommand } from '../../src/app/scheduleApi.ts';
+import type { Task } from '../../src/tasks/task.ts';
+import { engineProblems } from '../../src/vscode/engineProblems.ts';
+import {
+  failingChannels,
+  githubLines,
+  statusText,
+  statusTooltip,
+  type StatusDetails,
+  type StatusInput,
+} from '../../src/vscode/statusText.ts';
+import { editorTask } from '../support/editorTasks.ts';
 
 const idle: StatusInput = { running: 0, queued: 0, needs: 0, problems: [] };
 const of = (changes: Partial<StatusInput>): string => statusText({ ...idle, ...changes }).text;
@@ -25,43 +37,126 @@ describe('The status bar', () => {
     assert.equal(statusText({ ...idle, running: 1, needs: 1 }).label, 'AMPA: 1 running · 1 needs you');
   });
 
-  it('names live hosts with their last beat, problems and notices in its tooltip', () => {
-    const host = {
-      id: 'h',
-      kind: 'daemon' as const,
-      pid: 7,
-      machine: 'm',
-      startedAt: '',
-      asks: false,
-      lastBeat: 1000,
-      live: true,
-      alive: true,
-    };
-    const text = statusTooltip(
-      { ...idle, problems: ['It *stalled*'] },
-      [host, { ...host, pid: 8, live: false }],
-      ['Restored'],
-      13_000,
-    );
+  const host = {
+    id: 'h',
+    kind: 'daemon' as const,
+    pid: 7,
+    machine: 'm',
+    startedAt: '',
+    asks: false,
+    lastBeat: 1000,
+    live: true,
+    alive: true,
+  };
+  const details: StatusDetails = { ...idle, hosts: [], commands: [], channels: [], more: [], notices: [], now: 13_000 };
+
+  it('names live hosts with their last beat, problems, failing channels and notices in its tooltip', () => {
+    const text = statusTooltip({
+      ...details,
+      problems: ['It *stalled*'],
+      hosts: [host, { ...host, pid: 8, live: false }],
+      channels: [{ title: 'Slack', error: 'no_team [x](y)' }],
+      more: ['$(github) me', '$(github) me'],
+      notices: ['Restored', 'Restored'],
+    });
     assert.match(text, /Daemon 7, beat 12s ago/);
     assert.doesNotMatch(text, /Daemon 8/);
     assert.match(text, /\$\(warning\) It \\\*stalled\\\*/);
-    assert.match(text, /\$\(info\) Restored/);
+    assert.match(text, /\$\(bell-slash\) Slack: no\\_team \\\[x\\\]/);
+    assert.equal(text.match(/\$\(info\) Restored/g)?.length, 1);
+    assert.equal(text.match(/\$\(github\) me/g)?.length, 1);
   });
 
-  it('names who we are on GitHub, what is left of the hour and what is not visible, once for many folders', () => {
+  it('names a channel that is set up and fails, with what waits for it', () => {
+    const channel: ChannelInfo = {
+      ...{ name: 'slack', title: 'Slack', configured: true, state: 'failing', error: 'HTTP 500', depth: 2, buried: 0 },
+    };
+    assert.deepEqual(failingChannels([channel, { ...channel, state: 'ok' }, { ...channel, configured: false }]), [
+      { title: 'Slack', error: 'HTTP 500 (2 messages wait)' },
+    ]);
+  });
+
+  it('says which command is next, and which is running', () => {
+    const command = (title: string, due: number | null, over: Partial<ScheduledCommand> = {}): ScheduledCommand =>
+      ({
+        title,
+        enabled: true,
+        running: false,
+        unsupported: null,
+        waits_for: null,
+        next_due: due === null ? null : new Date(due).toISOString(),
+        ...over,
+      }) as ScheduledCommand;
+    const line = (...commands: ScheduledCommand[]): string =>
+      statusTooltip({ ...details, commands })
+        .split('\n\n')
+        .find((it) => it.includes('clock')) ?? '';
+    assert.equal(line(), '');
+    assert.equal(line(command('B', 7_213_000), command('A', 373_000), command('C', null)), '$(clock) Next: A in 6 min');
+    assert.equal(
+      line(command('A', 373_000, { running: true }), command('B', 7_213_000)),
+      '$(clock) A is running, next: B in 2 h',
+    );
+    assert.equal(line(command('A', 373_000, { enabled: false })), '');
+  });
+
+  it('names who we are on GitHub, what is left of the hour and what is not visible', () => {
     const state = {
       identity: 'the account of `gh`',
       login: 'octocat',
       budget: { remaining: 4812, limit: 5000, resetsAt: 13 * 60_000 },
       lacks: ['check runs (checks: read)'],
     };
-    assert.deepEqual(githubLines([state, null, state], 60_000), [
+    assert.deepEqual(githubLines(state, 60_000), [
       '$(github) octocat by the account of \\`gh\\`, 4812 of 5000 requests left for 12m 00s',
       '$(warning) Not visible on GitHub: check runs \\(checks: read\\)',
     ]);
-    const bare = githubLines([{ ...state, login: null, budget: null, lacks: [] }], 0);
+    const bare = githubLines({ ...state, login: null, budget: null, lacks: [] }, 0);
     assert.deepEqual(bare, ['$(github) GitHub by the account of \\`gh\\`']);
-    assert.match(statusTooltip(idle, [], [], 0, bare), /\$\(github\) GitHub/);
+    assert.match(statusTooltip({ ...details, more: bare }), /\$\(github\) GitHub/);
+  });
+});
+
+describe('An engine that has stalled', () => {
+  const NOW = Date.parse('2026-05-05T12:00:00Z');
+  const own = {
+    id: 'h',
+    kind: 'vscode' as const,
+    pid: 7,
+    machine: 'm',
+    startedAt: '',
+    asks: false,
+    lastBeat: NOW - 44_000,
+    live: true,
+    alive: true,
+  };
+  const sight = { awakeSince: 0, own, seenAt: NOW, tasks: [], slots: 2, freeSince: NOW - 3600_000, now: NOW };
+  const at = (ago: number): string => new Date(NOW - ago).toISOString();
+  const queued = (ago: number) => editorTask({ status: 'queued', phase: null, slot: false, updated_at: at(ago) });
+  const working = () => editorTask({ status: 'running', phase: 'agent', slot: true, updated_at: at(3600_000) });
+
+  it('is known by its beat within a minute', () => {
+    assert.deepEqual(engineProblems(sight), []);
+    const [problem] = engineProblems({ ...sight, own: { ...own, lastBeat: NOW - 46_000 } });
+    assert.match(problem!, /stalled: it gave no sign of life for 46 s/);
+    assert.deepEqual(engineProblems({ ...sight, own: undefined }), []);
+    assert.equal(engineProblems({ ...sight, own: undefined, seenAt: NOW - 50_000 }).length, 1);
+  });
+
+  it('is not one that has just been asleep with its machine', () => {
+    const asleep = { ...sight, own: { ...own, lastBeat: NOW - 3600_000 } };
+    assert.deepEqual(engineProblems({ ...asleep, awakeSince: NOW - 20_000 }), []);
+    assert.equal(engineProblems({ ...asleep, awakeSince: NOW - 25_000 }).length, 1);
+  });
+
+  it('is known by a queued task that nobody takes although there is room', () => {
+    const of = (tasks: Task[], over = {}) => engineProblems({ ...sight, tasks, ...over });
+    assert.match(of([queued(55_000)])[0]!, /a task waits for 55 s although a slot is free/);
+    assert.deepEqual(of([queued(40_000)]), []);
+    assert.deepEqual(of([queued(55_000), working(), working()]), [], 'all slots are taken');
+    assert.equal(of([queued(55_000), working()]).length, 1);
+    assert.deepEqual(of([queued(3600_000), working()], { freeSince: NOW - 10_000 }), [], 'one has just become free');
+    assert.deepEqual(of([queued(3600_000)], { freeSince: null }), []);
+    assert.deepEqual(of([{ ...queued(3600_000), abort_requested_at: at(10) }]), []);
   });
 });

@@ -227,4 +227,10 @@ export const MIGRATIONS: readonly string[] = [
   end;
   alter table tasks add column allowed text not null default '[]';
   `,
+  // What the report reads: runs by their start, and the few events with which tasks end.
+  `
+  create index schedule_runs_started on schedule_runs (started_at, id);
+  create index events_ended on events (at)
+    where shown = 1 and status in ('success', 'needs_review', 'error', 'aborted');
+  `,
 ];

@@ -53,6 +53,19 @@ export async function openPrompts(db: Writer, of?: { session: string } | { taskI
   return (await query.orderBy('id').execute()).map(decode);
 }
 
+/** The newest answered questions of a task, oldest first. */
+export async function answeredPrompts(db: Writer, taskId: string, limit: number): Promise<StoredPrompt[]> {
+  const rows = await db
+    .selectFrom('prompts')
+    .selectAll()
+    .where('task_id', '=', taskId)
+    .where('state', '=', 'resumed')
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .execute();
+  return rows.toReversed().map(decode);
+}
+
 /** Questions, whoever asks them. `now` is ms since the epoch. */
 export function createPromptStore(db: Kysely<Schema>, now: () => number, newId: () => string): PromptStore {
   const iso = isoClock(now);

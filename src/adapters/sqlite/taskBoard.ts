@@ -5,7 +5,7 @@ import { continuedPrompt } from '../../tasks/continuing.ts';
 import { isActive, type Task, type TaskEvent } from '../../tasks/task.ts';
 import { transition, type TransitionEvent } from '../../tasks/transition.ts';
 import { lastAttemptOf } from './attempts.ts';
-import { openPrompts } from './promptStore.ts';
+import { answeredPrompts, openPrompts } from './promptStore.ts';
 import { createTaskDecoder, encodeTask, type Schema, type TaskRow } from './schema.ts';
 import { ACTIVE, isoClock, RESUME_PHASE, touched } from './literals.ts';
 
@@ -149,6 +149,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
         messages: await db.selectFrom('messages').selectAll().where('task_id', '=', id).orderBy('id').execute(),
         events: await eventsOf(id),
         prompts: await openPrompts(db, { taskId: id }),
+        answers: await answeredPrompts(db, id, 50),
       };
     },
     continueTask: (id, text): Promise<Continued> =>

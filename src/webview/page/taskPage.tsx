@@ -13,7 +13,8 @@ import { Header } from './parts/header.tsx';
 import { connect, type Host } from './parts/host.ts';
 import { Icon } from './parts/icon.tsx';
 import { Markdown } from './parts/markdown.tsx';
-import { ErrorNotice, PromptBox, ReasonNotice } from './parts/notices.tsx';
+import { ErrorNotice, ReasonNotice } from './parts/notices.tsx';
+import { Answers, PromptBox } from './parts/question.tsx';
 import { Section } from './parts/section.tsx';
 import { createWatching, WatchContext } from './parts/watch.ts';
 
@@ -141,6 +142,17 @@ function App({ host }: { host: Host }) {
           {task.summary ? (
             <Section id="summary" level={2} title="The agent's last words" preset>
               <Markdown text={task.summary} />
+            </Section>
+          ) : null}
+          {task.answers.length > 0 ? (
+            <Section
+              id="answers"
+              level={2}
+              title="Questions answered"
+              preset={task.answers.some((it) => it.rule !== null)}
+              aside={<span class="count">{task.answers.length}</span>}
+            >
+              <Answers answers={task.answers} />
             </Section>
           ) : null}
           {attempts.length > 0 ? (

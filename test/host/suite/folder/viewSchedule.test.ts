@@ -32,7 +32,7 @@ describe('The Schedule view', () => {
     await vscode.commands.executeCommand('ampa.scheduleDisable', element);
     [row] = await rowsOf(schedule.provider);
     assert.match(row?.contextValue ?? '', /\bswitchedOff\b/);
-    assert.match(String(row?.description), /^off · succeeded/);
+    assert.match(String(row?.description), /^paused · succeeded/);
     await vscode.commands.executeCommand('ampa.scheduleEnable', element);
     await vscode.commands.executeCommand('ampa.scheduleHistory', element);
     await until(

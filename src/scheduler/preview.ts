@@ -1,0 +1,23 @@
+/** When a command would run, before it is recorded. Pure. */
+import { usageError } from '../errors.ts';
+import type { CommandSpec } from './command.ts';
+import { compileCron } from './cron.ts';
+
+export type Timing = Pick<CommandSpec, 'frequency_minutes' | 'cron' | 'timezone'>;
+
+/**
+ * The next due times of a command that is recorded now, ms since the epoch: with a frequency the first
+ * is now. Throws `usage` for a timing that cannot be.
+ */
+export function nextTimes({ frequency_minutes: every, cron, timezone }: Timing, now: number, count: number): number[] {
+  if (cron !== null) {
+    const due = compileCron(cron, timezone);
+    const times: number[] = [];
+    for (let at = now; times.length < count; times.push(at)) at = due.next(at);
+    return times;
+  }
+  if (every === null || !(Number.isFinite(every) && every > 0))
+    throw usageError(`${every} is no number of minutes`, 'Give a number above 0.');
+  const step = Math.max(1000, every * 60_000);
+  return Array.from({ length: count }, (_, i) => now + i * step);
+}
