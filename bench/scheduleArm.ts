@@ -5,8 +5,9 @@
  */
 import { Cron } from 'croner';
 import { CronJob, SimpleIntervalJob, Task, ToadScheduler } from 'toad-scheduler';
+import type { StoredCommand } from '../src/scheduler/spec.ts';
 import { scheduleOf } from '../src/scheduler/choose.ts';
-import { EMPTY_STATE, newCommand, type StoredCommand } from '../src/scheduler/command.ts';
+import { EMPTY_STATE, newCommand } from '../src/scheduler/command.ts';
 import { rememberCron } from '../src/scheduler/cron.ts';
 import { createScheduleIndex } from '../src/scheduler/scheduleIndex.ts';
 

@@ -1,4 +1,5 @@
 /** What the two hosts see of the engine: use cases and snapshots, never a store or an adapter. */
+import type { HostInfo } from './hosts.ts';
 import type { Resolved } from '../config/resolve.ts';
 import type { Respond, Resumed, StartConversation } from '../conversations/ports.ts';
 import type { OpenPrompt } from '../conversations/prompt.ts';
@@ -12,8 +13,6 @@ import type { Message } from '../notifications/message.ts';
 import type { ChannelName, ChannelState, Told } from '../notifications/ports.ts';
 import type { Schedule } from './scheduleApi.ts';
 import type { ServerAddress } from './serverAddress.ts';
-
-export type HostKind = 'vscode' | 'cli' | 'daemon' | 'carrier';
 
 export interface StartRequest {
   prompt: string;
@@ -68,22 +67,6 @@ export interface LogChunk {
 export interface LogCursor {
   attempt: number;
   offset: number;
-}
-
-export interface HostInfo {
-  id: string;
-  kind: HostKind;
-  pid: number;
-  machine: string;
-  startedAt: string;
-  /** ms since the epoch. */
-  lastBeat: number;
-  /** Shows questions to a person by itself. */
-  asks: boolean;
-  /** Its process is there and has beaten within 45 s. */
-  live: boolean;
-  /** Its process is there, on this machine. */
-  alive: boolean;
 }
 
 export interface DoctorCheck {

@@ -1,10 +1,10 @@
+import type { ForgeRepo, IdentityKind, Task, TaskForge } from '../tasks/task.ts';
 import type { GitCredential } from '../adapters/git/network.ts';
 import { hostOfApi, parseRemote, sshHostOf } from '../adapters/github/remote.ts';
 import { createSshHosts } from '../adapters/github/sshAlias.ts';
 import type { ConfigValues } from '../config/knobs.ts';
 import { AmpaError } from '../errors.ts';
-import type { Forge, ForgeRepo, IdentityKind } from '../tasks/forge.ts';
-import type { Task, TaskForge } from '../tasks/task.ts';
+import type { Forge } from '../tasks/forge.ts';
 import type { Logins } from './logins.ts';
 import type { Meter } from './meter.ts';
 

@@ -1,4 +1,4 @@
-import type { HostInfo } from './api.ts';
+import type { HostInfo } from './hosts.ts';
 import { HOST_GONE_MS } from '../tasks/timings.ts';
 
 export interface HealthReport {

@@ -4,7 +4,24 @@ import type { HostStore } from '../adapters/sqlite/hostStore.ts';
 import type { HostRow } from '../adapters/sqlite/schema.ts';
 import { describeError } from '../errors.ts';
 import { HOST_BEAT_MS, HOST_GONE_MS } from '../tasks/timings.ts';
-import type { HostInfo, HostKind } from './api.ts';
+
+export type HostKind = 'vscode' | 'cli' | 'daemon' | 'carrier';
+
+export interface HostInfo {
+  id: string;
+  kind: HostKind;
+  pid: number;
+  machine: string;
+  startedAt: string;
+  /** ms since the epoch. */
+  lastBeat: number;
+  /** Shows questions to a person by itself. */
+  asks: boolean;
+  /** Its process is there and has beaten within 45 s. */
+  live: boolean;
+  /** Its process is there, on this machine. */
+  alive: boolean;
+}
 
 export interface HostPresence {
   id: string;

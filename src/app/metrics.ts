@@ -1,9 +1,9 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { HostInfo } from './hosts.ts';
 import type { Family } from '../adapters/http/metricsText.ts';
 import type { CounterStore } from '../adapters/sqlite/counterStore.ts';
 import { createFigures } from '../adapters/sqlite/figures.ts';
 import type { OpenDatabase } from '../adapters/sqlite/open.ts';
-import type { HostInfo } from './api.ts';
 import { LATENESS_BUCKETS } from './metering.ts';
 
 /** How often the event loop is looked at, ms. */

@@ -1,10 +1,10 @@
 /** The routes of the local server: HTTP to use cases. */
 import { z } from 'zod';
+import type { WebhookStore } from '../tasks/watchStore.ts';
 import { isSigned, newsOf } from '../adapters/github/webhook.ts';
 import type { HttpAnswer, HttpRequest, Route } from '../adapters/http/server.ts';
 import type { Respond } from '../conversations/ports.ts';
 import { AmpaError, usageError } from '../errors.ts';
-import type { WebhookStore } from '../tasks/watch.ts';
 import { STATUSES, type Task } from '../tasks/task.ts';
 import type { App } from './api.ts';
 import { taskJson } from './json.ts';

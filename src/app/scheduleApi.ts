@@ -1,5 +1,5 @@
 /** The scheduled commands as the hosts see them. */
-import type { CommandPatch, CommandSpec, RunStatus } from '../scheduler/command.ts';
+import type { CommandPatch, CommandSpec, RunStatus } from '../scheduler/spec.ts';
 import type { Timing } from '../scheduler/preview.ts';
 import type { Simulation } from '../scheduler/simulate.ts';
 

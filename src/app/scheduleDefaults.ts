@@ -1,5 +1,6 @@
+import type { CommandSpec } from '../scheduler/spec.ts';
 import type { ConfigValues } from '../config/knobs.ts';
-import { newCommand, type CommandSpec } from '../scheduler/command.ts';
+import { newCommand } from '../scheduler/command.ts';
 import { isDiscord } from '../notifications/heartbeat.ts';
 import { configuredChannels } from './channels.ts';
 

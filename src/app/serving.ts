@@ -1,12 +1,12 @@
+import { type HostKind, stateOfHost } from './hosts.ts';
 import type { Resolved } from '../config/resolve.ts';
 import { describeError } from '../errors.ts';
 import type { Respond } from '../conversations/ports.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { redact } from '../tasks/redact.ts';
-import type { App, Change, DoctorCheck, HostKind } from './api.ts';
+import type { App, Change, DoctorCheck } from './api.ts';
 import type { EngineStore } from './engineStore.ts';
 import { engineStalled, type HealthReason, type HealthReport } from './health.ts';
-import { stateOfHost } from './hosts.ts';
 import { httpError } from './httpErrors.ts';
 import { runLocalServer, SERVER_LEASE, type ServedRoutes } from './localServer.ts';
 import type { Meter } from './meter.ts';

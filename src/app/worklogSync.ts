@@ -1,9 +1,10 @@
 /** Bringing a worklog and its GitHub repository together by `wl`. */
 import fs from 'node:fs';
 import path from 'node:path';
+import type { CommandSpec } from '../scheduler/spec.ts';
 import { createTaskProcesses } from '../adapters/process/taskProcesses.ts';
 import { AmpaError } from '../errors.ts';
-import { newCommand, type CommandSpec } from '../scheduler/command.ts';
+import { newCommand } from '../scheduler/command.ts';
 import { repoOfConfig, repoOfRemote, withRepo } from '../scheduler/githubRepo.ts';
 import { SYNC_ARGUMENTS, SYNC_TIMEOUT_MS } from '../scheduler/types/githubSync.ts';
 import { endOf } from '../scheduler/types/shell.ts';

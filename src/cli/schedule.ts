@@ -1,9 +1,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { z } from 'zod';
+import type { CommandPatch } from '../scheduler/spec.ts';
 import type { SCHEDULE_COMMANDS } from '../app/scheduleCommands.ts';
 import { AmpaError, usageError } from '../errors.ts';
-import type { CommandPatch } from '../scheduler/command.ts';
 import type { Session } from './io.ts';
 import { runLine, runsText, runText, scheduleTable, timelineText } from './scheduleRender.ts';
 

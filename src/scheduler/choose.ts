@@ -3,17 +3,10 @@
  * Times are ms since the epoch. `choose` is the rule, read over all commands; the index in
  * `scheduleIndex.ts` gives the same answer without reading them all.
  */
-import { isExempt, type StoredCommand } from './command.ts';
+import type { Rules, StoredCommand } from './spec.ts';
+import { isExempt } from './command.ts';
 import { compileCron, type Cron } from './cron.ts';
 import { runnable } from './types.ts';
-
-export interface Rules {
-  /** Between two starts of anything; 0 turns it off. */
-  minIntervalMs: number;
-  priorityWeight: number;
-  /** Types that have nothing to do now, such as heartbeats where nobody listens: they are not due. */
-  dormant?: ReadonlySet<string>;
-}
 
 /** What choosing needs of a command. */
 export interface Schedule {

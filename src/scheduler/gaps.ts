@@ -1,4 +1,4 @@
-import type { CommandState, StoredCommand } from './command.ts';
+import type { CommandState, StoredCommand } from './spec.ts';
 import { compileCron } from './cron.ts';
 
 const DAY = 24 * 3600_000;

@@ -1,7 +1,8 @@
 /** The originals' store, one JSON file: read leniently, written in the same layout. */
 import { z } from 'zod';
+import type { CommandSpec, CommandState } from './spec.ts';
 import { AmpaError } from '../errors.ts';
-import { EMPTY_STATE, type CommandSpec, type CommandState } from './command.ts';
+import { EMPTY_STATE } from './command.ts';
 import { compileCron } from './cron.ts';
 import { runnable } from './types.ts';
 

@@ -1,7 +1,8 @@
+import type { Rules } from './spec.ts';
 import type { Clock, Pulse } from '../tasks/ports.ts';
 import { carryRun, type CarryRunDeps } from './carryRun.ts';
 import { clearDead, type ClearDeps } from './clearDead.ts';
-import { scheduleOf, type Rules } from './choose.ts';
+import { scheduleOf } from './choose.ts';
 import { rememberCron } from './cron.ts';
 import type { ScheduleStore } from './ports.ts';
 import { createScheduleIndex } from './scheduleIndex.ts';

@@ -1,10 +1,9 @@
 /** What the scheduler needs from outside. Times are ms since the epoch. */
 import type { z } from 'zod';
+import type { Rules, CommandPatch, CommandSpec, RunStatus, StoredCommand } from './spec.ts';
 import type { Message } from '../notifications/message.ts';
 import type { ChannelName, Told } from '../notifications/ports.ts';
 import type { ProcessResult } from '../tasks/ports.ts';
-import type { Rules } from './choose.ts';
-import type { CommandPatch, CommandSpec, RunStatus, StoredCommand } from './command.ts';
 
 // ---------------------------------------------------------------- types of commands
 

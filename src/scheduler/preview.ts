@@ -1,6 +1,6 @@
 /** When a command would run, before it is recorded. Pure. */
+import type { CommandSpec } from './spec.ts';
 import { usageError } from '../errors.ts';
-import type { CommandSpec } from './command.ts';
 import { compileCron } from './cron.ts';
 
 export type Timing = Pick<CommandSpec, 'frequency_minutes' | 'cron' | 'timezone'>;

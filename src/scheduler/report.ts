@@ -3,8 +3,8 @@
  * were, and how tasks ended. Folded from runs and ends of tasks, one by one, so that a long history is
  * never held whole. Pure; times are ms since the epoch.
  */
+import type { RunStatus } from './spec.ts';
 import type { Status } from '../tasks/task.ts';
-import type { RunStatus } from './command.ts';
 
 export type ReportRange = 'day' | 'week';
 

@@ -1,13 +1,5 @@
-import {
-  dueFrom,
-  goesBefore,
-  isDormant,
-  isHeldBack,
-  latenessOf,
-  type Choice,
-  type Rules,
-  type Schedule,
-} from './choose.ts';
+import type { Rules } from './spec.ts';
+import { dueFrom, goesBefore, isDormant, isHeldBack, latenessOf, type Choice, type Schedule } from './choose.ts';
 
 /** The commands of a workspace, ordered by when they come due: a decision reads only those that are. */
 export interface ScheduleIndex {

@@ -1,4 +1,5 @@
-import { type Rules, type Schedule } from './choose.ts';
+import type { Rules } from './spec.ts';
+import { type Schedule } from './choose.ts';
 import { createScheduleIndex } from './scheduleIndex.ts';
 
 export interface Simulation {

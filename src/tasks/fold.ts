@@ -1,5 +1,5 @@
-import type { ForgeCheck, ForgeRepo } from './forge.ts';
-import type { CheckState, Task } from './task.ts';
+import type { ForgeRepo, CheckState, Task } from './task.ts';
+import type { ForgeCheck } from './forge.ts';
 
 /** What all checks of one commit add up to. */
 export type Verdict = 'missing' | 'pending' | 'red' | 'rerun' | 'blocked' | 'green';

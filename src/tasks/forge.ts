@@ -2,20 +2,8 @@
  * What the loop needs of a forge: a place with pull requests that runs checks on commits. Declared
  * here, implemented by adapters/github/.
  */
-import type { CheckState } from './task.ts';
+import type { ForgeRepo, CheckState } from './task.ts';
 import type { RedCheck } from './prompts.ts';
-
-/** A repository on a forge, as its remote names it. */
-export interface ForgeRepo {
-  kind: 'github';
-  /** `github.com`, or the host of an Enterprise Server. */
-  host: string;
-  owner: string;
-  name: string;
-}
-
-/** Whose credentials are used. Resolved at creation and stored with the task, never chosen anew midway. */
-export type IdentityKind = 'app' | 'editor' | 'environment' | 'gh';
 
 /** One check of a commit: a check run of any app, or a commit status. */
 export interface ForgeCheck {

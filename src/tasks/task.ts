@@ -1,5 +1,4 @@
 /** The vocabulary of a task. Plain values only: every other room builds on these types. */
-import type { ForgeRepo, IdentityKind } from './forge.ts';
 
 export const STATUSES = ['queued', 'running', 'retrying', 'needs_review', 'success', 'aborted', 'error'] as const;
 export type Status = (typeof STATUSES)[number];
@@ -26,6 +25,18 @@ export interface AgentSpec {
   /** Which stream-json vocabulary the program prints; null for the other types. */
   dialect: 'amp' | 'claude' | 'codex' | null;
 }
+
+/** A repository on a forge, as its remote names it. */
+export interface ForgeRepo {
+  kind: 'github';
+  /** `github.com`, or the host of an Enterprise Server. */
+  host: string;
+  owner: string;
+  name: string;
+}
+
+/** Whose credentials are used. Resolved at creation and stored with the task, never chosen anew midway. */
+export type IdentityKind = 'app' | 'editor' | 'environment' | 'gh';
 
 /** Where pull requests of a task go, resolved once at creation. */
 export interface TaskForge extends ForgeRepo {

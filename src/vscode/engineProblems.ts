@@ -1,5 +1,5 @@
 /** Whether the engine of a window does its work. Pure; times are ms since the epoch. */
-import type { HostInfo } from '../app/api.ts';
+import type { HostInfo } from '../app/hosts.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 
 /** Hosts beat every 15 s: three beats that are missing are no accident. */

@@ -1,6 +1,6 @@
 /** A scheduled command while a person describes it. Pure. */
+import type { CommandPatch } from '../scheduler/spec.ts';
 import type { ScheduledCommand } from '../app/scheduleApi.ts';
-import type { CommandPatch } from '../scheduler/command.ts';
 import type { Timing } from '../scheduler/preview.ts';
 import { cut } from './taskRows.ts';
 import { machineZone, timingWords } from './scheduleTimes.ts';

@@ -1,6 +1,6 @@
 /** What a row of the Schedule tree says. Pure. */
+import type { RunStatus } from '../scheduler/spec.ts';
 import type { RunReport, ScheduledCommand } from '../app/scheduleApi.ts';
-import type { RunStatus } from '../scheduler/command.ts';
 import { timingWords } from './scheduleTimes.ts';
 import type { Token } from './abilities.ts';
 

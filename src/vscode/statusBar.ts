@@ -1,7 +1,7 @@
 /** The status bar item. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
-import type { HostInfo } from '../app/api.ts';
+import type { HostInfo } from '../app/hosts.ts';
 import { AmpaError, describeError } from '../errors.ts';
 import type { Group } from './abilities.ts';
 import type { CommandId } from './commandTable.ts';

@@ -1,5 +1,6 @@
 /** What the status bar says. Pure: each part of the tooltip is a function of its own. */
-import type { ChannelInfo, GitHubState, HostInfo } from '../app/api.ts';
+import type { HostInfo } from '../app/hosts.ts';
+import type { ChannelInfo, GitHubState } from '../app/api.ts';
 import { dueWords } from './scheduleRows.ts';
 import { duration, escapeMarkdown } from './taskRows.ts';
 import type { ScheduledCommand } from '../app/scheduleApi.ts';

@@ -1,5 +1,5 @@
 /** What the report page says, and where its plots put things. Pure: components only draw. */
-import type { RunStatus } from '../scheduler/command.ts';
+import type { RunStatus } from '../scheduler/spec.ts';
 import type { CommandFailure, Day, Lane, Mark, Outcome, Report, TaskFailure } from '../scheduler/report.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import type { Tone } from './attempts.ts';

@@ -3,18 +3,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { monotonicFactory } from 'ulid';
+import type { Carry } from '../../src/tasks/phases/phase.ts';
+import type { WatchStore } from '../../src/tasks/watchStore.ts';
 import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { createWatchStore } from '../../src/adapters/sqlite/watchStore.ts';
 import { AmpaError } from '../../src/errors.ts';
-import type { Carry } from '../../src/tasks/carry.ts';
 import type { Forge, ForgeCheck, ForgeSnapshot } from '../../src/tasks/forge.ts';
 import { forgeChecksPhase } from '../../src/tasks/phases/forgeChecks.ts';
 import { fullAllowance } from '../../src/tasks/pollPolicy.ts';
 import type { Claim } from '../../src/tasks/ports.ts';
 import type { CheckState, Task, TaskForge } from '../../src/tasks/task.ts';
-import type { WatchStore } from '../../src/tasks/watch.ts';
 import { makeTask } from '../support/repo.ts';
 
 const FORGE: TaskForge = {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer, type AddressInfo } from 'node:net';
 import { createEmulator, type Emulator } from 'emulate';
+import type { ForgeRepo } from '../../src/tasks/task.ts';
 import { createGitHub, type GitHub } from '../../src/adapters/github/github.ts';
-import type { ForgeRepo } from '../../src/tasks/forge.ts';
 import { ACME } from '../support/github.ts';
 
 const ALL = {

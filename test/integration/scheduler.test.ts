@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
+import type { CommandPatch } from '../../src/scheduler/spec.ts';
 import { AmpaError } from '../../src/errors.ts';
-import type { CommandPatch } from '../../src/scheduler/command.ts';
 import type { Claimed, RunEnd } from '../../src/scheduler/ports.ts';
 import { START } from '../support/movedClock.ts';
 import { scheduleBench } from '../support/schedule.ts';

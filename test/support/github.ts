@@ -1,6 +1,6 @@
 /** A fake GitHub with the repository acme/widget, and the adapter in front of it, in a hurry. */
+import type { ForgeRepo } from '../../src/tasks/task.ts';
 import { createGitHub, type GitHub, type GitHubOptions } from '../../src/adapters/github/github.ts';
-import type { ForgeRepo } from '../../src/tasks/forge.ts';
 import { startFakeGitHub, type FakeGitHub } from './fakeGitHub.ts';
 import type { FakeRepo } from './fakeGitHubState.ts';
 

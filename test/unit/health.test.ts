@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { HostInfo } from '../../src/app/api.ts';
+import type { HostInfo } from '../../src/app/hosts.ts';
 import { engineStalled } from '../../src/app/health.ts';
 import { createPulse } from '../../src/app/pulse.ts';
 

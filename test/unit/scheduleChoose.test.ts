@@ -1,14 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import {
-  capacityWarning,
-  choose,
-  dueFrom,
-  latenessOf,
-  scheduleOf,
-  type Rules,
-  type Schedule,
-} from '../../src/scheduler/choose.ts';
+import type { Rules } from '../../src/scheduler/spec.ts';
+import { capacityWarning, choose, dueFrom, latenessOf, scheduleOf, type Schedule } from '../../src/scheduler/choose.ts';
 import { EMPTY_STATE, newCommand } from '../../src/scheduler/command.ts';
 import { compileCron } from '../../src/scheduler/cron.ts';
 import { createScheduleIndex } from '../../src/scheduler/scheduleIndex.ts';

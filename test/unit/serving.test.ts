@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { App, HostInfo } from '../../src/app/api.ts';
+import type { HostInfo } from '../../src/app/hosts.ts';
+import type { App } from '../../src/app/api.ts';
 import { httpError } from '../../src/app/httpErrors.ts';
 import { createMeter } from '../../src/app/meter.ts';
 import { createPulse } from '../../src/app/pulse.ts';

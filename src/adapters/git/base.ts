@@ -1,19 +1,15 @@
 /** Where a task starts: the base branch, freshly fetched into a ref of AMPA's own. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { IdentityKind, Task } from '../../tasks/task.ts';
 import { AmpaError } from '../../errors.ts';
-import type { IdentityKind } from '../../tasks/forge.ts';
 import type { StartPoint } from '../../tasks/ports.ts';
-import type { Task } from '../../tasks/task.ts';
 import { detailOf } from './classify.ts';
-import type { Git } from './git.ts';
-import { gitFailed } from './git.ts';
+import { type Git, gitFailed } from './git.ts';
 import { commonDirOf, gitDirOf, statIfThere } from './layout.ts';
 import { withLock } from './lock.ts';
-import { identityOf, peerOf, runNetwork } from './network.ts';
-import type { CredentialLookup, Retrying } from './network.ts';
-import { readSettings } from './settings.ts';
-import type { Settings } from './settings.ts';
+import { identityOf, peerOf, runNetwork, type CredentialLookup, type Retrying } from './network.ts';
+import { readSettings, type Settings } from './settings.ts';
 
 export interface BaseDependencies extends Retrying {
   git: Git;

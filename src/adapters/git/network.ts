@@ -1,10 +1,8 @@
 /** git over the network: from the main checkout, with the user's ssh, or with a credential and then without any of the repository's code. */
+import type { IdentityKind, Task } from '../../tasks/task.ts';
 import { AmpaError, describeError } from '../../errors.ts';
-import type { IdentityKind } from '../../tasks/forge.ts';
 import type { Clock } from '../../tasks/ports.ts';
-import type { Task } from '../../tasks/task.ts';
-import { detailOf, networkFailure } from './classify.ts';
-import type { NetworkFailure } from './classify.ts';
+import { detailOf, networkFailure, type NetworkFailure } from './classify.ts';
 import { sshCommandFor } from './environment.ts';
 import { readExposure } from './exposure.ts';
 import type { Git, GitOptions, GitResult } from './git.ts';

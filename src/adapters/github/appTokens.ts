@@ -1,7 +1,7 @@
 /** Tokens of a GitHub App for one repository each: found, kept, renewed before they expire. */
 import type { KeyObject } from 'node:crypto';
+import type { ForgeRepo } from '../../tasks/task.ts';
 import { AmpaError } from '../../errors.ts';
-import type { ForgeRepo } from '../../tasks/forge.ts';
 import { appJwt } from './appKey.ts';
 import { createClient } from './client.ts';
 import { failure, messageOf, statusOf } from './failures.ts';

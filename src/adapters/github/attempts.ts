@@ -1,4 +1,4 @@
-import type { ForgeRepo } from '../../tasks/forge.ts';
+import type { ForgeRepo } from '../../tasks/task.ts';
 import { ambiguousRuns, type FoundCheck } from './checkStates.ts';
 import type { Client } from './client.ts';
 import { isForbidden } from './failures.ts';

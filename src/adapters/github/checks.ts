@@ -1,6 +1,7 @@
 /** The checks of many commits by one GraphQL query. */
+import type { ForgeRepo } from '../../tasks/task.ts';
 import { AmpaError } from '../../errors.ts';
-import type { ForgeRepo, ForgeSnapshot, UnknownCommit, WaitingCommit } from '../../tasks/forge.ts';
+import type { ForgeSnapshot, UnknownCommit, WaitingCommit } from '../../tasks/forge.ts';
 import { redact } from '../../tasks/redact.ts';
 import { withoutEarlierAttempts } from './attempts.ts';
 import {

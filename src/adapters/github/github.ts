@@ -2,8 +2,9 @@
  * GitHub as the forge of tasks: github.com, tenants of ghe.com and Enterprise Server. Loads octokit,
  * so the composition root imports it only when a remote is on GitHub.
  */
+import type { ForgeRepo, IdentityKind } from '../../tasks/task.ts';
 import { AmpaError } from '../../errors.ts';
-import type { Forge, ForgeCheck, ForgeRepo, IdentityKind, WaitingCommit } from '../../tasks/forge.ts';
+import type { Forge, ForgeCheck, WaitingCommit } from '../../tasks/forge.ts';
 import { lacking } from './appTokens.ts';
 import { graphqlSnapshots, GraphqlRefused } from './checks.ts';
 import { createClient, type Client, type OnRequest } from './client.ts';

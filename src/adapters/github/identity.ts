@@ -1,7 +1,7 @@
 /** Who AMPA is to GitHub: an App, the editor's session, a token of the environment, or gh's. */
 import { homedir } from 'node:os';
+import type { ForgeRepo, IdentityKind } from '../../tasks/task.ts';
 import { AmpaError } from '../../errors.ts';
-import type { ForgeRepo, IdentityKind } from '../../tasks/forge.ts';
 import { findOnPath } from '../process/find.ts';
 import { probe } from '../process/probe.ts';
 import { createAppTokens, type AppTokens } from './appTokens.ts';

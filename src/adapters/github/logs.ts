@@ -1,8 +1,9 @@
 /** What a red check says: the failing step of a job with its log, or another app's own words. */
 import { open, type FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ForgeRepo } from '../../tasks/task.ts';
 import { createExcerpter, excerptOf, type Excerpter } from '../../tasks/excerpt.ts';
-import type { FailedCheck, ForgeCheck, ForgeRepo } from '../../tasks/forge.ts';
+import type { FailedCheck, ForgeCheck } from '../../tasks/forge.ts';
 import type { RedCheck } from '../../tasks/prompts.ts';
 import { createMask, redact } from '../../tasks/redact.ts';
 import type { Client } from './client.ts';

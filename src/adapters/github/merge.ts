@@ -1,6 +1,7 @@
 /** Landing a pull request, verified by reading it back. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ForgeMergeOutcome, ForgeRepo } from '../../tasks/forge.ts';
+import type { ForgeRepo } from '../../tasks/task.ts';
+import type { ForgeMergeOutcome } from '../../tasks/forge.ts';
 import type { Client } from './client.ts';
 import { isForbidden, messageOf, statusOf } from './failures.ts';
 

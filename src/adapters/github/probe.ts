@@ -1,4 +1,4 @@
-import type { ForgeRepo } from '../../tasks/forge.ts';
+import type { ForgeRepo } from '../../tasks/task.ts';
 import type { Client } from './client.ts';
 import { isForbidden, statusOf } from './failures.ts';
 

@@ -1,6 +1,7 @@
 /** Pull requests, their template, and issues. */
+import type { ForgeRepo } from '../../tasks/task.ts';
 import { AmpaError } from '../../errors.ts';
-import type { ForgeRepo, PullRequest, PullRequestOutcome, PullRequestText } from '../../tasks/forge.ts';
+import type { PullRequest, PullRequestOutcome, PullRequestText } from '../../tasks/forge.ts';
 import type { Client } from './client.ts';
 import { isForbidden, messageOf, statusOf } from './failures.ts';
 

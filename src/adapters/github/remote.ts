@@ -1,5 +1,5 @@
+import type { ForgeRepo } from '../../tasks/task.ts';
 /** Which repository of which GitHub a remote names, and where that GitHub answers. Pure. */
-import type { ForgeRepo } from '../../tasks/forge.ts';
 
 const NAME = /^[A-Za-z0-9._-]+$/;
 

@@ -1,5 +1,6 @@
 /** The checks of a commit by REST: for identities and servers that GraphQL does not show them to. */
-import type { EndedRun, ForgeRepo, ForgeSnapshot, UnknownCommit, WaitingCommit } from '../../tasks/forge.ts';
+import type { ForgeRepo } from '../../tasks/task.ts';
+import type { EndedRun, ForgeSnapshot, UnknownCommit, WaitingCommit } from '../../tasks/forge.ts';
 import { withoutEarlierAttempts } from './attempts.ts';
 import {
   checkRunState,

@@ -1,8 +1,8 @@
 /** GitHub's webhooks: whether one is signed with our secret, and what it is news of. Loads no client. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
+import type { ForgeNews } from '../../tasks/watchStore.ts';
 import { AmpaError } from '../../errors.ts';
-import type { ForgeNews } from '../../tasks/watch.ts';
 
 /** Whether `X-Hub-Signature-256` belongs to the body as it came. Takes as long for a wrong one as for the right one. */
 export function isSigned(secret: string, body: Uint8Array, signature: string | undefined): boolean {

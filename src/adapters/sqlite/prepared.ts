@@ -1,11 +1,5 @@
 import type { Compilable, Kysely } from 'kysely';
-import type { Schema } from './schema.ts';
-
-/** Rows as SQLite hands them out: values in the order of `columns`, which is the same array each time. */
-export interface Table {
-  columns: readonly string[];
-  rows: readonly (readonly unknown[])[];
-}
+import type { Schema, Table } from './schema.ts';
 
 /** A connection for both kinds of queries: those that Kysely builds each time, and those compiled once. */
 export interface Queries {

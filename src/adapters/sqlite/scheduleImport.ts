@@ -1,7 +1,6 @@
 import type { Kysely } from 'kysely';
-import type { ImportedStore } from '../../scheduler/layout.ts';
-import { statusOf } from '../../scheduler/layout.ts';
-import type { CommandState } from '../../scheduler/command.ts';
+import type { CommandState } from '../../scheduler/spec.ts';
+import { type ImportedStore, statusOf } from '../../scheduler/layout.ts';
 import type { Schema } from './schema.ts';
 
 export interface ImportOptions {

@@ -1,5 +1,5 @@
 import type { Generated } from 'kysely';
-import type { CommandSpec, RunStatus, StoredCommand } from '../../scheduler/command.ts';
+import type { CommandSpec, RunStatus, StoredCommand } from '../../scheduler/spec.ts';
 import type { RecordedProcess, Run } from '../../scheduler/ports.ts';
 
 /** Times are ms since the epoch; specs and what is not ours are JSON. */

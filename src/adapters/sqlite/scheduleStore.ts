@@ -1,7 +1,8 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
+import type { CommandSpec } from '../../scheduler/spec.ts';
 import { AmpaError, notFound } from '../../errors.ts';
 import { isDormant, isHeldBack, latenessOf, scheduleOf } from '../../scheduler/choose.ts';
-import { alreadyRunning, isExempt, isRetimed, patchCommand, type CommandSpec } from '../../scheduler/command.ts';
+import { alreadyRunning, isExempt, isRetimed, patchCommand } from '../../scheduler/command.ts';
 import { RUN_LEASE_MS } from '../../scheduler/carryRun.ts';
 import { afterGap, GAP_MS, settledClock } from '../../scheduler/gaps.ts';
 import type { Claimed, Run, ScheduleStore } from '../../scheduler/ports.ts';

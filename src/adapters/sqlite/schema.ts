@@ -1,7 +1,6 @@
 import type { Generated } from 'kysely';
 import type { DeliverySchema } from './deliverySchema.ts';
 import type { ScheduleSchema } from './scheduleSchema.ts';
-import type { Table } from './prepared.ts';
 import type { PromptAsks, PromptState } from '../../conversations/prompt.ts';
 import type { Attempt, Check, Message, Task, TaskEvent } from '../../tasks/task.ts';
 
@@ -200,6 +199,12 @@ export interface Schema extends ScheduleSchema, DeliverySchema {
   leases: LeaseRow;
   counters: CounterRow;
   outbox: OutboxRow;
+}
+
+/** Rows as SQLite hands them out: values in the order of `columns`, which is the same array each time. */
+export interface Table {
+  columns: readonly string[];
+  rows: readonly (readonly unknown[])[];
 }
 
 /** What becomes of a stored value; without one it is taken as it is. */

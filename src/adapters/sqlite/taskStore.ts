@@ -1,4 +1,5 @@
 import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely';
+import { type Table, createTaskDecoder, encodeTask, type Schema } from './schema.ts';
 import type { AttemptEnd, Claim, TaskPatch, TaskStore, WorkQueue } from '../../tasks/ports.ts';
 import { turnForMessage, yieldsToMessage } from '../../tasks/continuing.ts';
 import { resumesPhase } from '../../tasks/reasons.ts';
@@ -7,8 +8,7 @@ import { transition, type Lifecycle, type TransitionEvent } from '../../tasks/tr
 import { lastAttemptOf } from './attempts.ts';
 import { ACTIVE, isoClock, QUEUED, RESUME_PHASE, RUNNING, SLOTS_TAKEN, touched } from './literals.ts';
 import { lostClaim } from './lostClaim.ts';
-import { prepareQuery, type Queries, type Table } from './prepared.ts';
-import { createTaskDecoder, encodeTask, type Schema } from './schema.ts';
+import { prepareQuery, type Queries } from './prepared.ts';
 
 const LEASE_MS = 15_000;
 

@@ -1,10 +1,11 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
+import type { Watch, WatchFailure, WatchStore } from '../../tasks/watchStore.ts';
 import { AmpaError } from '../../errors.ts';
 import { fullAllowance, wakeAt, type Allowance } from '../../tasks/pollPolicy.ts';
 import type { Claim } from '../../tasks/ports.ts';
 import type { ForgeSnapshot } from '../../tasks/forge.ts';
 import type { TaskForge } from '../../tasks/task.ts';
-import { watchKey, type Watch, type WatchFailure, type WatchStore } from '../../tasks/watch.ts';
+import { watchKey } from '../../tasks/watch.ts';
 import { RUNNING } from './literals.ts';
 import type { Schema, WatchRow } from './schema.ts';
 

@@ -1,6 +1,6 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
+import type { WebhookStore, ForgeNews } from '../../tasks/watchStore.ts';
 import { wakeAt, type Allowance } from '../../tasks/pollPolicy.ts';
-import type { WebhookStore, ForgeNews } from '../../tasks/watch.ts';
 import type { Schema } from './schema.ts';
 
 /** How long a delivery is remembered, ms: GitHub offers to send one again for three days. */

@@ -1,4 +1,4 @@
-import type { Carry } from '../carry.ts';
+import type { Carry } from './phase.ts';
 import { lostText } from '../../conversations/discussion.ts';
 import type { Prompt } from '../../conversations/prompt.ts';
 import type { AgentEvent, AttemptLog, TurnOutcome } from '../ports.ts';

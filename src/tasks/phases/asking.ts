@@ -1,4 +1,5 @@
 /** The questions of one turn: what a rule answers, what a person is asked, and what the agent is told afterwards. */
+import type { Carry } from './phase.ts';
 import { ALLOW, ALWAYS, choiceThat, REJECT } from '../../conversations/choices.ts';
 import {
   beginDiscussion,
@@ -19,7 +20,6 @@ import {
 } from '../../conversations/form.ts';
 import type { NewPrompt } from '../../conversations/ports.ts';
 import type { Automatic, ContextEntry, Prompt } from '../../conversations/prompt.ts';
-import type { Carry } from '../carry.ts';
 import { AGENT_GONE, type AgentTurn, type AttemptLog, type PermissionRequest } from '../ports.ts';
 import type { Allowed, Task } from '../task.ts';
 

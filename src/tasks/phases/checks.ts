@@ -1,4 +1,4 @@
-import type { Carry } from '../carry.ts';
+import type { Carry } from './phase.ts';
 import { foldChecks } from '../fold.ts';
 import type { LocalCheckResult } from '../ports.ts';
 import type { Check, Task } from '../task.ts';

@@ -1,10 +1,11 @@
-import type { Carry } from '../carry.ts';
+import type { Carry } from './phase.ts';
+import type { Watch } from '../watchStore.ts';
 import { AmpaError, describeError } from '../../errors.ts';
 import { foldChecks, workflowRun } from '../fold.ts';
 import type { FailedCheck, Forge, ForgeCheck } from '../forge.ts';
 import type { Reason } from '../reasons.ts';
 import type { Check, Task } from '../task.ts';
-import { watchChecks, watchKey, type Watch } from '../watch.ts';
+import { watchChecks, watchKey } from '../watch.ts';
 import { finishGreen } from './green.ts';
 import { ifMerged } from './merged.ts';
 import { askAgain } from './red.ts';

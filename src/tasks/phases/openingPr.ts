@@ -1,5 +1,5 @@
+import type { Carry } from './phase.ts';
 import { AmpaError, describeError } from '../../errors.ts';
-import type { Carry } from '../carry.ts';
 import type { Forge, PullRequest } from '../forge.ts';
 import { isUntouched, pullRequestText } from '../pullRequestText.ts';
 import type { Task, TaskForge } from '../task.ts';

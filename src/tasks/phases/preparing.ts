@@ -1,4 +1,4 @@
-import type { Carry } from '../carry.ts';
+import type { Carry } from './phase.ts';
 import { conflictText } from '../prompts.ts';
 import type { Task } from '../task.ts';
 

@@ -1,4 +1,4 @@
-import type { Carry } from '../carry.ts';
+import type { Carry } from './phase.ts';
 import { excerptOf } from '../excerpt.ts';
 import { retryPrompt, type RedCheck } from '../prompts.ts';
 import type { Task } from '../task.ts';
