@@ -1,12 +1,13 @@
 /**
  * `npm run bench [-- PART…]`: races against peers, and the budgets of the editor. Parts: job, long,
- * claim, schedule, sizes, host; all of them without an argument. One table; nothing in it is remembered from
+ * claim, github, schedule, sizes, host; all of them without an argument. One table; nothing in it is remembered from
  * another run.
  */
 import { spawnSync } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
 import { claimAndFinish } from './claim.ts';
+import { githubWaiting } from './github.ts';
 import { editorBudgets } from './host.ts';
 import { instantJob, longJob } from './mainJob.ts';
 import { sizes } from './sizes.ts';
@@ -21,6 +22,7 @@ const PARTS: Record<string, () => Promise<Row[]>> = {
   job: async () => [await instantJob(PAIRS)],
   long: async () => [await longJob(LONG_PAIRS)],
   claim: async () => [await claimAndFinish(PAIRS)],
+  github: githubWaiting,
   schedule: scheduler,
   sizes: async () => sizes(),
   host: editorBudgets,

@@ -39,7 +39,7 @@ const editorOnly = (): string =>
 function settingsTable(): string {
   const rows = Object.values<Knob>(KNOBS).map((knob) => {
     const shown =
-      knob.default === null || knob.default === ''
+      knob.default === null || knob.default.toString() === ''
         ? ''
         : `\`${Array.isArray(knob.default) ? knob.default.join(', ') : String(knob.default)}\``;
     const values = knob.type === 'enum' ? ` (${knob.values.map((value) => `\`${value}\``).join(', ')})` : '';

@@ -12,18 +12,11 @@ import type { Channel, ChannelName, Fate, Outbox, Told } from '../notifications/
 import { channelTest, startupMessage } from '../notifications/runMessages.ts';
 import { redact } from '../tasks/redact.ts';
 import type { Clock } from '../tasks/ports.ts';
-import type { ChannelInfo, DoctorCheck } from './api.ts';
-import {
-  bury,
-  CHANNEL_TITLES,
-  configuredChannels,
-  deadLetterFile,
-  halfConfigured,
-  secretsOf,
-  webChannels,
-} from './channels.ts';
-import type { EngineStore } from './engineStore.ts';
 import { HOST_GONE_MS } from '../tasks/timings.ts';
+import type { ChannelInfo, DoctorCheck } from './api.ts';
+import { bury, CHANNEL_TITLES, configuredChannels, deadLetterFile, halfConfigured, webChannels } from './channels.ts';
+import type { EngineStore } from './engineStore.ts';
+import type { Meter } from './meter.ts';
 import { announceHost, isOwnerDead, stateOfHost } from './hosts.ts';
 import { createPost } from './post.ts';
 
@@ -40,7 +33,10 @@ export interface AnnouncementsDeps {
   env: Readonly<Record<string, string | undefined>>;
   clock: Clock;
   config(): ConfigValues;
-  /** Values that nothing may show, beside those of the configuration. */
+  /** The settings have changed. */
+  onConfig(listener: () => void): () => void;
+  meter: Meter;
+  /** Values that nothing may show; read anew each time. */
   secrets: readonly string[];
   /** Where links to tasks lead. */
   place: { scheme: string; folder: string };
@@ -70,9 +66,8 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
   const { clock, config, newId, say } = deps;
   const now = (): number => clock.now();
   const configured = (): ChannelName[] => configuredChannels(config());
-  const secrets = (): string[] => [...deps.secrets, ...secretsOf(config())];
-  const hide = (text: string): string => redact(text, secrets());
-  const mask = (message: Message): Message => masked(message, secrets());
+  const hide = (text: string): string => redact(text, deps.secrets);
+  const mask = (message: Message): Message => masked(message, deps.secrets);
   let fetching: ReturnType<typeof fetchOf> | undefined;
   const post = createPost(() => (fetching ??= fetchOf(deps.env)), now);
   /** Loops of hosts in this process; a command needs one of its own only where there is none. */
@@ -115,15 +110,19 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
       told.set(channel, error);
       say(notice);
     },
-    async onTried({ message, channel }, outcome) {
+    onTried({ message, channel }, outcome) {
       if (outcome === 'sent') told.delete(channel);
       if (message.type !== 'heartbeat') return;
-      if (outcome === 'failed') await it.counters.add('ampa_heartbeat_failure_total');
+      if (outcome === 'failed') deps.meter.count('ampa_heartbeat_failure_total');
       if (outcome !== 'sent') return;
-      await it.counters.add('ampa_heartbeat_sent_total');
-      await it.counters.set('ampa_last_heartbeat_timestamp_seconds', {}, now() / 1000);
+      deps.meter.count('ampa_heartbeat_sent_total');
+      deps.meter.set('ampa_last_heartbeat_timestamp_seconds', {}, now() / 1000);
     },
-    onChange: it.watcher.onChange,
+    onChange(listener) {
+      const offs = [it.watcher.onChange(listener), deps.onConfig(listener)];
+      return () => offs.forEach((off) => off());
+    },
+    onLook: it.watcher.onLook,
     onError: (error) => say(`Notifications go on after an error: ${hide(describeError(error))}`),
     hide,
   });

@@ -125,6 +125,17 @@ export interface Change {
   prompts: OpenPrompt[];
 }
 
+/** What AMPA is to GitHub, as far as tasks have shown it. */
+export interface GitHubState {
+  /** In words: `the account of `gh``. */
+  identity: string;
+  login: string | null;
+  /** Requests of the hour; `resetsAt` is ms since the epoch. */
+  budget: { remaining: number; limit: number; resetsAt: number } | null;
+  /** Sources of checks that it may not see, for people. */
+  lacks: string[];
+}
+
 export interface App {
   readonly workspace: { root: string; stateDir: string; isGit: boolean };
   /** A store exists here: the folder is not a guest room any more. */
@@ -135,8 +146,10 @@ export interface App {
   setTrusted(trusted: boolean): void;
   isTrusted(): boolean;
 
-  /** Who starts tasks here: name and address as git knows them. */
-  me(): Promise<string>;
+  /** All that who starts tasks here is called: logins on GitHub, and name and address as git knows them. */
+  me(): Promise<string[]>;
+  /** What is known of GitHub without asking it; null: nothing yet, or the remote is not on it. */
+  github(): Promise<GitHubState | null>;
   agents(): Promise<AgentInfo[]>;
   plan(request: StartRequest): Promise<StartPlan>;
   start(request: StartRequest): Promise<Task>;

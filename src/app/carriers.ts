@@ -22,6 +22,10 @@ export interface CarrierCredentials {
   config: ConfigValues;
   /** Token of the editor's GitHub session. */
   githubToken?: string | null;
+  /** What the host's environment has and this one's has not. */
+  tokens?: Readonly<Record<string, string>>;
+  /** What no log may show, of the host's whole environment. */
+  secrets?: readonly string[];
   /** Where links to tasks lead. */
   place?: { scheme: string; folder: string };
 }

@@ -220,6 +220,7 @@ export function createConversations(deps: ConversationDeps): Conversations {
         it.watcher.poke();
         return prompt;
       },
+      show: (id) => shown(id, 'resumed'),
       async delivered(id) {
         const prompt = await store.delivered(id);
         if (prompt) await show(prompt, 'resumed');

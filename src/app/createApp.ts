@@ -4,26 +4,22 @@ import { monotonicFactory } from 'ulid';
 import { fetchOf } from '../adapters/github/proxy.ts';
 import { createAgents } from '../adapters/agents/agents.ts';
 import { listAgents, resolveAgent } from '../adapters/agents/resolve.ts';
-import { readAttemptLog, readConversation } from '../adapters/files/logReader.ts';
 import { createGitAdapter } from '../adapters/git/adapter.ts';
 import { childEnv, withOwner } from '../adapters/process/env.ts';
 import { findOnPath } from '../adapters/process/find.ts';
-import { SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
-import { resolveConfig, type Resolved } from '../config/resolve.ts';
-import { configFiles, configSources, type SettingsReader } from '../config/sources.ts';
-import { ALWAYS } from '../conversations/choices.ts';
-import { noSuchPrompt } from '../conversations/prompt.ts';
-import { describeError, notFound, usageError } from '../errors.ts';
+import { PERSONAL_TOKENS, SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
+import { configFiles, type SettingsReader } from '../config/sources.ts';
+import { describeError, notFound } from '../errors.ts';
 import { isDiscord } from '../notifications/heartbeat.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { secretForms } from '../tasks/redact.ts';
-import { HOST_GONE_MS } from '../tasks/timings.ts';
 import { abortTask } from './abort.ts';
 import { createAnnouncements } from './announcements.ts';
 import type { App, HostKind } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
 import { configuredChannels, secretsOf, unheard } from './channels.ts';
 import { cleanTasks } from './clean.ts';
+import { createConfiguration } from './configuration.ts';
 import { followSettings } from './configWatch.ts';
 import { createDiscord } from './discord.ts';
 import { runDoctor } from './doctor.ts';
@@ -31,16 +27,21 @@ import { runSocket } from './socket.ts';
 import { setUpConversations } from './conversationSetup.ts';
 import { createEngine, wallClock } from './engine.ts';
 import { createForges } from './forges.ts';
+import { describeGitHub } from './githubState.ts';
+import { createLogins } from './logins.ts';
 import { indexWritten, storeFiles, type EngineStore } from './engineStore.ts';
-import { stateOfHost } from './hosts.ts';
+import { listHosts } from './hosts.ts';
 import { mergeTask } from './merge.ts';
+import { createNotices } from './notices.ts';
+import { createQuestions } from './questions.ts';
+import { createTaskReading } from './taskReading.ts';
 import { makeReport } from './report.ts';
 import { createMeter } from './meter.ts';
 import { createPulse } from './pulse.ts';
 import { createSchedule } from './schedule.ts';
 import { createServing } from './serving.ts';
 import { identityOf, newTask, planStart, repositoryOf, type StartDeps } from './start.ts';
-import { resolveWorkspace, secretValues, statePaths } from './state.ts';
+import { resolveWorkspace, secretValues, statePaths, userStateDir } from './state.ts';
 import { createTrust } from './trust.ts';
 import { syncWorklog } from './worklogSync.ts';
 
@@ -63,6 +64,8 @@ export interface AppOptions {
   clock?: Clock;
   /** Values handed down by the host that started this carrier: they go before every other source. */
   config?: ConfigValues;
+  /** More values that no log may show, handed down likewise. */
+  secrets?: readonly string[];
 }
 
 /** The composition root: the only place where adapters meet the domain. Leaves no trace in the folder. */
@@ -74,37 +77,36 @@ export async function createApp(options: AppOptions): Promise<App> {
   const workspace = await resolveWorkspace(options.folder);
   const paths = statePaths(workspace, env);
   const hostEnv = childEnv(env, SECRET_NAMES);
-  const secrets = secretValues(env, SECRET_NAMES);
+  const taskEnv = childEnv(env, [...SECRET_NAMES, ...PERSONAL_TOKENS]);
+  const secrets = [...new Set([...secretValues(env, SECRET_NAMES), ...(options.secrets ?? [])])];
   /** From now on nothing shows it: whoever masks reads the same list each time. */
   const learn = (value: string): void => {
     for (const form of secretForms(value)) if (!secrets.includes(form)) secrets.push(form);
   };
+  const notices = createNotices();
+  const { say } = notices;
   const meter = createMeter((error) => say(`Figures could not be counted: ${describeError(error)}`));
+  const logins = createLogins(userStateDir(env));
   const forges = createForges({
-    ...{ env, secrets, now, meter },
-    config: () => resolved.values,
+    ...{ env, secrets, now, meter, logins },
+    config: () => config.values(),
     editorToken: options.editorToken,
   });
-  const git = createGitAdapter({ env: hostEnv, clock, credentials: forges.credential });
+  const git = createGitAdapter({ env: taskEnv, clock, credentials: forges.credential });
   const find = (program: string): Promise<string | null> => findOnPath(program, hostEnv, { notIn: [workspace.root] });
   const trust = createTrust(env, now);
-  const notices: string[] = [];
-  const noticeListeners = new Set<(notice: string) => void>();
-  const say = (notice: string): void => {
-    notices.push(notice);
-    for (const listener of noticeListeners) listener(notice);
-  };
   const repo = workspace.isGit ? await git.repository.locate(workspace.root) : null;
   const locatedAt = performance.now();
   let stateAsked = false;
   const remoteUrl = repo?.remoteUrl ?? null;
-  const configListeners = new Set<() => void>();
-  const onConfig = (listener: () => void): (() => void) => {
-    configListeners.add(listener);
-    return () => configListeners.delete(listener);
-  };
-  let trusted = options.trusted ?? trust.isTrusted(workspace.root, remoteUrl);
-  let resolved = resolveAll();
+  const config = createConfiguration({
+    ...{ workspace: workspace.root, env, say },
+    settings: options.settings(workspace.root),
+    isTracked: (file) => repo?.tracks(file) ?? false,
+    trusted: options.trusted ?? trust.isTrusted(workspace.root, remoteUrl),
+    handed: options.config,
+    onValues: (values) => secretsOf(values).forEach(learn),
+  });
 
   /** A pull may bring one at any time, so only the first answer may be the one from the beginning. */
   async function trackedState(): Promise<string | null> {
@@ -117,43 +119,18 @@ export async function createApp(options: AppOptions): Promise<App> {
     return storeFiles(workspace, paths).find((file) => it?.tracks(file)) ?? null;
   }
 
-  function resolveAll(): Resolved {
-    const { sources, warnings } = configSources({
-      workspace: workspace.root,
-      env,
-      settings: options.settings(workspace.root),
-      isTracked: (file) => repo?.tracks(file) ?? false,
-    });
-    const result = resolveConfig(sources, trusted);
-    result.warnings.push(...warnings);
-    const values = options.config ?? result.values;
-    for (const value of secretsOf(values)) learn(value);
-    return { ...result, values };
-  }
-
-  /** True when a value changed; then whoever goes by it is told. */
-  function reloadConfig(): boolean {
-    const [before, known] = [JSON.stringify(resolved), resolved.warnings];
-    resolved = resolveAll();
-    if (JSON.stringify(resolved) === before) return false;
-    for (const warning of resolved.warnings) if (!known.includes(warning)) say(`Warning: ${warning}`);
-    for (const listener of configListeners) listener();
-    schedule
-      .configChanged()
-      .then(engine.poke)
-      .catch((error: unknown) => say(`The schedule does not follow the settings: ${describeError(error)}`));
-    return true;
-  }
+  /** As git has it now, wherever the file lies. */
+  const isTracked = async (file: string): Promise<boolean> =>
+    (await git.repository.locate(path.dirname(file), [path.basename(file)]))?.tracks(file) ?? false;
   const pulses = { 'worker loop': createPulse(now), scheduler: createPulse(wallClock.now) };
   const place = options.place ?? { scheme: 'vscode', folder: pathToFileURL(workspace.root).href };
   const talk = setUpConversations({
     workspace,
-    config: () => resolved.values,
+    config: config.values,
     clock,
     newId,
     remoteUrl: async (dir) => (await git.repository.locate(dir))?.remoteUrl ?? null,
-    isTracked: async (file) =>
-      (await git.repository.locate(path.dirname(file), [path.basename(file)]))?.tracks(file) ?? false,
+    isTracked,
     secrets,
     say,
   });
@@ -161,11 +138,11 @@ export async function createApp(options: AppOptions): Promise<App> {
     meter,
     pulse: pulses['worker loop'],
     runBeside: async (it, host, stop) => {
-      followSettings(configFiles(workspace.root, env), stop, reloadConfig, say);
+      followSettings(configFiles(workspace.root, env), stop, config.reload, say);
       const socket = runSocket(
         {
           ...{ outbox: announcements.outbox, clock, newId, say, onError },
-          place: () => ({ wanted: resolved.values.botSocketPath, root: workspace.root, userDir: paths.userDir, env }),
+          place: () => ({ wanted: config.values().botSocketPath, root: workspace.root, userDir: paths.userDir, env }),
         },
         it,
         host,
@@ -176,16 +153,17 @@ export async function createApp(options: AppOptions): Promise<App> {
     place,
     workspace,
     paths,
-    childEnv: hostEnv,
+    childEnv: taskEnv,
     secrets,
     clock,
     gitFor: (marker) =>
-      createGitAdapter({ env: withOwner(hostEnv, marker), clock, credentials: forges.credential }).tasks,
+      createGitAdapter({ env: withOwner(taskEnv, marker), clock, credentials: forges.credential }).tasks,
     forge: forges.of,
-    agents: createAgents({ env: hostEnv, find }),
-    config: () => resolved.values,
+    agents: createAgents({ env: taskEnv, find }),
+    config: config.values,
     carrier: options.carrier,
     githubToken: async () => (await options.editorToken?.('github.com')) ?? null,
+    personalTokens: () => Object.fromEntries(PERSONAL_TOKENS.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
     newId,
     trackedState,
     say,
@@ -198,7 +176,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const onError = (error: unknown): void => say(describeError(error));
   const bot = createDiscord({
     ...{ clock, say, onError },
-    config: () => resolved.values,
+    config: config.values,
     fetch: async (url, init) => (await fetchOf(env))(url, init),
     clicks: {
       hasPrompt: async (id) => (await (await engine.existing())?.prompts.get(id)) !== undefined,
@@ -212,14 +190,14 @@ export async function createApp(options: AppOptions): Promise<App> {
     },
   });
   const announcements = createAnnouncements({
-    ...{ workspace, env, clock, secrets, place, bot, newId, say },
-    config: () => resolved.values,
+    ...{ workspace, env, clock, secrets, place, bot, newId, onConfig: config.onChange, meter, say },
+    config: config.values,
     existing: engine.existing,
     writable: engine.writable,
   });
 
   const schedule = createSchedule({
-    ...{ meter, onConfig, pulse: pulses.scheduler },
+    ...{ meter, onConfig: config.onChange, pulse: pulses.scheduler },
     kind: options.kind,
     workspace: workspace.root,
     stateDir: workspace.stateDir,
@@ -229,11 +207,10 @@ export async function createApp(options: AppOptions): Promise<App> {
     env,
     childEnv: hostEnv,
     secrets,
-    config: () => resolved.values,
+    config: config.values,
     announcements,
-    storeFile: () => resolved.values.schedulerStore,
-    isTracked: async (file) =>
-      (await git.repository.locate(path.dirname(file), [path.basename(file)]))?.tracks(file) ?? false,
+    storeFile: () => config.values().schedulerStore,
+    isTracked,
     existing: engine.existing,
     writable: engine.writable,
     // Under the id of its run, which the command remembers before the task is there.
@@ -249,15 +226,15 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
 
   const serving = createServing({
-    ...{ kind: options.kind, clock, secrets, onConfig, pulses, meter, say },
+    ...{ kind: options.kind, clock, secrets, onConfig: config.onChange, pulses, meter, say },
     userDir: paths.userDir,
     app: () => app,
-    config: () => resolved,
+    config: config.current,
     existing: engine.existing,
     hostId: engine.hostId,
     watch: (it, listener) => engine.watch(it, listener),
     respond: (answer) => app.respond(answer),
-    channels: () => unheard(resolved.values),
+    channels: () => unheard(config.values()),
   });
 
   async function required(id: string): Promise<EngineStore> {
@@ -268,18 +245,19 @@ export async function createApp(options: AppOptions): Promise<App> {
 
   const startDeps: StartDeps = {
     repository: git.repository,
-    config: () => resolved,
-    trusted: (it) => (it.root === repo?.root ? trusted : trust.isTrusted(it.root, it.remoteUrl)),
+    config: config.current,
+    trusted: (it) => (it.root === repo?.root ? config.isTrusted() : trust.isTrusted(it.root, it.remoteUrl)),
     resolveAgent: (name, permissions) =>
       resolveAgent({
         name,
         permissions,
         find,
-        customCommand: resolved.values.agentCommand || undefined,
-        customType: resolved.values.agentType,
+        customCommand: config.values().agentCommand || undefined,
+        customType: config.values().agentType,
       }),
     workspaceRepo: repo?.root ?? null,
     forgeAt: forges.at,
+    loginAt: forges.login,
     cloneUrl: (url) => git.repository.cloneBare(url, paths.repos),
     now,
     newId,
@@ -289,15 +267,16 @@ export async function createApp(options: AppOptions): Promise<App> {
   const app: App = {
     workspace,
     hasStore: engine.exists,
-    config: () => resolved,
-    reloadConfig,
-    setTrusted(value) {
-      trusted = value;
-      reloadConfig();
-    },
-    isTrusted: () => trusted,
+    config: config.current,
+    reloadConfig: config.reload,
+    setTrusted: config.setTrusted,
+    isTrusted: config.isTrusted,
 
-    me: () => identityOf(git.repository, repo?.root ?? null),
+    async me() {
+      const host = remoteUrl === null ? undefined : (await forges.repoAt(remoteUrl))?.host;
+      return [...(host === undefined ? [] : logins.known(host)), await identityOf(git.repository, repo?.root ?? null)];
+    },
+    github: () => describeGitHub({ remoteUrl, forges, logins, existing: engine.existing, now }),
     agents: () => listAgents(find),
     plan: (request) => planStart(startDeps, request),
     async start(request) {
@@ -330,73 +309,15 @@ export async function createApp(options: AppOptions): Promise<App> {
       const { board } = await engine.writable();
       const report = await cleanTasks({ board, repository: git.repository, logs: paths.logs, now }, how);
       // What may still be open stays, however much is to be removed.
-      const seconds = Math.max(how.olderThanDays * 24 * 3600, resolved.values.resumeTimeoutSeconds);
+      const seconds = Math.max(how.olderThanDays * 24 * 3600, config.values().resumeTimeoutSeconds);
       await talk.files().prune(now() - seconds * 1000);
       return report;
     },
-    async prompts() {
-      const it = await engine.existing();
-      return it ? talk.of(it).open() : [];
-    },
-    async respond(answer) {
-      if (!engine.exists()) throw noSuchPrompt();
-      return talk.of(await engine.writable()).respond(answer);
-    },
-    startConversation: async (session, prompt, details) =>
-      talk.of(await engine.writable()).start(session, prompt, details ?? {}),
-    async waitForAnswer(promptId, signal) {
-      if (!engine.exists()) throw noSuchPrompt();
-      return talk.of(await engine.writable()).wait(promptId, signal);
-    },
-    async alwaysAllow(promptId, by) {
-      const open = (await app.prompts()).find((it) => it.id === promptId);
-      if (open && !open.choices.includes(ALWAYS))
-        throw usageError('this cannot be allowed for good', 'Only an exact command can; allow it once.');
-      return app.respond({ promptId, response: ALWAYS, by });
-    },
-    fallbackRules: talk.rules,
+    ...createQuestions({ talk, ...engine }),
 
-    async readLog(id, { cursor, attempt, tailBytes = 1024 * 1024 }) {
-      const number = cursor?.attempt ?? attempt ?? (await app.show(id)).task.attempts;
-      const piece = await readAttemptLog(paths.logs, id, number, cursor ? { offset: cursor.offset } : { tailBytes });
-      return { text: piece.text, attempt: number, cursor: { attempt: number, offset: piece.offset } };
-    },
-    conversation: (id, attempt, from) => readConversation(paths.logs, id, attempt, from),
-    async changedFiles(id) {
-      const { task } = await app.show(id);
-      const { repo: root, head_sha: head, base_sha: start } = task;
-      if (!head || !start) return { base: start ?? '', head: head ?? '', repo: root, files: [] };
-      return {
-        base: await git.repository.mergeBaseOf(task, head),
-        head,
-        repo: root,
-        files: await git.tasks.changedFiles(task, head),
-      };
-    },
-    async diff(id) {
-      const { task } = await app.show(id);
-      return task.head_sha ? git.repository.unifiedDiff(task, task.head_sha) : '';
-    },
-    async fileAt(root, commit, file) {
-      return (await git.repository.show(root, commit, file)) ?? new Uint8Array();
-    },
+    ...createTaskReading({ logs: paths.logs, git, show: (id) => app.show(id) }),
 
-    async hosts() {
-      const rows = (await (await engine.existing())?.hosts.hosts()) ?? [];
-      // A beat may be fresh although its process is gone: a killed host is seen at once on this machine.
-      const states = await Promise.all(rows.map(stateOfHost));
-      return rows.map((host, i) => ({
-        id: host.id,
-        kind: host.kind,
-        pid: host.pid,
-        machine: host.machine,
-        startedAt: host.started_at,
-        lastBeat: host.beat_at,
-        asks: host.asks === 1,
-        live: states[i] !== 'dead' && now() - host.beat_at < HOST_GONE_MS,
-        alive: states[i] === 'alive',
-      }));
-    },
+    hosts: async () => listHosts((await engine.existing())?.hosts, now),
     health: serving.health,
     server: serving.address,
     doctor: async () => [
@@ -405,9 +326,9 @@ export async function createApp(options: AppOptions): Promise<App> {
         paths,
         git: git.repository,
         agents: await app.agents(),
-        config: resolved,
-        trusted,
-        onGitHub: remoteUrl !== null && forges.isGitHub(remoteUrl),
+        config: config.current(),
+        trusted: config.isTrusted(),
+        onGitHub: remoteUrl !== null && (await forges.repoAt(remoteUrl)) !== null,
         github: async () => (remoteUrl === null ? null : forges.describe(remoteUrl)),
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,
       })),
@@ -450,23 +371,20 @@ export async function createApp(options: AppOptions): Promise<App> {
         off?.();
       };
     },
-    notices: () => [...notices],
-    onNotice(listener) {
-      noticeListeners.add(listener);
-      return () => noticeListeners.delete(listener);
-    },
+    notices: notices.all,
+    onNotice: notices.onNotice,
 
     async report(request) {
       const it = await engine.existing();
       // What nobody has set up is no news, unless it has run.
       const all = it ? await schedule.facade.list() : [];
       const commands = all.filter((command) => command.waits_for === null || command.last_run !== null);
-      return makeReport(it, request, { commands, now: now(), keepRuns: resolved.values.schedulerMaxRunHistory });
+      return makeReport(it, request, { commands, now: now(), keepRuns: config.values().schedulerMaxRunHistory });
     },
     channels: announcements.channels,
     notify: (message, signal) => announcements.announce(message, { signal }),
     async sendHeartbeat(signal) {
-      if (configuredChannels(resolved.values).some(isDiscord)) await schedule.open();
+      if (configuredChannels(config.values()).some(isDiscord)) await schedule.open();
       return announcements.sendHeartbeat(signal);
     },
     testNotification: announcements.testNotification,

@@ -49,6 +49,8 @@ export interface EngineDeps {
   carrier: CarrierCommand;
   /** Token of the editor's GitHub session, for carriers, which cannot ask the editor. */
   githubToken(): Promise<string | null>;
+  /** Tokens of the environment that tasks do not see and their carriers act with. */
+  personalTokens(): Record<string, string>;
   /** Where links to tasks lead. */
   place: { scheme: string; folder: string };
   newId(): string;
@@ -160,7 +162,13 @@ export function createEngine(deps: EngineDeps) {
           workspace: workspace.root,
           logDir: paths.logs,
           env: childEnv,
-          credentials: { config: deps.config(), githubToken: await deps.githubToken(), place: deps.place },
+          credentials: {
+            config: deps.config(),
+            githubToken: await deps.githubToken(),
+            tokens: deps.personalTokens(),
+            secrets,
+            place: deps.place,
+          },
         },
         claim,
       ),
@@ -244,15 +252,6 @@ export function createEngine(deps: EngineDeps) {
     writable,
     /** Id of this host while it runs the engine. */
     hostId: (): string | null => presence?.id ?? null,
-
-    /** Lets every loop of this process look again: what they read of the configuration has changed. */
-    poke(): void {
-      void opened?.then(
-        (it) => it.watcher.poke(),
-        // Whoever opened it has been told.
-        () => undefined,
-      );
-    },
 
     /** Reads what changed since the last look whenever some process has written. */
     async watch(it: EngineStore, listener: (change: Change) => void): Promise<() => void> {

@@ -1,9 +1,11 @@
 import type { GitCredential } from '../adapters/git/network.ts';
-import { hostOfApi, parseRemote } from '../adapters/github/remote.ts';
+import { hostOfApi, parseRemote, sshHostOf } from '../adapters/github/remote.ts';
+import { createSshHosts } from '../adapters/github/sshAlias.ts';
 import type { ConfigValues } from '../config/knobs.ts';
 import { AmpaError } from '../errors.ts';
 import type { Forge, ForgeRepo, IdentityKind } from '../tasks/forge.ts';
 import type { Task, TaskForge } from '../tasks/task.ts';
+import type { Logins } from './logins.ts';
 import type { Meter } from './meter.ts';
 
 export interface ForgesDeps {
@@ -14,12 +16,16 @@ export interface ForgesDeps {
   editorToken?: (host: string) => Promise<string | null>;
   /** Values that no log may show. */
   secrets: readonly string[];
+  logins: Logins;
   now(): number;
   /** Counts the requests. */
   meter?: Meter;
 }
 
-const NAMES: Readonly<Record<IdentityKind, string>> = {
+/** So long a start waits for the name of who starts it. */
+const LOGIN_MS = 1_500;
+
+export const IDENTITY_NAMES: Readonly<Record<IdentityKind, string>> = {
   app: 'a GitHub App',
   editor: 'the GitHub account of the editor',
   environment: 'the token in GITHUB_TOKEN or GH_TOKEN',
@@ -47,14 +53,16 @@ const HELPER = [
 type At = Pick<TaskForge, 'kind' | 'host' | 'owner' | 'name' | 'identity'>;
 
 export interface Forges {
-  /** Told from the address alone. */
-  isGitHub(remoteUrl: string): boolean;
   /** The forge that a remote's address names, where somebody is signed in to it. */
   at(remoteUrl: string): Promise<{ forge: Forge; at: At } | null>;
   /** The forge of a task, with the kind of identity it was made with. */
   of(task: Task): Promise<Forge>;
   /** Who we are at a remote, and what is missing there, for people; null: it is not on GitHub, or nobody is signed in. */
   describe(remoteUrl: string): Promise<{ label: string; missing: string[] } | null>;
+  /** The repository that a remote's address names; null: it is not on a GitHub. Asks nobody. */
+  repoAt(remoteUrl: string): Promise<ForgeRepo | null>;
+  /** The login that we are at a forge; null for an App, which is nobody's, and where it cannot be told soon. */
+  login(forge: Forge, at: At): Promise<string | null>;
   /** What git needs to push to a remote over https in our name, with one kind of identity if it is given; null: the user's own ways are used. */
   credential(remoteUrl: string, signal?: AbortSignal, identity?: IdentityKind): Promise<GitCredential | null>;
 }
@@ -92,26 +100,43 @@ export function createForges(deps: ForgesDeps): Forges {
     kept.set(only ?? 'first', github);
     return github;
   }
+  const sshHost = createSshHosts(deps.env);
   /** What is not on a GitHub is told without loading the client of it. */
-  function repoAt(remoteUrl: string): ForgeRepo | null {
+  async function repoAt(remoteUrl: string): Promise<ForgeRepo | null> {
     const apiUrl = deps.config().githubApiUrl || deps.env.AMPA_GITHUB_API_URL;
     const enterprise = apiUrl ? hostOfApi(apiUrl) : null;
-    return parseRemote(remoteUrl, enterprise === null ? [] : [enterprise]);
+    const hosts = enterprise === null ? [] : [enterprise];
+    const plain = parseRemote(remoteUrl, hosts);
+    const alias = plain ? null : sshHostOf(remoteUrl);
+    const host = alias === null ? null : await sshHost(alias);
+    return host === null ? plain : parseRemote(remoteUrl, hosts, () => host);
   }
   async function signedIn(repo: ForgeRepo, kind: IdentityKind): Promise<Awaited<ReturnType<typeof make>>> {
     const hub = await github(kind);
     if ((await hub.identity(repo)) !== null) return hub;
     throw new AmpaError(
       'external',
-      `the task was made with ${NAMES[kind]}, which is not to be had here for ${repo.host}`,
+      `the task was made with ${IDENTITY_NAMES[kind]}, which is not to be had here for ${repo.host}`,
       HINTS[kind],
     );
   }
 
   return {
-    isGitHub: (remoteUrl) => repoAt(remoteUrl) !== null,
+    repoAt,
+    async login(forge, at) {
+      if (at.identity === 'app') return null;
+      const signal = AbortSignal.timeout(LOGIN_MS);
+      try {
+        const { password } = await forge.gitToken(at, signal);
+        return await deps.logins.of(at.host, password, () => forge.login(at, signal));
+      } catch (error) {
+        // Offline or refused: git knows a name too, and what else is needed of GitHub tells what is wrong with it.
+        if (signal.aborted || error instanceof AmpaError) return null;
+        throw error;
+      }
+    },
     async at(remoteUrl) {
-      const repo = repoAt(remoteUrl);
+      const repo = await repoAt(remoteUrl);
       if (!repo) return null;
       const hub = await github();
       const identity = await hub.identity(repo);
@@ -133,7 +158,7 @@ export function createForges(deps: ForgesDeps): Forges {
       const address = URL.parse(remoteUrl);
       // Over plain http anybody on the way could read the token.
       if (address?.protocol !== 'https:') return null;
-      const repo = repoAt(remoteUrl);
+      const repo = await repoAt(remoteUrl);
       if (!repo) return null;
       const hub = kind ? await signedIn(repo, kind) : await github();
       if ((await hub.identity(repo)) === null) return null;

@@ -4,7 +4,7 @@ import type { HostStore } from '../adapters/sqlite/hostStore.ts';
 import type { HostRow } from '../adapters/sqlite/schema.ts';
 import { describeError } from '../errors.ts';
 import { HOST_BEAT_MS, HOST_GONE_MS } from '../tasks/timings.ts';
-import type { HostKind } from './api.ts';
+import type { HostInfo, HostKind } from './api.ts';
 
 export interface HostPresence {
   id: string;
@@ -97,3 +97,21 @@ export async function isOwnerDead(
 /** What this machine's process table says of a host: `elsewhere` where it cannot. */
 export const stateOfHost = (host: HostRow): ReturnType<typeof isAlive> =>
   isAlive({ pid: host.pid, startTime: host.start_time, bootId: host.boot_id, pidNamespace: host.pid_namespace });
+
+/** All hosts of a workspace as people see them, the oldest first; none without a store. */
+export async function listHosts(store: HostStore | undefined, now: () => number): Promise<HostInfo[]> {
+  const rows = (await store?.hosts()) ?? [];
+  // A beat may be fresh although its process is gone: a killed host is seen at once on this machine.
+  const states = await Promise.all(rows.map(stateOfHost));
+  return rows.map((host, i) => ({
+    id: host.id,
+    kind: host.kind,
+    pid: host.pid,
+    machine: host.machine,
+    startedAt: host.started_at,
+    lastBeat: host.beat_at,
+    asks: host.asks === 1,
+    live: states[i] !== 'dead' && now() - host.beat_at < HOST_GONE_MS,
+    alive: states[i] === 'alive',
+  }));
+}

@@ -27,15 +27,19 @@ export async function mergeTask(deps: MergeDeps, id: string, how: MergeRequest):
   const verdict = transition(task, { type: 'merge', at });
   if (!verdict.ok) throw verdict.error;
 
-  const { sha, remark } =
-    task.forge && task.pr_number !== null
-      ? await mergePullRequest(deps, task, how)
-      : await repository.mergeToBase(task, { ...how, method: how.method ?? 'merge' });
+  const byPullRequest = task.forge !== null && task.pr_number !== null;
+  const { sha, remark } = byPullRequest
+    ? await mergePullRequest(deps, task, how)
+    : await repository.mergeToBase(task, { ...how, method: how.method ?? 'merge' });
   const landed = await board.recordMerge(id, at, `Merged into ${task.base} as ${sha.slice(0, 10)}.`);
   if (remark !== null) deps.say(`Merged. ${remark}`);
   const removal = await repository.removeWorktree(task, { force: false });
   if (removal.removed) await board.forgetWorktree(landed);
   else deps.say(`Merged; the worktree is kept, since ${removal.why}.`);
+  if (how.deleteBranch && byPullRequest) {
+    const kept = removal.removed ? await repository.deletePushedBranch(task) : 'its worktree is kept';
+    if (kept !== null) deps.say(`Merged; the branch ${task.branch} is kept here, since ${kept}.`);
+  }
   return landed;
 }
 

@@ -53,8 +53,6 @@ export function createSchedule(deps: ScheduleDeps): {
   runSchedule(it: EngineStore, host: string, stop: AbortSignal): Promise<void>;
   /** Opens the scheduler of the workspace: makes the store, and registers what every scheduler has. */
   open(): Promise<EngineStore>;
-  /** The configuration has changed, and with it what every scheduler has. */
-  configChanged(): Promise<void>;
 } {
   const { config, newId, say } = deps;
   const { now } = wallClock;
@@ -312,14 +310,20 @@ export function createSchedule(deps: ScheduleDeps): {
     },
   };
 
+  /** What every scheduler has follows the settings; where nobody has opened it yet, there is nothing to follow. */
+  async function followConfig(): Promise<void> {
+    const it = tookOver ? await deps.existing() : undefined;
+    if (!it || (await it.lookForeign()) !== null) return;
+    await registerDefaults(it);
+    it.watcher.poke();
+  }
+  deps.onConfig(() => {
+    followConfig().catch((error: unknown) => say(`The schedule does not follow the settings: ${describeError(error)}`));
+  });
+
   return {
     facade,
     open,
-    async configChanged() {
-      // Where nobody has opened it yet, there is nothing to bring up to date.
-      const it = tookOver ? await deps.existing() : undefined;
-      if (it && (await it.lookForeign()) === null) await registerDefaults(it);
-    },
     async runSchedule(it, host, stop) {
       // The next list tries again; what is there already runs meanwhile.
       await takeOver(it).catch((error: unknown) => say(describeError(error)));

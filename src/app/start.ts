@@ -25,6 +25,8 @@ export interface StartDeps {
   forgeAt(
     remoteUrl: string,
   ): Promise<{ forge: Forge; at: Pick<TaskForge, 'kind' | 'host' | 'owner' | 'name' | 'identity'> } | null>;
+  /** Our login at a forge; null where none is known soon. */
+  loginAt(forge: Forge, at: Pick<TaskForge, 'kind' | 'host' | 'owner' | 'name' | 'identity'>): Promise<string | null>;
   now(): number;
   newId(): string;
 }
@@ -39,6 +41,8 @@ interface FullPlan {
   prompt: string;
   repo: { root: string; remote: string | null; branch: string | null; head: string | null };
   setup: string | null;
+  /** Who starts it. */
+  creator: string;
 }
 
 /** The repository that was named, or the workspace's own. */
@@ -90,6 +94,9 @@ async function makePlan(deps: StartDeps, request: StartRequest): Promise<FullPla
     request.permissions ?? values.permissions,
   );
   const remote = await planForge(deps, request, values, repo.remoteUrl);
+  const login = remote ? deps.loginAt(remote.forge, remote.target) : Promise.resolve(null);
+  // Whatever fails in between goes first.
+  login.catch(() => undefined);
   const prompt = remote && request.issue !== undefined ? await issuePrompt(remote, request) : request.prompt.trim();
   const checks =
     (remote && (await planForgeChecks(request, values, remote, branch, notes))) ??
@@ -101,6 +108,7 @@ async function makePlan(deps: StartDeps, request: StartRequest): Promise<FullPla
     forge: remote?.target ?? null,
     prompt,
     setup: setup.command,
+    creator: (await login) ?? (await identityOf(deps.repository, repo.root)),
     repo: { root: repo.root, remote: repo.remote, branch, head },
     shown: {
       agent: { name: spec.name, notes: agentNotes },
@@ -308,7 +316,7 @@ export async function newTask(deps: StartDeps, request: StartRequest): Promise<T
     cost_usd: null,
     flags: [],
     held_ms: 0,
-    created_by: await identityOf(deps.repository, plan.repo.root),
+    created_by: plan.creator,
     created_at: at,
     updated_at: at,
     rev: 0,

@@ -4,6 +4,7 @@ import { fileSettings } from '../config/sources.ts';
 import { SECRET_NAMES } from '../config/knobs.ts';
 import { AmpaError, describeError } from '../errors.ts';
 import { secretValues } from '../app/state.ts';
+import { redact } from '../tasks/redact.ts';
 import { HANDLERS } from './handlers.ts';
 import { helpText } from './help.ts';
 import { terminalIo, type Session } from './io.ts';
@@ -15,26 +16,31 @@ import packageJson from '../../package.json' with { type: 'json' };
 export async function main(argv: readonly string[], entry: string): Promise<number> {
   const json = argv.includes('--json');
   const verbose = argv.includes('--verbose');
+  const env: Record<string, string | undefined> = { ...process.env };
   try {
-    return await run(argv, entry);
+    return await run(argv, entry, env);
   } catch (error) {
     const code = exitCodeOf(error);
+    const secrets = secretValues(env, SECRET_NAMES);
     if (error instanceof AmpaError) {
-      if (json)
+      const mask = (text: string): string => redact(text, secrets);
+      if (json) {
+        const { message, hint } = error;
         process.stdout.write(
-          `${JSON.stringify({ error: { code: error.code, message: error.message, hint: error.hint } })}\n`,
+          `${JSON.stringify({ error: { code: error.code, message: mask(message), hint: mask(hint) } })}\n`,
         );
-      process.stderr.write(`ampa: ${describeError(error)}\n`);
-      if (verbose) process.stderr.write(`${error.stack}\n`);
+      }
+      process.stderr.write(`ampa: ${mask(describeError(error))}\n`);
+      if (verbose) process.stderr.write(`${mask(error.stack ?? '')}\n`);
       return code;
     }
-    const report = errorReport(error, argv, code, secretValues(process.env, SECRET_NAMES));
+    const report = errorReport(error, argv, code, secrets);
     process.stderr.write(json ? `${JSON.stringify(report)}\n` : reportText(report, verbose));
     return code;
   }
 }
 
-async function run(argv: readonly string[], entry: string): Promise<number> {
+async function run(argv: readonly string[], entry: string, env: Record<string, string | undefined>): Promise<number> {
   const line = parseLine(argv);
   if (line.kind === 'version') {
     process.stdout.write(`ampa ${packageJson.version}\n`);
@@ -63,14 +69,16 @@ async function run(argv: readonly string[], entry: string): Promise<number> {
   const isCarrier = line.name === 'work';
   const io = terminalIo(line.common.json, stop.signal, process.env);
   const credentials = isCarrier && !process.stdin.isTTY ? parseCredentials(await io.readStdin()) : undefined;
+  Object.assign(env, credentials?.tokens);
   const app = await createApp({
     folder: line.common.workspace ?? process.cwd(),
     kind: isCarrier ? 'carrier' : line.name === 'daemon' && line.args['untilIdle'] !== true ? 'daemon' : 'cli',
-    env: process.env,
+    env,
     settings: fileSettings,
     asks: false,
     carrier: { execPath: process.execPath, args: [...process.execArgv, entry], env: {} },
     config: credentials?.config,
+    secrets: credentials?.secrets,
     place: credentials?.place,
     editorToken: async (host) => (host === 'github.com' ? (credentials?.githubToken ?? null) : null),
   });

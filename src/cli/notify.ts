@@ -12,7 +12,7 @@ type Handler<N extends Name> = (
 
 /** Sends one heartbeat, says what came of it, and resolves to the exit status. */
 export async function sendHeartbeat({ app, io }: Session): Promise<number> {
-  return outcome({ app, io }, await app.sendHeartbeat(io.signal), 'a Discord channel');
+  return outcome({ app, io }, await app.sendHeartbeat(io.signal), 'Discord channel');
 }
 
 /** Those that say something outside; each resolves to the exit status. */
@@ -22,7 +22,7 @@ export const NOTIFY_HANDLERS: { readonly [N in Name]: Handler<N> } = {
     if (!title?.trim() && !body?.trim())
       throw usageError('there is nothing to say', 'Give --title TEXT or --body TEXT.');
     const message = { type: type ?? 'other', title: title?.trim() || null, body: body?.trim() || null } as const;
-    return outcome(session, await session.app.notify(message, session.io.signal), 'a channel');
+    return outcome(session, await session.app.notify(message, session.io.signal), 'channel');
   },
 };
 
@@ -30,7 +30,7 @@ function outcome({ io }: Session, told: readonly Told[], what: string): number {
   if (told.length === 0) {
     throw new AmpaError(
       'refused',
-      `nothing is sent: ${what} is not configured`,
+      `no ${what} is configured, so nothing is sent`,
       'Set AMPA_DISCORD_WEBHOOK, or another channel of the README, in .worklog/ampa/.env.',
     );
   }

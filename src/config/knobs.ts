@@ -390,3 +390,6 @@ export const SECRET_NAMES: readonly string[] = [
     .map((knob) => knob.env),
   'AMPA_GITHUB_APP_PRIVATE_KEY_PATH',
 ];
+
+/** Tokens of the person's that AMPA acts with: what works on a task must not see them. Scheduled commands are the person's own. */
+export const PERSONAL_TOKENS: readonly string[] = ['GITHUB_TOKEN', 'GH_TOKEN'];

@@ -155,6 +155,9 @@ export interface TaskPrompts {
   statesOf: PromptStore['statesOf'];
   get(id: string): Promise<Prompt | undefined>;
   deliver(claim: Claim, id: string, always: Allowed | null): Promise<Prompt | undefined>;
+  /** Shows that it is answered. */
+  show(id: string): Promise<void>;
+  /** The agent has the answer; shows that, too. */
   delivered(id: string): Promise<void>;
   withdraw(claim: Claim, id: string): Promise<void>;
   lose(claim: Claim, id: string): Promise<void>;

@@ -38,8 +38,11 @@ export interface DeliverDeps {
   /** A message was given up, here or by another process. */
   onBuried(channel: ChannelName, error: string): void;
   /** What a try has come to. */
-  onTried(delivery: Delivery, outcome: 'sent' | 'skipped' | 'failed'): Promise<void>;
+  onTried(delivery: Delivery, outcome: 'sent' | 'skipped' | 'failed'): void;
+  /** The store or the settings have changed. */
   onChange(listener: () => void): () => void;
+  /** Now and then: whoever waits for a time sees here that the clock was set, or that the machine slept. */
+  onLook(listener: () => void): () => void;
   onError(error: unknown): void;
   /** Masks what no log may show. */
   hide(text: string): string;
@@ -193,7 +196,7 @@ export function createDelivery(deps: DeliverDeps, stop: AbortSignal): DeliveryLo
       await surely(() => store.sent(delivery, sent, clock.now()));
     }
     const outcome = result instanceof SendError ? 'failed' : result.sent ? 'sent' : 'skipped';
-    await deps.onTried(delivery, outcome).catch(deps.onError);
+    deps.onTried(delivery, outcome);
   }
 
   async function onFailure(delivery: Delivery, error: SendError, unsure: boolean): Promise<void> {
@@ -250,10 +253,16 @@ export function createDelivery(deps: DeliverDeps, stop: AbortSignal): DeliveryLo
 
   async function wait(at: number): Promise<void> {
     if (changed || stop.aborted) return;
+    const begun = clock.now();
     const woken = new AbortController();
     wake = () => woken.abort();
-    const ms = Math.max(1, Math.min(at - clock.now(), LONGEST_MS));
+    const off = deps.onLook(() => {
+      const now = clock.now();
+      if (now >= at || now < begun) woken.abort();
+    });
+    const ms = Math.max(1, Math.min(at - begun, LONGEST_MS));
     await clock.sleep(ms, AbortSignal.any([stop, woken.signal]));
+    off();
   }
 
   const settled = async (): Promise<void> => {

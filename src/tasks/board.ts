@@ -4,7 +4,8 @@ import type { Attempt, Check, Message, Status, Task, TaskEvent } from './task.ts
 
 export interface TaskFilter {
   statuses?: readonly Status[];
-  createdBy?: string;
+  /** One of these. */
+  createdBy?: readonly string[];
   /** Newest first; without a limit all of them. */
   limit?: number;
   /** Only those older than this one; `total` counts all the same. */

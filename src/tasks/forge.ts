@@ -63,6 +63,20 @@ export interface UnknownCommit {
   detail: string;
 }
 
+/** A workflow run that has come to its end. */
+export interface EndedRun {
+  /** Of this attempt. */
+  id: string;
+  runId: string;
+  sha: string;
+}
+
+/** What a red check says. */
+export interface FailedCheck extends RedCheck {
+  /** No step of it ran: the forge did not start it, and no agent can mend that. */
+  neverStarted?: boolean;
+}
+
 export interface PullRequestText {
   title: string;
   body: string;
@@ -74,6 +88,10 @@ export interface PullRequest {
   url: string;
   state: 'open' | 'merged' | 'closed';
   body: string;
+  /** Its head as the forge knows it. */
+  sha: string;
+  /** ISO time; null where it is not merged. */
+  mergedAt: string | null;
 }
 
 export type PullRequestOutcome =
@@ -95,7 +113,7 @@ export type ForgeMergeOutcome =
  */
 export interface Forge {
   /** Who this identity is: a login, or the app's bot name. */
-  login(repo: ForgeRepo): Promise<string>;
+  login(repo: ForgeRepo, signal?: AbortSignal): Promise<string>;
   /** Looked up by head branch first; a 422 for an existing one is success. Draft where that is possible. */
   openPullRequest(
     repo: ForgeRepo,
@@ -118,10 +136,15 @@ export interface Forge {
     commits: readonly WaitingCommit[],
     signal: AbortSignal,
   ): Promise<{ snapshots: ForgeSnapshot[]; unknown: UnknownCommit[]; budget: ForgeBudget | null }>;
+  /**
+   * The newest workflow runs that have ended, newest first. `counted`: what it cost,
+   * nothing as long as the answer is the one from before. Null where that is not to be had.
+   */
+  endedRuns(repo: ForgeRepo, signal: AbortSignal): Promise<{ runs: EndedRun[]; counted: number } | null>;
   /** Runs cancelled or stale checks once more. */
   rerun(repo: ForgeRepo, checks: readonly ForgeCheck[], signal: AbortSignal): Promise<void>;
   /** The failing step of a red check with its excerpt; its log, only that step's part, is streamed to `logFile`. */
-  failure(repo: ForgeRepo, check: ForgeCheck, logFile: string, signal: AbortSignal): Promise<RedCheck>;
+  failure(repo: ForgeRepo, check: ForgeCheck, logFile: string, signal: AbortSignal): Promise<FailedCheck>;
   /** Whether anything checks here at all: workflow files, or checks on the base. */
   hasChecks(repo: ForgeRepo, base: string | null, signal: AbortSignal): Promise<boolean>;
   /** The repository's pull request template, or null. */

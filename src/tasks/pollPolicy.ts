@@ -6,28 +6,37 @@ export interface Waiting {
   since: number;
   /** How long its checks usually take; null while nothing is known. */
   usualMs: number | null;
+  /** All that it still waits for are workflow runs, and of their end one hears by itself. */
+  heard?: boolean;
 }
 
 /** Between two looks at a repository, ms. */
 export const MIN_DELAY_MS = 5_000;
 const MAX_DELAY_MS = 30_000;
+/** At most, where the ends of all runs are heard of and little may still be asked. */
+const HEARD_DELAY_MS = 90_000;
 
 /** Of the 300 requests that a repository may cost in an hour, looks may use these; the rest is for logs and pull requests. */
 const BURST = 50;
-const REFILL_MS = 3_600_000 / 190;
+const REFILL_MS = 3_600_000 / 210;
 
 /** Requests that looks may still make now; refills with time. Plain data: it is stored with the lease. */
 export interface Allowance {
   left: number;
   at: number;
+  /** What the forge itself has said is left, when it was last asked. */
+  budget?: ForgeBudget | null;
 }
 
 export const fullAllowance = (now: number): Allowance => ({ left: BURST, at: now });
 
-/** The allowance after one more look at `now`. */
-export function spend(allowance: Allowance, now: number): Allowance {
-  return { left: Math.max(0, refilled(allowance, now) - 1), at: now };
+/** The allowance after some more requests at `now`. */
+export function spend(allowance: Allowance, now: number, requests = 1): Allowance {
+  return { left: Math.max(0, refilled(allowance, now) - requests), at: now };
 }
+
+/** Whether what was heard between two looks could be looked at now: the question and the look itself. */
+export const mayAsk = (allowance: Allowance, now: number): boolean => refilled(allowance, now) >= 2;
 
 const refilled = (allowance: Allowance, now: number): number =>
   Math.min(BURST, allowance.left + Math.max(0, now - allowance.at) / REFILL_MS);
@@ -54,8 +63,12 @@ export function pollDelay(
   budget: ForgeBudget | null,
   now: number,
 ): number {
-  let delay = Math.min(MAX_DELAY_MS, ...waiting.map((commit) => wanted(commit, now)));
   const left = refilled(allowance, now);
+  // Where all ends are heard of, looks only show how far it is: they leave the allowance to the ends.
+  const most = waiting.every((it) => it.heard)
+    ? Math.min(HEARD_DELAY_MS, (MAX_DELAY_MS * BURST) / Math.max(1, left))
+    : MAX_DELAY_MS;
+  let delay = Math.min(most, ...waiting.filter((it) => !it.heard).map((commit) => wanted(commit, now)));
   // The last quarter is spent no faster than it refills.
   if (left < BURST / 4) delay = Math.max(delay, REFILL_MS);
   if (left < 1) delay = Math.max(delay, (1 - left) * REFILL_MS);
@@ -76,7 +89,7 @@ const WOKEN_DELAY_MS = 500;
 export function wakeAt(planned: number, allowance: Allowance, ended: boolean, now: number): number {
   if (refilled(allowance, now) < (ended ? 1 : BURST / 2)) return planned;
   // So late only where GitHub's own budget is all but spent.
-  if (planned - now > MAX_DELAY_MS) return planned;
+  if (planned - now > HEARD_DELAY_MS) return planned;
   // The allowance was last written by the last look.
   return Math.min(planned, Math.max(now, allowance.at + WOKEN_DELAY_MS));
 }

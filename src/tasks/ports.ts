@@ -295,6 +295,7 @@ export type TaskPatch = Partial<
     | 'ci_url'
     | 'pr_number'
     | 'pr_url'
+    | 'merged_at'
     | 'summary'
     | 'cost_usd'
     | 'flags'

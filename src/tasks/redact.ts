@@ -14,8 +14,8 @@ const SHAPES: readonly RegExp[] = [
 /** The value of a secret as it may turn up: a key of many lines also line by line. */
 export const secretForms = (value: string): string[] => [
   value,
-  ...(value.includes('\n')
-    ? value.split(/\r?\n/).filter((line) => line.length >= 16 && !line.startsWith('-----'))
+  ...(/\n|\\n/.test(value)
+    ? value.split(/\r?\n|\\n/).filter((line) => line.length >= 16 && !line.startsWith('-----'))
     : []),
 ];
 

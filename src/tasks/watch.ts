@@ -1,7 +1,8 @@
 import type { Carry } from './carry.ts';
-import type { Forge, ForgeSnapshot, UnknownCommit, WaitingCommit } from './forge.ts';
+import type { Forge, ForgeBudget, ForgeSnapshot, IdentityKind, UnknownCommit, WaitingCommit } from './forge.ts';
 import { pollDelay, spend, type Allowance, type Waiting } from './pollPolicy.ts';
 import type { Claim } from './ports.ts';
+import { createHearing, openChecks, type Hearing } from './hearing.ts';
 import type { Task, TaskForge } from './task.ts';
 
 /** One commit that waits, as the store keeps it. */
@@ -25,6 +26,14 @@ export interface WatchFailure {
   detail: string;
   since: number;
   at: number;
+}
+
+export interface SeenForge {
+  /** Of the newest task there. */
+  identity: IdentityKind | null;
+  budget: ForgeBudget | null;
+  /** Sources of checks that were not visible to commits that wait. */
+  hidden: string[];
 }
 
 /** That a forge has news, as its webhook says it. */
@@ -75,11 +84,14 @@ export interface WatchStore {
       at: number;
     },
   ): Promise<boolean>;
+  /** What is known of a repository's forge without asking it. */
+  seenOf(repo: string): Promise<SeenForge>;
   usualMs(repo: string, workflows: readonly string[]): Promise<number | null>;
   learn(repo: string, workflow: string, ms: number): Promise<void>;
 }
 
-export const watchKey = (forge: TaskForge): string => `${forge.host}/${forge.owner}/${forge.name}`;
+export const watchKey = (forge: Pick<TaskForge, 'host' | 'owner' | 'name'>): string =>
+  `${forge.host}/${forge.owner}/${forge.name}`;
 
 /**
  * Resolves with the newest snapshot of the task's commit each time one is seen, until `decide`
@@ -95,6 +107,7 @@ export async function watchChecks<R>(
   const { watches: store, clock, onChange } = carry.deps;
   const target = task.forge!;
   const repo = watchKey(target);
+  const hearing = createHearing(forge, target, clock, carry.signal);
   const register = (): Promise<void> =>
     store.watch(carry.claim, { repo, sha, pullRequest: task.pr_number, since: clock.now() });
   await register();
@@ -111,30 +124,37 @@ export async function watchChecks<R>(
       return result;
     }
     const lead = await store.leadWatch(repo, carry.claim.owner);
-    const now = clock.now();
-    if (lead && lead.nextAt <= now) {
-      await look(carry, forge, target, lead.allowance);
+    if (lead && (lead.nextAt <= clock.now() || (await hearing.hasEnded(lead.allowance, () => store.waiting(repo))))) {
+      await look(carry, forge, target, lead.allowance, hearing);
       continue;
     }
+    const now = clock.now();
     const wake = new AbortController();
     const off = onChange(() => wake.abort());
     // The lease of another may run out without anything being written.
-    const wait = lead ? Math.min(lead.nextAt - now, 5_000) : 5_000;
+    const wait = lead ? Math.min(lead.nextAt - now, hearing.dueIn()) : 5_000;
     await clock.sleep(Math.max(wait, 50), AbortSignal.any([wake.signal, carry.signal]));
     off();
   }
 }
 
-/** One request for every commit that waits here, and when the next is due. */
-async function look(carry: Carry, forge: Forge, target: TaskForge, allowance: Allowance): Promise<void> {
+/** One look at every commit that waits here, and when the next is due. */
+async function look(
+  carry: Carry,
+  forge: Forge,
+  target: TaskForge,
+  allowance: Allowance,
+  hearing: Hearing,
+): Promise<void> {
   const { watches: store, clock } = carry.deps;
   const repo = watchKey(target);
+  await hearing.begin();
   const from = clock.now();
   const waiting = await store.waiting(repo);
   const commits: WaitingCommit[] = waiting.map((watch) => ({ sha: watch.sha, pullRequest: watch.pullRequest }));
   let snapshots: ForgeSnapshot[] = [];
   let unknown: UnknownCommit[] = [];
-  let budget = null;
+  let budget: ForgeBudget | null = null;
   let error: string | null = null;
   try {
     ({ snapshots, unknown, budget } = await forge.snapshots(target, commits, carry.signal));
@@ -143,18 +163,19 @@ async function look(carry: Carry, forge: Forge, target: TaskForge, allowance: Al
     error = carry.mask(cause instanceof Error ? cause.message : String(cause));
   }
   const at = clock.now();
-  const spent = spend(allowance, at);
+  const spent = spend(allowance, at, 1 + hearing.takeCounted());
   const times: Waiting[] = [];
   for (const watch of waiting) {
     const seen = snapshots.find((snapshot) => snapshot.sha === watch.sha);
     const workflows = [...new Set((seen?.checks ?? []).flatMap((check) => check.workflow ?? []))];
-    times.push({ since: watch.since, usualMs: await store.usualMs(repo, workflows) });
+    const heard = hearing.hears(openChecks(seen));
+    times.push({ since: watch.since, usualMs: await store.usualMs(repo, workflows), heard });
   }
   await store.saveLook(repo, carry.claim.owner, {
     snapshots,
     unknown: unknown.map(({ sha, detail }) => ({ sha, detail: carry.mask(detail) })),
     error,
-    allowance: spent,
+    allowance: { ...spent, budget },
     from,
     at,
     nextAt: at + pollDelay(times, spent, budget, at),

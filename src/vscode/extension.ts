@@ -18,7 +18,7 @@ import { registerReportPage } from './reportPage.ts';
 import { createScheduleTree, type ScheduleTree } from './scheduleTree.ts';
 import { createStart } from './startTask.ts';
 import { createStatusBar } from './statusBar.ts';
-import { failingChannels } from './statusText.ts';
+import { failingChannels, githubLines } from './statusText.ts';
 import { registerTaskPage } from './taskPage.ts';
 import { createTasksTree, type TasksTree } from './tasksTree.ts';
 import { createUnread, type Unread } from './unread.ts';
@@ -80,7 +80,7 @@ export function activate(context: vscode.ExtensionContext): Internals {
       ...{ folders, overview, notices: () => notices, onError: log('status bar') },
       scheduled: () => scheduleTree?.commands() ?? [],
       channels: async (folder) => failingChannels(await (await folder.app()).channels()),
-      more: async () => [],
+      more: async (folder) => githubLines(await (await folder.app()).github(), Date.now()),
     }),
   );
   if (tree) contribute('The welcome view', () => createWelcome(folders, overview, tree.view, log('welcome view')));

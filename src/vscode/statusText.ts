@@ -1,5 +1,5 @@
 /** What the status bar says. Pure: each part of the tooltip is a function of its own. */
-import type { ChannelInfo, HostInfo } from '../app/api.ts';
+import type { ChannelInfo, GitHubState, HostInfo } from '../app/api.ts';
 import { dueWords } from './scheduleRows.ts';
 import { duration, escapeMarkdown } from './taskRows.ts';
 import type { ScheduledCommand } from '../app/scheduleApi.ts';
@@ -91,6 +91,19 @@ const KINDS: Record<HostInfo['kind'], string> = {
   daemon: 'Daemon',
   carrier: 'Task',
 };
+
+/** Who we are on GitHub, what is left of the hour, and what is not visible. */
+export function githubLines(state: GitHubState | null, now: number): string[] {
+  if (!state) return [];
+  const { identity, login, budget, lacks } = state;
+  const left = budget
+    ? `, ${budget.remaining} of ${budget.limit} requests left for ${duration(budget.resetsAt - now)}`
+    : '';
+  return [
+    `$(github) ${escapeMarkdown(`${login ?? 'GitHub'} by ${identity}${left}`)}`,
+    ...(lacks.length > 0 ? [warningLine(`Not visible on GitHub: ${lacks.join(', ')}`)] : []),
+  ];
+}
 
 /** Who works on the folder, and the last sign of life of each. */
 function hostLines(hosts: readonly HostInfo[], now: number): string | null {

@@ -198,6 +198,20 @@ describe('A question of an agent', () => {
       await assert.rejects(app.respond({ promptId: prompt.id, response: 'allow', by }), /the answer of Ada/);
     }).timeout(40_000);
 
+    it('is quoted with the reason for which it was refused, where the agent had not yet heard that', async () => {
+      const vars = it_.env([`${GOOD}\nwait 60000`, 'write state.txt good']);
+      const app = await it_.open(vars);
+      const { id } = await start(app);
+      it_.project.spawnAmpa(['work', id], vars);
+      const prompt = await it_.question(app);
+      await app.respond({ promptId: prompt.id, response: 'write it by hand', by });
+      await until('it is refused', () => it_.journal().some((entry) => 'permission' in entry));
+      process.kill((await app.hosts()).find((host) => host.kind === 'carrier')!.pid, 'SIGKILL');
+      assert.equal((await app.carryHere(id, never)).status, 'success');
+      const told = it_.journal().filter((entry) => 'prompt' in entry);
+      assert.match(String(told[1]!['prompt']), /Ada answered meanwhile: write it by hand/);
+    }).timeout(40_000);
+
     it('is asked again where nobody had answered it', async () => {
       const vars = it_.env([GOOD, GOOD]);
       const app = await it_.open(vars);

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { monotonicFactory } from 'ulid';
+import { createMeter } from '../../src/app/meter.ts';
 import { createAnnouncements, type Announcements } from '../../src/app/announcements.ts';
 import { createDiscord } from '../../src/app/discord.ts';
 import { wallClock } from '../../src/app/engine.ts';
@@ -57,7 +58,9 @@ describe('The outbox and the Discord bot', function () {
       onError: (error) => notices.push(String(error)),
     });
     announcements = createAnnouncements({
-      ...{ kind: 'daemon', workspace, env, clock, config: () => config, secrets: [], bot, newId, say },
+      ...{ workspace, env, clock, config: () => config, secrets: [], bot, newId, say },
+      onConfig: () => () => undefined,
+      meter: createMeter((error) => notices.push(String(error))),
       place: { scheme: 'vscode', folder: 'file:///x' },
       existing: () => Promise.resolve(store),
       writable: () => Promise.resolve(store),

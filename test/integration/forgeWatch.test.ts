@@ -84,6 +84,7 @@ describe('waiting for the checks of a forge', () => {
   async function wait(
     look: (age: number) => ForgeSnapshot | Error | Promise<ForgeSnapshot | Error>,
     asleep: (age: number) => number | void | Promise<void> = () => {},
+    heard: (age: number) => string[] | null | Error = () => null,
   ): Promise<{ task: Task; looks: number[] }> {
     const { task, claim } = await waitingTask();
     const begin = now;
@@ -95,6 +96,11 @@ describe('waiting for the checks of a forge', () => {
         const seen = await look(now - begin);
         if (seen instanceof Error) throw seen;
         return { snapshots: [seen], unknown: [], budget: null };
+      },
+      async endedRuns() {
+        const ids = heard(now - begin);
+        if (ids instanceof Error) throw ids;
+        return ids && { runs: ids.map((id) => ({ id, runId: id, sha: SHA })), counted: 0 };
       },
     } as unknown as Forge;
     const carry = {
@@ -182,6 +188,65 @@ describe('waiting for the checks of a forge', () => {
     );
     assert.equal(task.reason, 'checks_blocked');
     assert.deepEqual(looks, [0, 5 * SECOND, 10 * SECOND]);
+  });
+
+  it('hears of the end of a run between two looks', async () => {
+    const end = 200 * SECOND + 1;
+    const run = (state: CheckState): ForgeCheck => ({ ...check(state), workflow: 'CI', runId: '7' });
+    const questions: number[] = [];
+    const { task, looks } = await wait(
+      (age) => snapshot(run(age < end ? 'running' : 'success')),
+      undefined,
+      (age) => {
+        questions.push(age);
+        return age < end ? ['1'] : ['7', '1'];
+      },
+    );
+    assert.equal(task.status, 'success', `${task.reason}: ${task.reason_detail}`);
+    assert.ok(looks.at(-1)! - end <= 5 * SECOND, `it was seen ${looks.at(-1)! - end} ms late`);
+    assert.ok(looks.length <= 10, `${looks.length} looks`);
+    assert.ok(questions.every((age, i) => i === 0 || age - questions[i - 1]! >= 5 * SECOND));
+  });
+
+  it('looks closely while the checks of a run that has ended still show as running', async () => {
+    const run = (state: CheckState): ForgeCheck => ({ ...check(state), workflow: 'CI', runId: '7' });
+    const { looks } = await wait(
+      (age) => snapshot(run(age < 220 * SECOND ? 'running' : 'success')),
+      undefined,
+      (age) => (age < 200 * SECOND ? [] : ['7']),
+    );
+    assert.ok(looks.at(-1)! < 232 * SECOND, `it was seen at ${looks.at(-1)}`);
+    assert.ok(looks.filter((age) => age >= 200 * SECOND).length >= 3);
+  });
+
+  it('does not trust its ears where another app checks too, or the question is not answered', async () => {
+    const run: ForgeCheck = { ...check('running'), workflow: 'CI', runId: '7' };
+    for (const [checks, ended] of [
+      [[run, check('running', 'other')], []],
+      [[run], null],
+      [[run], new AmpaError('external', 'Bad Gateway')],
+    ] as const) {
+      const { looks } = await wait(
+        (age) => snapshot(...(age < MINUTE ? checks : [check('success')])),
+        undefined,
+        () => (ended instanceof Error || ended === null ? ended : [...ended]),
+      );
+      assert.ok(looks.length >= 12, `${looks.length} looks in a minute`);
+      await database.db.deleteFrom('watchers').execute();
+    }
+  });
+
+  it('writes nothing while the one who looks only waits', async () => {
+    const { claim } = await waitingTask();
+    await watches.watch(claim, { repo: REPO, sha: SHA, pullRequest: null, since: now });
+    const first = await watches.leadWatch(REPO, 'host');
+    const before = database.version();
+    assert.deepEqual(await watches.leadWatch(REPO, 'host'), first);
+    assert.equal(await watches.leadWatch(REPO, 'other'), undefined);
+    assert.equal(database.version(), before);
+    now += 40 * SECOND;
+    await watches.leadWatch(REPO, 'host');
+    assert.notEqual(database.version(), before);
   });
 
   it('registers again where its row has gone', async () => {

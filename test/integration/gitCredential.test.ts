@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CredentialLookup } from '../../src/adapters/git/network.ts';
 import { createForges } from '../../src/app/forges.ts';
+import { createLogins } from '../../src/app/logins.ts';
 import type { ForgesDeps } from '../../src/app/forges.ts';
 import type { ConfigValues } from '../../src/config/knobs.ts';
 import { AmpaError } from '../../src/errors.ts';
@@ -71,6 +72,24 @@ describe('git: a credential of ours', () => {
   it('goes to its own address', async () => {
     assert.equal((await push()).kind, 'pushed');
     assert.ok(server.authorizations.includes(SENT));
+  });
+
+  it('is what a private repository is cloned with, and brought up to date; it stays in none of its files', async () => {
+    const folder = join(box.dir, 'repos');
+    await assert.rejects(workWith().repository.cloneBare(url, folder), /refused our credentials/);
+    const { repository } = workWith(ours);
+    const clone = await repository.cloneBare(url, folder);
+    const sha = box.commit(repo, 'b.txt', 'b');
+    box.git(repo, 'push', '-q', join(box.dir, 'project-origin.git'), 'main');
+    assert.equal(await repository.cloneBare(url, folder), clone);
+    assert.equal(box.git(clone, 'rev-parse', 'refs/remotes/origin/main'), sha);
+    assert.equal(box.git(clone, 'rev-parse', 'refs/heads/main'), sha);
+    assert.equal(box.git(clone, 'config', 'remote.origin.url'), url);
+    assert.throws(() => box.git(clone, 'config', '--get-regexp', 'credential|hookspath'));
+    const refused: CredentialLookup = async () => {
+      throw new AmpaError('external', 'GitHub refused a token (401)');
+    };
+    await assert.rejects(workWith(refused).repository.cloneBare(url, folder), { code: 'repository' });
   });
 
   const rewrites: [string, () => void][] = [
@@ -225,7 +244,13 @@ describe('git: a credential of ours', () => {
 describe("GitHub's forges", () => {
   const NOWHERE = { PATH: '/nonexistent', HOME: '/nonexistent' };
   const forges = (env: ForgesDeps['env'], config: Partial<ConfigValues> = {}) =>
-    createForges({ env: { ...NOWHERE, ...env }, config: () => config as ConfigValues, secrets: [], now: Date.now });
+    createForges({
+      env: { ...NOWHERE, ...env },
+      config: () => config as ConfigValues,
+      secrets: [],
+      logins: createLogins('/nonexistent'),
+      now: Date.now,
+    });
   const taskOf = (identity: IdentityKind): Task =>
     makeTask({
       repo: '/nonexistent',
@@ -280,6 +305,31 @@ describe("GitHub's forges", () => {
     ] as const)
       assert.equal(fill(found.helper, env, protocol, host), '', `${protocol}://${host}`);
     assert.ok(!found.helper.includes(TOKEN));
+  });
+
+  it('a host of ssh that goes by another name is asked of ssh, once', async () => {
+    const box = createSandbox('ampa-ssh-');
+    const calls = join(box.dir, 'calls');
+    box.write(
+      join(box.dir, 'bin/ssh'),
+      `#!/bin/sh\necho "$*" >> '${calls}'\nenv >> '${calls}'\ncase "$2" in work) echo "hostname GitHub.com";; *) echo "hostname $2";; esac\n`,
+      0o755,
+    );
+    try {
+      const it_ = forges({ PATH: `${join(box.dir, 'bin')}:${box.env['PATH']}`, GITHUB_TOKEN: TOKEN });
+      for (const url of ['git@work:acme/widget.git', 'ssh://git@work/acme/widget', 'work:acme/widget'])
+        assert.deepEqual(await it_.repoAt(url), { kind: 'github', host: 'github.com', owner: 'acme', name: 'widget' });
+      assert.equal((await it_.at('git@work:acme/widget.git'))?.at.host, 'github.com');
+      assert.equal(await it_.repoAt('git@elsewhere.example:acme/widget'), null);
+      assert.equal(await it_.repoAt('https://work/acme/widget'), null);
+      assert.equal(await it_.repoAt('git@-oProxyCommand=x:acme/widget'), null);
+      const said = readFileSync(calls, 'utf8');
+      assert.deepEqual(said.match(/^-G .*$/gm), ['-G work', '-G elsewhere.example']);
+      assert.ok(!said.includes(TOKEN));
+      assert.equal(await forges({}).repoAt('git@work:acme/widget'), null);
+    } finally {
+      box.remove();
+    }
   });
 
   it('plain http and ssh get no token', async () => {

@@ -226,6 +226,29 @@ describe('Checks of commits on GitHub', () => {
     assert.deepEqual(shown(await ask()), ['build: success']);
   });
 
+  it('whose runs have ended are told without being counted while that stays the same', async () => {
+    const { repo, fake } = it_;
+    const [one, two] = [1, 2].map((n) => repo.run(sha(n), { workflow: 'CI', jobs: ['build'] }));
+    const { forge } = await it_.make();
+    const ask = () => forge.endedRuns(ACME, it_.signal);
+    repo.finish(one!, 'success');
+    assert.deepEqual(await ask(), { runs: [{ id: `${one!.id}.1`, runId: `${one!.id}`, sha: sha(1) }], counted: 1 });
+    const first = fake.counted;
+    repo.start(two!);
+    for (let n = 0; n < 5; n++) assert.equal((await ask())?.counted, 0);
+    assert.equal(fake.counted, first);
+    repo.rerun(one!, false);
+    repo.finish(two!, 'failure');
+    assert.deepEqual(await ask(), { runs: [{ id: `${two!.id}.1`, runId: `${two!.id}`, sha: sha(2) }], counted: 1 });
+    repo.finish(one!, 'success');
+    assert.deepEqual(
+      (await ask())?.runs.map((run) => run.id),
+      [`${two!.id}.1`, `${one!.id}.2`],
+    );
+    fake.tokens.set(fake.token, { login: 'octocat', permissions: ['checks'] });
+    assert.equal(await ask(), null);
+  });
+
   it('are asked again after a 502, a dropped connection and a secondary limit', async () => {
     it_.repo.push(sha(1), 'amp/1');
     it_.repo.finish(it_.repo.run(sha(1), { workflow: 'CI', jobs: ['build'] }));

@@ -37,9 +37,11 @@ describe('Every call to GitHub', () => {
     login: (forge) => forge.login(ACME),
     openPullRequest: (forge, signal) =>
       forge.openPullRequest(ACME, { ...text, head: 'a', base: 'main', draft: true }, signal),
+    pullRequest: (forge, signal) => forge.pullRequest(ACME, 1, signal),
     updatePullRequest: (forge, signal) => forge.updatePullRequest(ACME, 1, text, signal),
     markReady: (forge, signal) => forge.markReady(ACME, 1, signal),
     snapshots: (forge, signal) => forge.snapshots(ACME, [{ sha: sha(1), pullRequest: 1 }], signal),
+    endedRuns: (forge, signal) => forge.endedRuns(ACME, signal),
     rerun: (forge, signal) => forge.rerun(ACME, [CHECK], signal),
     failure: (forge, signal) => forge.failure(ACME, CHECK, path.join(folder, 'log'), signal),
     hasChecks: (forge, signal) => forge.hasChecks(ACME, null, signal),

@@ -3,51 +3,9 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { RedCheck } from '../../src/tasks/prompts.ts';
-import type { FakeCheckRun, FakeStep } from '../support/fakeGitHubState.ts';
+import type { FakeCheckRun } from '../support/fakeGitHubState.ts';
 import { ACME, setUpGitHub, sha, type GitHubSetup } from '../support/github.ts';
-
-const at = (second: number): string =>
-  new Date(Date.UTC(2026, 0, 1, 10, 0, second)).toISOString().replace('.000Z', 'Z');
-const line = (second: number, text: string): string => `${at(second).replace('Z', '.1234567Z')} ${text}\n`;
-
-const step = (
-  number: number,
-  name: string,
-  from: number,
-  to: number,
-  conclusion: FakeStep['conclusion'] = 'success',
-): FakeStep => ({
-  number,
-  name,
-  status: 'completed',
-  conclusion,
-  started_at: at(from),
-  completed_at: at(to),
-});
-
-/** A job whose third step fails, with the other steps' lines around it. */
-function failed(lines: readonly string[], more: Partial<FakeCheckRun> = {}): Partial<FakeCheckRun> {
-  return {
-    steps: [
-      step(1, 'Set up job', 0, 2),
-      step(2, 'Run actions/checkout@v6', 2, 4),
-      step(3, 'Build', 4, 30, 'failure'),
-      step(4, 'Upload', 30, 30, 'skipped'),
-      step(5, 'Post Run actions/checkout@v6', 30, 31),
-    ],
-    log: [
-      line(0, 'Current runner version: error in the set-up'),
-      line(2, '##[group]Run actions/checkout@v6'),
-      line(4, 'error: from checkout'),
-      line(4, '##[group]Run make'),
-      ...lines.map((text) => line(10, text)),
-      line(30, '##[error]Process completed with exit code 2.'),
-      line(30, 'Post job cleanup.'),
-      line(31, 'error: from afterwards'),
-    ].join(''),
-    ...more,
-  };
-}
+import { failed, line, longLog, step } from '../support/jobLogs.ts';
 
 describe('What a red check on GitHub says', () => {
   let it_: GitHubSetup;
@@ -132,6 +90,7 @@ describe('What a red check on GitHub says', () => {
       url: check.url,
       excerpt: `failure: ${message}`,
       remark: 'the job never started',
+      neverStarted: true,
     });
     assert.equal(log, `failure: ${message}`);
   });
@@ -192,17 +151,7 @@ describe('What a red check on GitHub says', () => {
 
   it('of 50 MB is found in its middle, in little memory', async function () {
     this.timeout(60_000);
-    const filler = 'ok 1 - all is well with this one and it says so at length '.padEnd(99, '.');
-    const block = line(10, filler).repeat(400);
-    const log = function* (): Generator<string> {
-      yield line(2, '##[group]Run actions/checkout@v6') + line(4, '##[group]Run make');
-      for (let n = 0; n < 1000; n++) {
-        if (n === 500) yield line(10, 'not ok 7 - the needle') + line(10, '  expected 1, got 2');
-        yield block;
-      }
-      yield line(30, '##[error]Process completed with exit code 1.') + line(31, 'Post job cleanup.');
-    };
-    run({ build: failed([], { log }) });
+    run({ build: failed([], { log: longLog(['not ok 7 - the needle', '  expected 1, got 2']) }) });
     const before = process.memoryUsage().rss;
     let worst = before;
     const timer = setInterval(() => (worst = Math.max(worst, process.memoryUsage().rss)), 20);

@@ -1,97 +1,34 @@
 import assert from 'node:assert/strict';
-import path from 'node:path';
 import type { App, StartRequest } from '../../src/app/api.ts';
 import type { Task } from '../../src/tasks/task.ts';
-import { fastClock } from '../support/fastClock.ts';
-import { startFakeGitHub, type FakeGitHub } from '../support/fakeGitHub.ts';
-import type { Conclusion, FakeCheckRun, FakeRepo, FakeStep } from '../support/fakeGitHubState.ts';
-import { createProject, MENDING_AGENT, type Project } from '../support/project.ts';
+import type { FakeGitHub } from '../support/fakeGitHub.ts';
+import type { FakeRepo } from '../support/fakeGitHubState.ts';
+import { createHubProject, NOT_GOOD, type HubProject, type Judge } from '../support/hubProject.ts';
+import { MENDING_AGENT } from '../support/project.ts';
 import { until } from '../support/until.ts';
 
-type Result = Conclusion | Partial<FakeCheckRun>;
-
 describe('a task on a GitHub repository', () => {
-  let project: Project;
+  let it_: HubProject;
   let fake: FakeGitHub;
   let hub: FakeRepo;
   let ci: { stop(): Promise<void> } | undefined;
 
   beforeEach(async () => {
-    project = createProject('ampa-hub-');
-    const clock = fastClock(20);
-    fake = await startFakeGitHub({ now: () => clock.now() });
-    hub = fake.repo('acme/widget');
-    hub.refs.set('main', project.box.git(project.repo, 'rev-parse', 'main'));
-    hub.files['.github/workflows/ci.yml'] = 'on: pull_request';
-    // The remote is GitHub's address; git finds the bare repository behind it.
-    project.box.config(`url.${project.origin}.insteadOf`, 'https://github.com/acme/widget.git');
-    project.box.git(project.repo, 'remote', 'set-url', 'origin', 'https://github.com/acme/widget.git');
+    it_ = await createHubProject();
+    ({ fake, hub } = it_);
   });
-  afterEach(async () => {
-    await ci?.stop();
-    ci = undefined;
-    await project.remove();
-    await fake.close();
-  });
+  afterEach(() => it_.remove());
 
-  const open = (agent: string, extra: Record<string, string> = {}): Promise<App> =>
-    project.open(
-      agent,
-      { GITHUB_TOKEN: fake.token, AMPA_GITHUB_API_URL: fake.url, ...extra },
-      { clock: fastClock(20) },
-    );
+  const open = (agent: string, extra: Record<string, string> = {}): Promise<App> => it_.open(agent, extra);
   const run = async (app: App, request: Partial<StartRequest> = {}): Promise<Task> => {
     const task = await app.start({ prompt: 'Make it good', ...request });
     return app.carryHere(task.id, new AbortController().signal);
   };
-
-  /** GitHub as far as the fake does not play it: it sees pushes, and its runners finish what runs. */
-  function startCi(judge: (sha: string) => Record<string, Result> | null): void {
-    const going = new AbortController();
-    const seen = new Map<string, string>();
-    const turn = (): void => {
-      for (const line of project.box
-        .git(project.origin, 'for-each-ref', '--format=%(refname:short) %(objectname)', 'refs/heads/amp')
-        .split('\n')) {
-        const [branch, sha] = line.split(' ');
-        if (!branch || !sha || seen.get(branch) === sha) continue;
-        seen.set(branch, sha);
-        hub.push(sha, branch);
-      }
-      for (const each of hub.runs) {
-        if (each.status === 'completed') continue;
-        const verdict = judge(each.sha);
-        if (verdict) hub.finish(each, verdict);
-      }
-    };
-    const loop = (async () => {
-      while (!going.signal.aborted) {
-        turn();
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    })();
-    ci = {
-      stop: () => {
-        going.abort();
-        return loop;
-      },
-    };
-  }
-  const stateAt = (sha: string): string => project.box.git(project.origin, 'show', `${sha}:state.txt`);
-  const LOG =
-    '2026-01-01T00:00:00.0000000Z ##[group]Run npm test\n2026-01-01T00:00:01.0000000Z FAIL: state.txt is not good: error 42\n2026-01-01T00:00:02.0000000Z ##[error]Process completed with exit code 1.\n';
-  const STEPS: FakeStep[] = [
-    {
-      name: 'Run npm test',
-      number: 1,
-      status: 'completed',
-      conclusion: 'failure',
-      started_at: '2026-01-01T00:00:00Z',
-      completed_at: '2026-01-01T00:00:02Z',
-    },
-  ];
-  const judge = (sha: string): Record<string, Result> =>
-    stateAt(sha) === 'good' ? {} : { build: { conclusion: 'failure', steps: STEPS, log: LOG } };
+  const startCi = (judge: Judge): void => {
+    ci = it_.startCi(judge);
+  };
+  const stateAt = (sha: string): string => it_.fileAt(sha, 'state.txt');
+  const judge: Judge = (sha) => ({ build: stateAt(sha) === 'good' ? 'success' : NOT_GOOD });
 
   it('goes from a draft through red CI, whose own lines the agent gets, to a pull request that is ready', async () => {
     hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
@@ -119,50 +56,6 @@ describe('a task on a GitHub repository', () => {
     );
   }).timeout(60_000);
 
-  it('merges the pull request, and says so', async () => {
-    hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
-    startCi(() => ({}));
-    const app = await open('cat >/dev/null; echo good > state.txt');
-    const task = await run(app);
-    assert.equal(task.status, 'success', `${task.reason}: ${task.reason_detail}`);
-    const merged = await app.merge(task.id, { method: 'squash', deleteBranch: false });
-    assert.notEqual(merged.merged_at, null);
-    assert.notEqual(hub.pullRequests[0]!.mergedSha, null);
-  }).timeout(60_000);
-
-  it('is not merged while its newest commit is missing from the pull request', async () => {
-    hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
-    startCi(() => ({}));
-    const app = await open('cat >/dev/null; echo good >> state.txt');
-    const first = await run(app);
-    assert.equal(first.status, 'success', `${first.reason}: ${first.reason_detail}`);
-    project.box.write(path.join(project.origin, 'hooks/pre-receive'), '#!/bin/sh\necho frozen\nexit 1\n', 0o755);
-    await app.continue(first.id, 'and more');
-    const task = await app.carryHere(first.id, new AbortController().signal);
-    assert.equal(task.reason, 'push_rejected', `${task.reason}: ${task.reason_detail}`);
-    assert.notEqual(task.head_sha, task.pushed_sha);
-    await assert.rejects(app.merge(task.id, { method: null, deleteBranch: false }), {
-      code: 'merge',
-      message: /newest commit .* is not part of https:\/\/github\.com/,
-      hint: /Continue the task/,
-    });
-    assert.equal((await app.find(task.id)).merged_at, null);
-    assert.equal(hub.pullRequests[0]!.mergedSha, null);
-  }).timeout(60_000);
-
-  it('says that the branch could not be deleted, though it is merged', async () => {
-    hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
-    startCi(() => ({}));
-    const app = await open('cat >/dev/null; echo good > state.txt');
-    const task = await run(app);
-    fake.fault = ({ method }) => (method === 'DELETE' ? { status: 403, message: 'Protected branch' } : null);
-    const said: string[] = [];
-    app.onNotice((notice) => said.push(notice));
-    const merged = await app.merge(task.id, { method: 'squash', deleteBranch: true });
-    assert.notEqual(merged.merged_at, null);
-    assert.match(said.join('\n'), /The branch amp\/.* could not be deleted: .*Protected branch/);
-  }).timeout(60_000);
-
   it('tells in the pull request how it went on, but leaves what a person has written', async () => {
     hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
     startCi(judge);
@@ -183,51 +76,6 @@ describe('a task on a GitHub repository', () => {
     assert.equal(second.status, 'success', `${second.reason}: ${second.reason_detail}`);
     assert.equal(second.attempts, 2);
     assert.deepEqual([hub.pullRequests[1]!.title, hub.pullRequests[1]!.body], ['My title', words]);
-  }).timeout(60_000);
-
-  for (const end of ['closed', 'merged']) {
-    it(`opens no second pull request where a person has ${end} the first, and names that`, async () => {
-      hub.workflow({ name: 'CI', on: ['push'], jobs: ['build'] });
-      startCi((sha) => {
-        const pull = hub.pullRequests[0];
-        if (pull && stateAt(sha) === 'bad') {
-          pull.state = 'closed';
-          if (end === 'merged') pull.mergedSha = sha;
-        }
-        return pull ? judge(sha) : null;
-      });
-      const app = await open(MENDING_AGENT);
-      const task = await run(app);
-      assert.equal(task.reason, 'pr_failed', `${task.reason}: ${task.reason_detail}`);
-      assert.match(task.reason_detail!, new RegExp(`#1 was ${end} by a person: https://`));
-      assert.equal(hub.pullRequests.length, 1);
-      if (end === 'merged') return;
-      hub.pullRequests[0]!.state = 'open';
-      await app.continue(task.id, null);
-      const again = await app.carryHere(task.id, new AbortController().signal);
-      assert.equal(again.status, 'success', `${again.reason}: ${again.reason_detail}`);
-      assert.equal(again.attempts, 2);
-      assert.equal(hub.pullRequests.length, 1);
-    }).timeout(60_000);
-  }
-
-  it('gives the agent no turn for a run that never started', async () => {
-    hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
-    startCi(() => ({ build: 'startup_failure' }));
-    const app = await open('cat >/dev/null; echo good > state.txt');
-    const task = await run(app);
-    assert.equal(task.reason, 'checks_blocked');
-    assert.equal(task.attempts, 1);
-  }).timeout(60_000);
-
-  it('runs a cancelled check once more, and stops for a person when that is cancelled too', async () => {
-    hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
-    startCi(() => ({ build: 'cancelled' }));
-    const app = await open('cat >/dev/null; echo good > state.txt');
-    const task = await run(app);
-    assert.equal(task.reason, 'checks_blocked');
-    assert.equal(task.attempts, 1);
-    assert.equal(fake.requests.filter((request) => /rerun/.test(request)).length, 1);
   }).timeout(60_000);
 
   it('names a conflict with the base where no check can run', async () => {

@@ -121,7 +121,7 @@ describe('notifications', () => {
           AMPA_NTFY_URL: args[0] === 'heartbeat' ? 'http://x/y' : '',
         });
         assert.equal(code, 1);
-        assert.match(stderr, /nothing is sent: a (Discord )?channel is not configured\. Set AMPA_DISCORD_WEBHOOK/);
+        assert.match(stderr, /no (Discord )?channel is configured, so nothing is sent\. Set AMPA_DISCORD_WEBHOOK/);
       }
       assert.equal((await project.ampa(['notify'], slack())).code, 2);
       assert.ok(!storeMade());

@@ -142,7 +142,7 @@ describe('daemons', () => {
       source: 'default',
     });
     const own = make();
-    daemon(own, { AMPA_HTTP_HOST: 'localhost' });
+    daemon(own, { AMPA_HTTP_HOST: 'localhost', AMPA_DISABLE_DISCORD: '1' });
     const { url } = await serving(own);
     assert.match(url, /^http:\/\/localhost:/);
     assert.equal((await fetch(`${url}/metrics`)).status, 200);
@@ -157,7 +157,7 @@ describe('daemons', () => {
     for (const args of [[], ['--once']]) {
       const { code, stderr } = await run(args);
       assert.equal(code, 1);
-      assert.match(stderr, /Discord channel is not configured/);
+      assert.match(stderr, /no Discord channel is configured/);
     }
     assert.equal((await run(['--once'], { AMPA_RUN_SCHEDULER: '1' })).code, 1);
     for (const args of [

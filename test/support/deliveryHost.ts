@@ -22,8 +22,8 @@ const database = await openDatabase({ file: path.join(dir, 'ampa.db'), backupDir
 const hosts = createHostStore(database.db);
 const watcher = watchStore(database);
 watcher.setBusy(true);
-const presence = await announceHost(hosts, { id: name, kind: 'daemon', asks: false }, now, (text) =>
-  process.stderr.write(`${text}\n`),
+const presence = await announceHost(hosts, { id: name, kind: 'daemon', asks: false }, now, (notice) =>
+  process.stderr.write(`${notice}\n`),
 );
 const post = createPost(async () => fetch, now, 25_000);
 const named: typeof post = async (to, request) => {
@@ -61,8 +61,9 @@ await createDelivery(
     isDead: (owner, lease) => isOwnerDead(hosts, owner, lease, now),
     bury: (letter) => bury(path.join(dir, 'deadletter.log'), letter),
     onBuried: () => undefined,
-    onTried: async () => undefined,
+    onTried: () => undefined,
     onChange: watcher.onChange,
+    onLook: watcher.onLook,
     onError(error) {
       process.stderr.write(`${name}: ${String(error)}\n`);
     },

@@ -48,6 +48,12 @@ export const secondaryLimit = (seconds: number): GitHubFault => ({
 });
 export const badGateway: GitHubFault = { status: 502, message: 'Bad Gateway' };
 
+export interface FakeRequest {
+  method: string;
+  path: string;
+  count: number;
+}
+
 export interface FakeGitHub {
   url: string;
   /** Accepted as a user's token from the start. */
@@ -59,7 +65,9 @@ export interface FakeGitHub {
   counted: number;
   notModified: number;
   limits: Record<'core' | 'graphql', { limit: number; remaining: number }>;
-  fault: (request: { method: string; path: string; count: number }) => GitHubFault | null | undefined;
+  fault: (request: FakeRequest) => GitHubFault | null | undefined;
+  /** Called when an answer has left. */
+  answered: (request: FakeRequest) => void;
   /** GraphQL answers 403, as some proxies and old servers do. */
   graphqlOff: boolean;
   repo(slug: string, options?: FakeRepoOptions): FakeRepo;
@@ -83,6 +91,7 @@ export async function startFakeGitHub({ now = Date.now }: { now?: () => number }
     notModified: 0,
     limits: { core: { limit: 5000, remaining: 5000 }, graphql: { limit: 5000, remaining: 5000 } },
     fault: () => null,
+    answered: () => undefined,
     graphqlOff: false,
     repo(slug, options = {}) {
       const repo = createFakeRepo(repos.size + 1, slug, options, now);
@@ -201,7 +210,9 @@ export async function startFakeGitHub({ now = Date.now }: { now?: () => number }
     const path = decodeURIComponent(url.pathname).replace(/^\/api(\/v3|(?=\/graphql))/, '') || '/';
     fake.requests.push(`${method} ${path}`);
     const raw = await text(request);
-    const fault = fake.fault({ method, path, count: ++count }) ?? null;
+    const asked = { method, path, count: ++count };
+    const fault = fake.fault(asked) ?? null;
+    response.once('finish', () => fake.answered(asked));
     if (fault === 'hang') return void hanging.add(response);
     if (fault === 'drop') return void request.socket.destroy();
     if (fault !== null && typeof fault === 'object' && 'status' in fault) {

@@ -128,6 +128,8 @@ const ROUTES: Route[] = [
       list(
         repo.runs
           .filter((it) => !query.get('head_sha') || it.sha === query.get('head_sha'))
+          .filter((it) => !query.get('status') || it.status === query.get('status'))
+          .toReversed()
           .map((it) => runOf(it, repo)),
         'workflow_runs',
       ),
@@ -252,6 +254,7 @@ function merge(repo: FakeRepo, pull: FakePull, body: Record<string, unknown>): R
   }
   const sha = `${pull.number}`.padStart(40, 'e');
   pull.mergedSha = sha;
+  pull.mergedHead = repo.refs.get(pull.head);
   pull.state = 'closed';
   repo.refs.set(pull.base, sha);
   return ok({
@@ -301,12 +304,13 @@ const pullOf = (pull: FakePull, repo: FakeRepo): PartOf<'pull-request'> => ({
   draft: pull.draft,
   html_url: `https://github.com/${repo.owner}/${repo.name}/pull/${pull.number}`,
   merged: pull.mergedSha !== null,
+  merged_at: pull.mergedSha === null ? null : '2026-01-02T03:04:05Z',
   merge_commit_sha: pull.mergedSha,
   mergeable: pull.state === 'open' ? (repo.conflicts.has(pull.head) ? false : pull.mergeable) : null,
   mergeable_state: repo.conflicts.has(pull.head) ? 'dirty' : pull.blocked === null ? 'clean' : 'blocked',
   head: {
     ref: pull.head,
-    sha: repo.refs.get(pull.head) ?? '0'.repeat(40),
+    sha: pull.mergedHead ?? repo.refs.get(pull.head) ?? '0'.repeat(40),
     repo: { full_name: `${repo.owner}/${repo.name}` },
   },
   base: { ref: pull.base },

@@ -81,6 +81,8 @@ export interface FakePull {
   draft: boolean;
   state: 'open' | 'closed';
   mergedSha: string | null;
+  /** What was merged: later pushes are no part of it. */
+  mergedHead?: string;
   /** Null while GitHub is still thinking about it. */
   mergeable: boolean | null;
   /** Why a merge is refused; null lets it pass. */

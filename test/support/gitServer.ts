@@ -1,9 +1,11 @@
 /** A real smart HTTP git server: `git http-backend` behind node:http, with Basic auth and faults on demand. */
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createGunzip } from 'node:zlib';
+import { CERTIFICATE, PRIVATE_KEY } from './tls.ts';
 
 export type Fault =
   /** Answers with this status. */
@@ -34,9 +36,13 @@ export interface GitServerOptions {
   root: string;
   env: Record<string, string>;
   auth?: { user: string; password: string };
+  /** Instead of `auth`: whether this user with this password may come in. */
+  admits?: (user: string, password: string) => boolean;
+  /** https, with the certificate of tls.ts. */
+  tls?: boolean;
 }
 
-export async function startGitServer({ root, env, auth }: GitServerOptions): Promise<GitServer> {
+export async function startGitServer({ root, env, auth, admits, tls }: GitServerOptions): Promise<GitServer> {
   let count = 0;
   const hanging = new Set<ServerResponse>();
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -54,8 +60,10 @@ export async function startGitServer({ root, env, auth }: GitServerOptions): Pro
       response.writeHead(fault, fault === 401 ? { 'WWW-Authenticate': 'Basic realm="git"' } : {});
       return void response.end(`fault ${fault}\n`);
     }
-    const expected = auth ? `Basic ${Buffer.from(`${auth.user}:${auth.password}`).toString('base64')}` : null;
-    if (expected !== null && request.headers.authorization !== expected) {
+    const [, basic = ''] = /^Basic (.+)$/.exec(request.headers.authorization ?? '') ?? [];
+    const [user = '', password = ''] = Buffer.from(basic, 'base64').toString().split(':');
+    const open = admits ? admits(user, password) : !auth || (user === auth.user && password === auth.password);
+    if (!open) {
       response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="git"' });
       return void response.end('who are you?\n');
     }
@@ -112,9 +120,12 @@ export async function startGitServer({ root, env, auth }: GitServerOptions): Pro
     response.end();
   };
 
-  const http: Server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
     handle(request, response).catch(() => response.destroy());
-  });
+  };
+  const http: Server = tls
+    ? createTlsServer({ cert: CERTIFICATE, key: PRIVATE_KEY }, listener)
+    : createServer(listener);
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const { port } = http.address() as AddressInfo;
   const server: GitServer = {
@@ -122,7 +133,7 @@ export async function startGitServer({ root, env, auth }: GitServerOptions): Pro
     url: (repository, { anonymous = false } = {}) => {
       const credential =
         auth && !anonymous ? `${encodeURIComponent(auth.user)}:${encodeURIComponent(auth.password)}@` : '';
-      return `http://${credential}127.0.0.1:${port}/${encodeURIComponent(repository)}`;
+      return `${tls ? 'https' : 'http'}://${credential}127.0.0.1:${port}/${encodeURIComponent(repository)}`;
     },
     pushes: 0,
     fetches: 0,

@@ -10,6 +10,7 @@ import path from 'node:path';
 import type { App } from '../../src/app/api.ts';
 import { isActive, type Phase, type Task } from '../../src/tasks/task.ts';
 import { createProject, processesOf, type Project } from './project.ts';
+import { seeded } from './seeded.ts';
 import { until } from './until.ts';
 
 export interface CampaignOptions {
@@ -23,18 +24,6 @@ export interface CampaignOptions {
   timeoutMs: number;
   /** Also ends carriers that have not yet announced themselves: those are missed only when their lease ends, 15 s later. */
   early?: boolean;
-}
-
-/** A number in [0, 1), the same sequence for the same seed (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** Every third task needs a second turn, which the failing check's own line brings about. */

@@ -5,6 +5,7 @@ import type { Task } from '../../src/tasks/task.ts';
 import { engineProblems } from '../../src/vscode/engineProblems.ts';
 import {
   failingChannels,
+  githubLines,
   statusText,
   statusTooltip,
   type StatusDetails,
@@ -97,6 +98,22 @@ describe('The status bar', () => {
       '$(clock) A is running, next: B in 2 h',
     );
     assert.equal(line(command('A', 373_000, { enabled: false })), '');
+  });
+
+  it('names who we are on GitHub, what is left of the hour and what is not visible', () => {
+    const state = {
+      identity: 'the account of `gh`',
+      login: 'octocat',
+      budget: { remaining: 4812, limit: 5000, resetsAt: 13 * 60_000 },
+      lacks: ['check runs (checks: read)'],
+    };
+    assert.deepEqual(githubLines(state, 60_000), [
+      '$(github) octocat by the account of \\`gh\\`, 4812 of 5000 requests left for 12m 00s',
+      '$(warning) Not visible on GitHub: check runs \\(checks: read\\)',
+    ]);
+    const bare = githubLines({ ...state, login: null, budget: null, lacks: [] }, 0);
+    assert.deepEqual(bare, ['$(github) GitHub by the account of \\`gh\\`']);
+    assert.match(statusTooltip({ ...details, more: bare }), /\$\(github\) GitHub/);
   });
 });
 

@@ -1,10 +1,9 @@
 /** Facts about the repository a folder belongs to. */
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { AmpaError } from '../../errors.ts';
 import { baseRef, commitOf, fetchBranch, readRefs } from './base.ts';
 import type { BaseDependencies } from './base.ts';
-import { detailOf, networkFailure } from './classify.ts';
+import { detailOf } from './classify.ts';
 import { HANDS_OFF } from './environment.ts';
 import { gitFailed } from './git.ts';
 import type { Git } from './git.ts';
@@ -230,64 +229,4 @@ export async function locate(git: Git, dir: string, under: readonly string[]): P
     remoteUrl: remote === null ? null : settings.remotes.get(remote)!,
     tracks: (file) => files.has(resolve(dir, file)),
   };
-}
-
-/**
- * Clones without a working tree. The remote's branches are kept under `refs/remotes/origin`, so that
- * fetching them never meets a branch that a task has checked out.
- */
-export async function cloneBare(git: Git, url: string, dir: string, signal?: AbortSignal): Promise<void> {
-  await mkdir(dirname(dir), { recursive: true });
-  // Under another name until it is whole.
-  const partial = `${dir}.partial-${process.pid}`;
-  await rm(partial, { recursive: true, force: true });
-  const cloned = await git.run(
-    dirname(dir),
-    [
-      'clone',
-      '--quiet',
-      '--bare',
-      '--config',
-      'remote.origin.fetch=+refs/heads/*:refs/remotes/origin/*',
-      '--',
-      url,
-      partial,
-    ],
-    {
-      signal,
-      timeoutMs: 60 * 60_000,
-    },
-  );
-  if (cloned.code !== 0) throw unreachableError(url, cloned.stderr);
-  await fetchBare(git, partial, signal);
-  await rename(partial, dir);
-}
-
-/** Brings a clone made by `cloneBare` up to date, its default branch included. */
-export async function fetchBare(git: Git, dir: string, signal?: AbortSignal): Promise<void> {
-  const fetched = await git.run(dir, ['fetch', '--quiet', '--prune', '--no-write-fetch-head', 'origin'], {
-    signal,
-    timeoutMs: 60 * 60_000,
-  });
-  if (fetched.code !== 0) throw unreachableError(dir, fetched.stderr);
-  const { stdout, code } = await git.run(dir, ['symbolic-ref', '--quiet', '--short', 'HEAD'], { signal });
-  const branch = stdout.trim();
-  if (code !== 0) return;
-  const at = (await readRefs(git, dir, [`refs/remotes/origin/${branch}`], signal)).get(`refs/remotes/origin/${branch}`);
-  if (at) await git.text(dir, ['update-ref', `refs/heads/${branch}`, at], { signal });
-}
-
-function unreachableError(what: string, stderr: string): AmpaError {
-  const failure = networkFailure(stderr);
-  const unseen = failure === 'no_repository' || /not found/i.test(stderr);
-  const why = unseen
-    ? 'is no repository that we may see'
-    : failure === 'auth'
-      ? 'refused our credentials'
-      : 'could not be reached';
-  return new AmpaError(
-    'repository',
-    `${what} ${why}: ${detailOf(stderr)}`,
-    failure === 'auth' ? 'Check that `git ls-remote` works in a terminal.' : '',
-  );
 }

@@ -1,10 +1,11 @@
 /** What stands against taking a task's worktree away, and taking it away. */
 import type { Task } from '../../tasks/task.ts';
-import { snapshotRef } from './base.ts';
+import { readRefs, snapshotRef } from './base.ts';
 import { gitFailed } from './git.ts';
 import type { Git } from './git.ts';
+import { isAncestor } from './head.ts';
 import { exists, gitDirOf } from './layout.ts';
-import { lfsSettings, removeWorktreeAt } from './worktree.ts';
+import { lfsSettings, listWorktrees, removeWorktreeAt } from './worktree.ts';
 
 export interface WorktreeState {
   exists: boolean;
@@ -63,6 +64,22 @@ export async function removeWorktree(
   await removeWorktreeAt(git, repo, worktree);
   if (snapshot) await git.text(repo, ['update-ref', '-d', snapshotRef(snapshot)]);
   return { removed: true };
+}
+
+/** Null when the branch is gone here, else why it stays. */
+export async function deletePushedBranch(
+  git: Git,
+  { repo, branch, pushed_sha: pushed }: Pick<Task, 'repo' | 'branch' | 'pushed_sha'>,
+): Promise<string | null> {
+  const ref = `refs/heads/${branch}`;
+  const tip = (await readRefs(git, repo, [ref])).get(ref);
+  if (!tip) return null;
+  if (!pushed || !(await isAncestor(git, repo, tip, pushed))) return 'it holds commits that are not pushed';
+  const checkout = (await listWorktrees(git, repo)).find((entry) => entry.branch === ref)?.path;
+  if (checkout) return `it is checked out in ${checkout}`;
+  // Of this tip only: what is committed meanwhile stays.
+  await git.text(repo, ['update-ref', '-d', ref, tip]);
+  return null;
 }
 
 const some = (files: readonly string[]): string =>

@@ -3,13 +3,14 @@ import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import type { Task } from '../../tasks/task.ts';
 import type { BaseDependencies } from './base.ts';
+import { cloneBare, fetchBare } from './clone.ts';
 import { diffBase, show, unifiedDiff } from './diff.ts';
-import { cloneBare, fetchBare, identity, inspect, locate, resolveBase } from './facts.ts';
+import { identity, inspect, locate, resolveBase } from './facts.ts';
 import type { Located, RepositoryFacts, ResolvedBase } from './facts.ts';
 import { exists } from './layout.ts';
 import { mergeToBase } from './merge.ts';
 import type { MergeOptions } from './merge.ts';
-import { removeWorktree, worktreeState } from './remove.ts';
+import { deletePushedBranch, removeWorktree, worktreeState } from './remove.ts';
 import type { Removal, WorktreeState } from './remove.ts';
 import { snapshot } from './snapshot.ts';
 
@@ -33,6 +34,8 @@ export interface Repository {
   show(root: string, commit: string, path: string): Promise<Uint8Array>;
   worktreeState(task: Task): Promise<WorktreeState>;
   removeWorktree(task: Task, options: { force: boolean }): Promise<Removal>;
+  /** Deletes the task's branch here; null, or why it stays: it holds what was not pushed, or somebody works on it. */
+  deletePushedBranch(task: Task): Promise<string | null>;
   mergeToBase(task: Task, options: MergeOptions): Promise<{ sha: string; remark: string | null }>;
 }
 
@@ -56,8 +59,8 @@ export function createRepository({ path, ...base }: RepositoryDependencies): Rep
     identity: (root) => identity(git, root),
     cloneBare: async (url, folder) => {
       const dir = join(folder, cloneName(url));
-      if (await exists(join(dir, 'HEAD'))) await fetchBare(git, dir);
-      else await cloneBare(git, url, dir);
+      if (await exists(join(dir, 'HEAD'))) await fetchBare(base, dir);
+      else await cloneBare(base, url, dir);
       return dir;
     },
     mergeBaseOf: (task, head) => diffBase(git, task, head),
@@ -65,6 +68,7 @@ export function createRepository({ path, ...base }: RepositoryDependencies): Rep
     show: async (root, commit, file) => (await show(git, root, commit, file)) ?? new Uint8Array(),
     worktreeState: (task) => worktreeState(git, path, task),
     removeWorktree: (task, options) => removeWorktree(git, path, task, options),
+    deletePushedBranch: (task) => deletePushedBranch(git, task),
     mergeToBase: (task, options) => mergeToBase(dependencies, task, options),
   };
 }

@@ -47,6 +47,12 @@ export function limitEndsIn(error: unknown, nowMs: number): number | null {
 /** GitHub says that this identity may not see or do that. */
 export const isForbidden = (error: unknown): boolean => statusOf(error) === 403 && !isRateLimit(error);
 
+/** A 403 that is about a permission, not about the state of what was to be changed. */
+export const lacksPermission = (error: unknown): boolean =>
+  isForbidden(error) &&
+  (answerOf(error)?.headers['x-accepted-github-permissions'] !== undefined ||
+    /not accessible by|must have (admin|write)|resource protected/i.test(messageOf(error)));
+
 /** GitHub's own words, without the address of its documentation, masked. */
 export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);

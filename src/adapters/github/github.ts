@@ -7,7 +7,7 @@ import type { Forge, ForgeCheck, ForgeRepo, IdentityKind, WaitingCommit } from '
 import { lacking } from './appTokens.ts';
 import { graphqlSnapshots, GraphqlRefused } from './checks.ts';
 import { createClient, type Client, type OnRequest } from './client.ts';
-import { failure, isForbidden, statusOf } from './failures.ts';
+import { failure, isForbidden, lacksPermission, statusOf } from './failures.ts';
 import { resolveIdentity, type Identity } from './identity.ts';
 import { failureOf } from './logs.ts';
 import { mergePullRequest } from './merge.ts';
@@ -23,7 +23,7 @@ import {
   updatePullRequest,
 } from './pulls.ts';
 import { apiUrlOf, hostOfApi, parseRemote } from './remote.ts';
-import { restSnapshots } from './restChecks.ts';
+import { endedRuns, restSnapshots } from './restChecks.ts';
 
 export interface GitHubOptions {
   /** The host's whole environment: tokens, proxies, `gh`. */
@@ -141,12 +141,12 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
     }
   }
 
-  async function login(repo: ForgeRepo): Promise<string> {
+  async function login(repo: ForgeRepo, signal?: AbortSignal): Promise<string> {
     const identity = await signedIn(repo);
-    if (identity.app) return identity.app.login();
-    return call('who we are', repo, null, async ({ octokit }) => {
+    if (identity.app) return identity.app.login(signal);
+    return call('who we are', repo, signal ?? null, async ({ octokit }) => {
       try {
-        return (await octokit.request('GET /user')).data.login;
+        return (await octokit.request('GET /user', { request: { signal } })).data.login;
       } catch (error) {
         // The token of a workflow belongs to nobody that GitHub would name.
         if (isForbidden(error)) return 'github-actions[bot]';
@@ -184,6 +184,7 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
       call(`pull request #${number}`, repo, signal, (client) => markReady(client, repo, number, signal)),
     snapshots: (repo, commits, signal) =>
       call('the checks', repo, signal, (client) => snapshots(client, repo, commits, signal)),
+    endedRuns: (repo, signal) => call('the ended runs', repo, signal, (client) => endedRuns(client, repo, signal)),
     rerun: (repo, checks, signal) => call('a re-run', repo, signal, (client) => rerun(client, repo, checks, signal)),
     failure: (repo, check, logFile, signal) =>
       call(`the log of ${check.name}`, repo, signal, (client) =>
@@ -239,18 +240,33 @@ async function rerun(
       // It runs already (a lost answer, a person), or has no jobs that could be run alone.
       const { data } = await octokit.request('GET /repos/{owner}/{repo}/actions/runs/{run_id}', { ...at, run_id });
       if (data.status !== 'completed') continue;
-      await octokit.request('POST /repos/{owner}/{repo}/actions/runs/{run_id}/rerun', { ...at, run_id });
+      try {
+        await octokit.request('POST /repos/{owner}/{repo}/actions/runs/{run_id}/rerun', { ...at, run_id });
+      } catch (again) {
+        throw lacksPermission(again) ? mayNotRerun(repo, 'actions: write') : again;
+      }
     }
   }
   for (const { runId, id } of checks) {
     const check = runId === null ? /^check:(\d+)$/.exec(id)?.[1] : undefined;
     if (check === undefined) continue;
-    await octokit.request('POST /repos/{owner}/{repo}/check-runs/{check_run_id}/rerequest', {
-      ...at,
-      check_run_id: Number(check),
-    });
+    try {
+      await octokit.request('POST /repos/{owner}/{repo}/check-runs/{check_run_id}/rerequest', {
+        ...at,
+        check_run_id: Number(check),
+      });
+    } catch (error) {
+      throw lacksPermission(error) ? mayNotRerun(repo, 'checks: write') : error;
+    }
   }
 }
+
+const mayNotRerun = (repo: ForgeRepo, permission: string): AmpaError =>
+  new AmpaError(
+    'external',
+    `it may not be run again by this identity, which lacks the permission ${permission} on ${repo.owner}/${repo.name}`,
+    'Run it again on GitHub, then continue; or grant the permission.',
+  );
 
 /** Workflow files on the base, or anything that checked it; a source that is not visible does not say no. */
 async function hasChecks(client: Client, repo: ForgeRepo, base: string | null, signal: AbortSignal): Promise<boolean> {

@@ -2,7 +2,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createExcerpter, excerptOf, type Excerpter } from '../../tasks/excerpt.ts';
-import type { ForgeCheck, ForgeRepo } from '../../tasks/forge.ts';
+import type { FailedCheck, ForgeCheck, ForgeRepo } from '../../tasks/forge.ts';
 import type { RedCheck } from '../../tasks/prompts.ts';
 import { createMask, redact } from '../../tasks/redact.ts';
 import type { Client } from './client.ts';
@@ -35,7 +35,7 @@ export async function failureOf(
   logFile: string,
   signal: AbortSignal,
   options: LogOptions,
-): Promise<RedCheck> {
+): Promise<FailedCheck> {
   const at = { owner: repo.owner, repo: repo.name, request: { signal } };
   const sayings = async (): Promise<string> => (await saidBy(client, repo, check, signal)).join('\n\n');
   if (check.jobId === null) return spoken(check, await sayings(), logFile, null, options);
@@ -55,7 +55,9 @@ export async function failureOf(
   const steps: Step[] = job.steps ?? [];
   const step = failingStep(steps);
   if (steps.length === 0) {
-    return spoken(check, (await sayings()) || 'The job never started.', logFile, 'the job never started', options);
+    const said = (await sayings()) || 'The job never started.';
+    const words = await spoken(check, said, logFile, 'the job never started', options);
+    return { ...words, neverStarted: !job.runner_id };
   }
   const log = await readLog(client, repo, check.jobId, step && timesOf(step, steps), logFile, signal, options);
   const cancelled = job.conclusion === 'timed_out' ? 'timed out' : null;

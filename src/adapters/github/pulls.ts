@@ -96,7 +96,8 @@ export async function pullRequestOf(
   const where = { ...at(repo, signal), pull_number: number };
   const { data } = await client.octokit.request('GET /repos/{owner}/{repo}/pulls/{pull_number}', where);
   const state = data.merged ? 'merged' : data.state === 'closed' ? 'closed' : 'open';
-  return { number, url: data.html_url, state, body: data.body ?? '' };
+  const { html_url: url, body, head, merged_at: mergedAt } = data;
+  return { number, url, state, body: body ?? '', sha: head.sha, mergedAt };
 }
 
 /** Changes what is given of its text. */

@@ -11,28 +11,39 @@ const ALIASES: Readonly<Record<string, string>> = { 'www.github.com': 'github.co
  * github.com, a tenant of ghe.com, or one of `enterpriseHosts` (names without port, any case).
  * Understood are `git@host:owner/name.git`, `ssh://`, `git+ssh://`, `git://` and `http(s)://` with
  * user info, ports, names with dots and trailing slashes. A port is kept only for http(s), where the
- * API answers on it too.
+ * API answers on it too. `hostOf` says what a host of an ssh address is called where it has another name.
  */
-export function parseRemote(url: string, enterpriseHosts: readonly string[] = []): ForgeRepo | null {
+export function parseRemote(
+  url: string,
+  enterpriseHosts: readonly string[] = [],
+  hostOf: (name: string) => string = (name) => name,
+): ForgeRepo | null {
   const at = split(url.trim());
   if (at === null) return null;
   const [owner, file, ...rest] = at.path.replace(/^\/+|\/+$/g, '').split('/');
   const name = file?.replace(/\.git$/, '');
   if (!owner || !name || rest.length > 0) return null;
   if (![owner, name].every((part) => NAME.test(part) && part !== '.' && part !== '..')) return null;
-  const host = ALIASES[at.host] ?? at.host;
+  const called = at.ssh ? hostOf(at.host) : at.host;
+  const host = ALIASES[called] ?? called;
   const known =
     host === 'github.com' || host.endsWith('.ghe.com') || enterpriseHosts.some((it) => it.toLowerCase() === host);
   if (!known) return null;
   return { kind: 'github', host: at.port === '' ? host : `${host}:${at.port}`, owner, name };
 }
 
-function split(url: string): { host: string; port: string; path: string } | null {
+/** The host that an ssh address names, in small letters; null for other addresses. */
+export function sshHostOf(url: string): string | null {
+  const at = split(url.trim());
+  return at?.ssh ? at.host : null;
+}
+
+function split(url: string): { host: string; port: string; path: string; ssh: boolean } | null {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[1]?.toLowerCase();
   if (scheme === undefined) {
     // scp-like: a colon before the first slash. One letter before it is a drive of Windows.
     const scp = /^(?:[^@/:]+@)?(\[[^\]]+\]|[^@/:]{2,}):(.+)$/.exec(url);
-    return scp ? { host: scp[1]!.toLowerCase(), port: '', path: scp[2]! } : null;
+    return scp ? { host: scp[1]!.toLowerCase(), port: '', path: scp[2]!, ssh: true } : null;
   }
   if (!['http', 'https', 'ssh', 'git', 'git+ssh', 'ssh+git'].includes(scheme)) return null;
   const parsed = URL.parse(url.replace(/^[^:]+:/, scheme.startsWith('http') ? `${scheme}:` : 'https:'));
@@ -44,7 +55,8 @@ function split(url: string): { host: string; port: string; path: string } | null
     // An address with broken escapes names no repository.
     return null;
   }
-  return { host: parsed.hostname.toLowerCase(), port: scheme.startsWith('http') ? parsed.port : '', path };
+  const port = scheme.startsWith('http') ? parsed.port : '';
+  return { host: parsed.hostname.toLowerCase(), port, path, ssh: scheme.includes('ssh') };
 }
 
 /** The host, without port, whose remotes belong to an API address: `api.github.com` serves `github.com`. */

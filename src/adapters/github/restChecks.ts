@@ -1,5 +1,5 @@
 /** The checks of a commit by REST: for identities and servers that GraphQL does not show them to. */
-import type { ForgeRepo, ForgeSnapshot, UnknownCommit, WaitingCommit } from '../../tasks/forge.ts';
+import type { EndedRun, ForgeRepo, ForgeSnapshot, UnknownCommit, WaitingCommit } from '../../tasks/forge.ts';
 import { withoutEarlierAttempts } from './attempts.ts';
 import {
   checkRunState,
@@ -150,6 +150,34 @@ async function restSnapshot(
   const ofThisHead = pull?.data.head.sha === sha ? pull.data : null;
   const mergeable = ofThisHead?.mergeable == null ? 'unknown' : ofThisHead.mergeable ? 'clean' : 'conflict';
   return { sha, checks: countingChecks(latest), mergeable, hidden };
+}
+
+/** What has ended in Actions, of the newest; GitHub does not count the question while that stays the same. */
+export async function endedRuns(
+  client: Client,
+  repo: ForgeRepo,
+  signal: AbortSignal,
+): Promise<{ runs: EndedRun[]; counted: number } | null> {
+  const before = client.counted();
+  try {
+    const { data } = await client.octokit.request('GET /repos/{owner}/{repo}/actions/runs', {
+      owner: repo.owner,
+      repo: repo.name,
+      status: 'completed',
+      exclude_pull_requests: true,
+      per_page: 30,
+      request: { signal },
+    });
+    const runs = data.workflow_runs.map(({ id, run_attempt, head_sha }) => ({
+      id: `${id}.${run_attempt ?? 1}`,
+      runId: String(id),
+      sha: head_sha,
+    }));
+    return { runs, counted: client.counted() - before };
+  } catch (error) {
+    if (isForbidden(error) || statusOf(error) === 404) return null;
+    throw error;
+  }
 }
 
 async function allStatuses(client: Client, repo: ForgeRepo, sha: string, signal: AbortSignal) {

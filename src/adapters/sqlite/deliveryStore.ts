@@ -2,7 +2,8 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Message } from '../../notifications/message.ts';
 import type { ChannelName, Delivery, DeliveryStore, LastSent, Next } from '../../notifications/ports.ts';
 import { LONGEST_WAIT_MS, PATIENT_TRIES } from '../../notifications/retry.ts';
-import { createFanOut, deliverTo, STALE_MS, WAITING_OR_SENDING as OPEN } from './fanOut.ts';
+import { createFanOut, deliverTo, STALE_MS } from './fanOut.ts';
+import { UNDELIVERED as OPEN } from './literals.ts';
 import { sayIn } from './outbox.ts';
 import type { Schema } from './schema.ts';
 

@@ -3,6 +3,7 @@ import { kindOf, type Ring } from '../../notifications/doorbell.ts';
 import { audienceOf } from '../../notifications/heartbeat.ts';
 import type { Message } from '../../notifications/message.ts';
 import type { ChannelName, FanOut } from '../../notifications/ports.ts';
+import { UNDELIVERED } from './literals.ts';
 import { sayIn } from './outbox.ts';
 import type { Schema } from './schema.ts';
 
@@ -11,8 +12,6 @@ type Tx = Transaction<Schema>;
 /** What nobody wanted to hear for so long is not told to whoever comes later; ms. */
 export const STALE_MS = 3600_000;
 const BATCH = 500;
-/** The partial index `deliveries_open`. */
-export const WAITING_OR_SENDING = sql<boolean>`(deliveries.state = 'waiting' or deliveries.state = 'sending')`;
 /** The partial index `outbox_open`. */
 const OPEN = sql<boolean>`outbox.fanned_at is null`;
 /** Events that may be the end of a task, as literals: see `literals.ts`. */
@@ -37,7 +36,7 @@ export async function deliverTo(
     await tx
       .updateTable('deliveries')
       .set({ state: 'dropped', ended_at: now })
-      .where(WAITING_OR_SENDING)
+      .where(UNDELIVERED)
       .where('state', '=', 'waiting')
       .where('channel', 'in', audience)
       .where('outbox_id', '<>', id)

@@ -1,6 +1,6 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 import { STATUSES, type Status } from '../../tasks/task.ts';
-import { OPEN } from './literals.ts';
+import { OPEN, UNDELIVERED } from './literals.ts';
 import type { Schema } from './schema.ts';
 
 /** Figures for `/metrics` that the tables hold already. */
@@ -69,7 +69,6 @@ export function createFigures(db: Kysely<Schema>): Figures {
     },
     openPrompts: () => count('prompts', OPEN),
     outboxDepth: async () =>
-      (await count('outbox', sql<boolean>`fanned_at is null`)) +
-      (await count('deliveries', sql<boolean>`(state = 'waiting' or state = 'sending')`)),
+      (await count('outbox', sql<boolean>`fanned_at is null`)) + (await count('deliveries', UNDELIVERED)),
   };
 }

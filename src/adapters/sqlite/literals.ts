@@ -11,6 +11,9 @@ export const RUNNING = sql<boolean>`(status = 'running' or status = 'retrying')`
 /** The index `prompts_open`. */
 export const OPEN = sql<boolean>`(state = 'waiting' or state = 'answering')`;
 
+/** The index `deliveries_open`. */
+export const UNDELIVERED = sql<boolean>`(deliveries.state = 'waiting' or deliveries.state = 'sending')`;
+
 /** How many tasks hold a slot. */
 export const SLOTS_TAKEN = sql<number>`(select count(*) from tasks where slot = 1 and ${ACTIVE})`;
 

@@ -83,7 +83,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
       if (statuses) matching = matching.where('status', 'in', statuses);
       const active = statuses?.every(isActive) ?? false;
       if (active) matching = matching.where(ACTIVE);
-      if (createdBy !== undefined) matching = matching.where('created_by', '=', createdBy);
+      if (createdBy !== undefined) matching = matching.where('created_by', 'in', createdBy);
       // The plus keeps SQLite from walking all tasks in the order of their ids to find the few active ones.
       let rows = matching.selectAll().orderBy(active ? sql`+id` : 'id', 'desc');
       if (before !== undefined) rows = rows.where('id', '<', before);

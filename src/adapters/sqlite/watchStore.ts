@@ -3,7 +3,8 @@ import { AmpaError } from '../../errors.ts';
 import { fullAllowance, wakeAt, type Allowance } from '../../tasks/pollPolicy.ts';
 import type { Claim } from '../../tasks/ports.ts';
 import type { ForgeSnapshot } from '../../tasks/forge.ts';
-import type { Watch, WatchFailure, WatchStore } from '../../tasks/watch.ts';
+import type { TaskForge } from '../../tasks/task.ts';
+import { watchKey, type Watch, type WatchFailure, type WatchStore } from '../../tasks/watch.ts';
 import { RUNNING } from './literals.ts';
 import type { Schema, WatchRow } from './schema.ts';
 
@@ -64,10 +65,10 @@ export function createWatchStore(db: Kysely<Schema>, now: () => number): WatchSt
         where watches.sha <> excluded.sha returning task_id
       `.execute(db);
       if (rows.length === 0) return requireClaim(claim);
-      // A fresh push is looked at soon, whatever the rhythm of the others.
+      // A fresh push is looked at soon, whatever the rhythm of the others; at once there would be nothing to see.
       await db
         .updateTable('watchers')
-        .set({ next_at: since })
+        .set({ next_at: since + 5_000 })
         .where('repo', '=', repo)
         .where('next_at', '>', since + 5_000)
         .execute();
@@ -97,6 +98,15 @@ export function createWatchStore(db: Kysely<Schema>, now: () => number): WatchSt
     },
     async leadWatch(repo, owner) {
       const at = now();
+      // A leader whose lease is long enough writes nothing: each write would wake everybody, itself too.
+      const leads = await db
+        .selectFrom('watchers')
+        .select(['next_at', 'allowance'])
+        .where('repo', '=', repo)
+        .where('owner', '=', owner)
+        .where('lease_expires_at', '>', at + LEAD_MS / 2)
+        .executeTakeFirst();
+      if (leads) return { nextAt: leads.next_at, allowance: JSON.parse(leads.allowance) as Allowance };
       const row = await db
         .insertInto('watchers')
         .values({
@@ -184,6 +194,22 @@ export function createWatchStore(db: Kysely<Schema>, now: () => number): WatchSt
         }
         return true;
       }),
+    async seenOf(repo) {
+      const watcher = await db.selectFrom('watchers').select('allowance').where('repo', '=', repo).executeTakeFirst();
+      const waiting = await db.selectFrom('watches').select('snapshot').where('repo', '=', repo).execute();
+      const newest = await db.selectFrom('tasks').select('forge').orderBy('id', 'desc').limit(50).execute();
+      const forge = newest
+        .map((row) => JSON.parse(row.forge) as TaskForge | null)
+        .find((it) => it && watchKey(it) === repo);
+      const hidden = waiting.flatMap(({ snapshot }) =>
+        snapshot === null ? [] : (JSON.parse(snapshot) as ForgeSnapshot).hidden,
+      );
+      return {
+        identity: forge?.identity ?? null,
+        budget: (watcher && (JSON.parse(watcher.allowance) as Allowance).budget) ?? null,
+        hidden: [...new Set(hidden)],
+      };
+    },
     async usualMs(repo, workflows) {
       if (workflows.length === 0) return null;
       const rows = await db

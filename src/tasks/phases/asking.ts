@@ -62,7 +62,7 @@ export function startAsking(deps: AskingDeps): Asking {
   const writing = new Set<Promise<void>>();
   let books: Promise<void> = Promise.resolve();
   /** What the agent is told when it has answered in full. */
-  const later: ({ text: string } | { discussion: Discussion; rule: Automatic; kind: string })[] = [];
+  const later: ({ text: string; prompt: Prompt } | { discussion: Discussion; rule: Automatic; kind: string })[] = [];
   let under: { discussion: Discussion; question: string; rule: Automatic; kind: string; script?: Prompt } | null = null;
   /** Discussed in this turn: asked again, a person is asked at once. */
   const discussed = new Set<string>();
@@ -124,13 +124,13 @@ export function startAsking(deps: AskingDeps): Asking {
         for (let woken = false; ;) {
           if (woken) {
             const taken = await prompts.deliver(claim, prompt.id, allowable(question));
-            if (taken) return delivered(taken);
+            if (taken) return arrives(taken);
           }
           const now = await prompts.get(prompt.id);
           if (!now || now.state === 'withdrawn' || now.state === 'lost') return 'cancelled';
           if (now.state === 'answering') {
             const taken = await prompts.deliver(claim, now.id, allowable(question));
-            if (taken) return delivered(taken);
+            if (taken) return arrives(taken);
             continue;
           }
           if (now.state === 'expired' || (clock.now() >= now.expires_at && (await prompts.expire(now.id)))) {
@@ -155,12 +155,19 @@ export function startAsking(deps: AskingDeps): Asking {
     }
   }
 
-  /** The agent gets it in this same tick; only then is it written down that it has. */
-  function delivered(prompt: Prompt): Prompt {
-    // One after the other: other answers go first.
-    books = books.then(() => clock.sleep(0)).then(() => prompts.delivered(prompt.id));
+  /** One after the other: other answers go first. */
+  function book(work: () => Promise<void>): void {
+    books = books.then(() => clock.sleep(0)).then(work);
     afterwards(books);
     books = books.catch(() => undefined);
+  }
+
+  /**
+   * The agent gets it in this same tick, and only then is that written down: what is not is quoted by
+   * whoever takes the task up. Words that the protocol has no room for come later.
+   */
+  function arrives(prompt: Prompt): Prompt {
+    book(() => (hasReason(prompt) ? prompts.show(prompt.id) : prompts.delivered(prompt.id)));
     return prompt;
   }
 
@@ -229,8 +236,7 @@ export function startAsking(deps: AskingDeps): Asking {
     const { response, answered_by: by } = prompt;
     const allow = response === ALLOW || response === ALWAYS;
     log.note(`${allow ? 'allowed' : 'refused'} by ${by}: ${question.summary}`);
-    // Any other words are why it was rejected; the protocol has no room for them.
-    if (!allow && response !== REJECT) later.push({ text: rejectedText(prompt.prompt_text, response ?? '', by ?? '') });
+    if (hasReason(prompt)) later.push({ text: rejectedText(prompt.prompt_text, response ?? '', by ?? ''), prompt });
     return allow ? 'allow' : 'reject';
   };
 
@@ -288,7 +294,10 @@ export function startAsking(deps: AskingDeps): Asking {
       return tell(decisionText(discussion, prompt.response ?? '', prompt.answered_by ?? 'A person'));
     }
     const next = later.shift();
-    if (next && 'text' in next) return tell(next.text);
+    if (next && 'text' in next) {
+      book(() => prompts.delivered(next.prompt.id));
+      return tell(next.text);
+    }
     if (next) return tell((under = begin(next)).question);
     const script = (await prompts.toDiscuss(task.id)).find((it) => !discussed.has(it.id));
     if (!script?.automatic) return null;
@@ -311,6 +320,10 @@ export function startAsking(deps: AskingDeps): Asking {
     },
   };
 }
+
+/** A permission that was refused with a reason in words. */
+const hasReason = ({ asks, response }: Prompt): boolean =>
+  asks === 'permission' && response !== ALLOW && response !== ALWAYS && response !== REJECT;
 
 const begin = <T extends { discussion: Discussion }>(it: T): T & { question: string } => ({
   ...it,

@@ -1,12 +1,12 @@
 import type { Carry } from '../carry.ts';
 import { AmpaError, describeError } from '../../errors.ts';
 import { foldChecks, workflowRun } from '../fold.ts';
-import type { Forge, ForgeCheck } from '../forge.ts';
-import type { RedCheck } from '../prompts.ts';
+import type { FailedCheck, Forge, ForgeCheck } from '../forge.ts';
 import type { Reason } from '../reasons.ts';
 import type { Check, Task } from '../task.ts';
 import { watchChecks, watchKey, type Watch } from '../watch.ts';
 import { finishGreen } from './green.ts';
+import { ifMerged } from './merged.ts';
 import { askAgain } from './red.ts';
 
 /** No check so long after the push and the pull request: there is none, ms. */
@@ -43,6 +43,10 @@ export async function forgeChecksPhase(carry: Carry, task: Task): Promise<Task> 
   signal.throwIfAborted();
   await learn(carry, task, checks);
 
+  if (verdict.kind !== 'green') {
+    const merged = await ifMerged(carry, task, forge);
+    if (merged) return merged;
+  }
   switch (verdict.kind) {
     case 'stop':
       log.note(`${verdict.reason}: ${verdict.detail}`);
@@ -50,8 +54,13 @@ export async function forgeChecksPhase(carry: Carry, task: Task): Promise<Task> 
     case 'green':
       log.note('all checks are green');
       return finishGreen(carry, task, sha);
-    case 'red':
-      return askAgain(carry, task, await failures(carry, forge, task, sha, checks), sha);
+    case 'red': {
+      const red = await failures(carry, forge, task, sha, checks);
+      const started = red.filter((check) => !check.neverStarted);
+      if (started.length > 0) return askAgain(carry, task, started, sha);
+      const detail = red.map((check) => `${check.name}: ${check.remark}: ${check.excerpt}`).join('\n');
+      return store.apply(claim, { type: 'stop', reason: 'checks_blocked', detail });
+    }
   }
 }
 
@@ -142,14 +151,15 @@ async function failures(
   task: Task,
   sha: string,
   checks: readonly ForgeCheck[],
-): Promise<RedCheck[]> {
+): Promise<FailedCheck[]> {
   const failed = checks.filter((check) => check.state === 'failure' || check.state === 'timed_out');
-  const red: RedCheck[] = [];
+  const red: FailedCheck[] = [];
   for (const check of failed.slice(0, MAX_RED)) {
     const logFile = await carry.deps.checkLogFile(task, check.name);
     const failure = await failureOf(carry, forge, task, check, logFile);
     await carry.deps.store.saveCheck(carry.claim, {
       ...rowOf(task, sha, check),
+      ...(failure.neverStarted ? { state: 'startup_failure' } : {}),
       excerpt: failure.excerpt,
       log_path: logFile,
     });
@@ -169,7 +179,7 @@ async function failureOf(
   task: Task,
   check: ForgeCheck,
   logFile: string,
-): Promise<RedCheck> {
+): Promise<FailedCheck> {
   try {
     return await forge.failure(task.forge!, check, logFile, carry.signal);
   } catch (error) {

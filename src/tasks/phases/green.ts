@@ -1,6 +1,7 @@
 import type { Carry } from '../carry.ts';
 import type { Task } from '../task.ts';
 import { withForge } from './forgeFailure.ts';
+import { ifMerged } from './merged.ts';
 
 /** Green: the pull request is marked ready, or opened now where that waits for the checks; then the task is done. */
 export async function finishGreen(carry: Carry, task: Task, sha: string): Promise<Task> {
@@ -10,7 +11,10 @@ export async function finishGreen(carry: Carry, task: Task, sha: string): Promis
   }
   return withForge(carry, 'pr_failed', async () => {
     if (task.forge && task.pr_number !== null) {
-      await (await forge(task)).markReady(task.forge, task.pr_number, carry.signal);
+      const hub = await forge(task);
+      const merged = await ifMerged(carry, task, hub);
+      if (merged) return merged;
+      await hub.markReady(task.forge, task.pr_number, carry.signal);
     }
     return store.apply(carry.claim, { type: 'succeed' }, { checked_sha: sha });
   });

@@ -4,11 +4,12 @@ import type { Forge, PullRequest } from '../forge.ts';
 import { isUntouched, pullRequestText } from '../pullRequestText.ts';
 import type { Task, TaskForge } from '../task.ts';
 import { withForge } from './forgeFailure.ts';
+import { endMerged } from './merged.ts';
 
 /**
  * One pull request for the branch, and never a second: the one that is known is read; else it is found
  * by its head, else opened as a draft. It is looked up before it is opened, so a crash between opening
- * and recording opens no second one. What a person has closed or merged is for that person to go on with.
+ * and recording opens no second one. What a person has closed is for that person to go on with; what a person has merged is done.
  */
 export async function openingPrPhase(carry: Carry, task: Task): Promise<Task> {
   const { deps, claim, signal } = carry;
@@ -28,8 +29,11 @@ export async function openingPrPhase(carry: Carry, task: Task): Promise<Task> {
     const forge = await deps.forge(task);
     const known = task.pr_number === null ? null : await forge.pullRequest(target, task.pr_number, signal);
     signal.throwIfAborted();
-    if (known && known.state !== 'open')
-      return store.apply(claim, { type: 'stop', reason: 'pr_failed', detail: endedDetail(known) });
+    if (known?.state === 'merged') return endMerged(carry, task, known);
+    if (known?.state === 'closed') {
+      const detail = `Pull request #${known.number} was closed by a person: ${known.url}\nReopen it, then continue.`;
+      return store.apply(claim, { type: 'stop', reason: 'pr_failed', detail });
+    }
     if (known && !isUntouched(known.body)) return next({});
     const changed = await git.changedFiles(task, task.head_sha!);
     const template = await forge.pullRequestTemplate(target, signal);
@@ -56,11 +60,6 @@ export async function openingPrPhase(carry: Carry, task: Task): Promise<Task> {
     }
   });
 }
-
-const endedDetail = ({ number, url, state }: PullRequest): string =>
-  state === 'merged'
-    ? `Pull request #${number} was merged by a person: ${url}\nWhat came after is on the branch; start a new task for what is left.`
-    : `Pull request #${number} was closed by a person: ${url}\nReopen it, then continue.`;
 
 /** Brings the body up to date; why that failed is only a remark, since the pull request itself is there. */
 async function retell(

@@ -1,0 +1,73 @@
+/** Repositories that are named by their address: cloned once, brought up to date later. */
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { AmpaError } from '../../errors.ts';
+import { readRefs } from './base.ts';
+import { detailOf, networkFailure } from './classify.ts';
+import type { Git } from './git.ts';
+import { peerOf, type CredentialLookup, type Peer } from './network.ts';
+import { readSettings } from './settings.ts';
+
+const TIMEOUT_MS = 60 * 60_000;
+const REFSPEC = '+refs/heads/*:refs/remotes/origin/*';
+
+export interface CloneDependencies {
+  git: Git;
+  credentials?: CredentialLookup;
+}
+
+/**
+ * Clones without a working tree. The remote's branches are kept under `refs/remotes/origin`, so that
+ * fetching them never meets a branch that a task has checked out.
+ */
+export async function cloneBare(dependencies: CloneDependencies, url: string, dir: string): Promise<void> {
+  const { git, credentials } = dependencies;
+  const parent = dirname(dir);
+  await mkdir(parent, { recursive: true });
+  // Under another name until it is whole.
+  const partial = `${dir}.partial-${process.pid}`;
+  await rm(partial, { recursive: true, force: true });
+  const settings = { ...(await readSettings(git, parent)), remotes: new Map([['origin', url]]) };
+  const peer = await peerOf(git, { repo: parent, remote: 'origin', settings, direction: 'fetch' }, credentials);
+  requireAccess(peer, url);
+  const target = peer.target === 'origin' ? url : peer.target;
+  const args = ['clone', '--quiet', '--bare', '--config', `remote.origin.fetch=${REFSPEC}`, '--', target, partial];
+  const cloned = await git.run(parent, args, { ...peer.options, timeoutMs: TIMEOUT_MS });
+  if (cloned.code !== 0) throw unreachableError(url, cloned.stderr);
+  await fetchBare(dependencies, partial);
+  await rename(partial, dir);
+}
+
+/** Brings a clone made by `cloneBare` up to date, its default branch included. */
+export async function fetchBare({ git, credentials }: CloneDependencies, dir: string): Promise<void> {
+  const settings = await readSettings(git, dir);
+  const peer = await peerOf(git, { repo: dir, remote: 'origin', settings, direction: 'fetch' }, credentials);
+  requireAccess(peer, dir);
+  const args = ['fetch', '--quiet', '--prune', '--no-write-fetch-head', peer.target, REFSPEC];
+  const fetched = await git.run(dir, args, { ...peer.options, timeoutMs: TIMEOUT_MS });
+  if (fetched.code !== 0) throw unreachableError(dir, fetched.stderr);
+  const { stdout, code } = await git.run(dir, ['symbolic-ref', '--quiet', '--short', 'HEAD']);
+  const branch = stdout.trim();
+  if (code !== 0) return;
+  const at = (await readRefs(git, dir, [`refs/remotes/origin/${branch}`])).get(`refs/remotes/origin/${branch}`);
+  if (at) await git.text(dir, ['update-ref', `refs/heads/${branch}`, at]);
+}
+
+function requireAccess({ failure }: Peer, what: string): void {
+  if (failure) throw new AmpaError('repository', `${what} could not be reached: ${failure.detail}`);
+}
+
+function unreachableError(what: string, stderr: string): AmpaError {
+  const failure = networkFailure(stderr);
+  const unseen = failure === 'no_repository' || /not found/i.test(stderr);
+  const why = unseen
+    ? 'is no repository that we may see'
+    : failure === 'auth'
+      ? 'refused our credentials'
+      : 'could not be reached';
+  return new AmpaError(
+    'repository',
+    `${what} ${why}: ${detailOf(stderr)}`,
+    failure === 'auth' ? 'Check that `git ls-remote` works in a terminal.' : '',
+  );
+}

@@ -1,0 +1,29 @@
+import { AmpaError, describeError } from '../../errors.ts';
+import type { Carry } from '../carry.ts';
+import type { Forge, PullRequest } from '../forge.ts';
+import type { Task } from '../task.ts';
+
+/** A person who merged the pull request has decided: the task is done, whatever its checks would have said. */
+export function endMerged(carry: Carry, task: Task, pull: PullRequest): Promise<Task> {
+  const at = pull.mergedAt ?? new Date(carry.deps.clock.now()).toISOString();
+  const rest =
+    pull.sha === task.head_sha
+      ? ''
+      : ` What came after is on the branch ${task.branch}; start a new task for what is left.`;
+  const note = `Pull request #${pull.number} was merged by a person.${rest}`;
+  return carry.deps.store.apply(carry.claim, { type: 'succeed' }, { merged_at: at }, note);
+}
+
+/** The task's end, where its pull request was merged meanwhile; undefined where it was not, or that cannot be told now. */
+export async function ifMerged(carry: Carry, task: Task, forge: Forge): Promise<Task | undefined> {
+  if (!task.forge || task.pr_number === null) return undefined;
+  try {
+    const pull = await forge.pullRequest(task.forge, task.pr_number, carry.signal);
+    return pull.state === 'merged' ? await endMerged(carry, task, pull) : undefined;
+  } catch (error) {
+    if (carry.signal.aborted || !(error instanceof AmpaError) || error.code !== 'external') throw error;
+    // What follows asks for it again, and stops where it has to.
+    (await carry.log(task.attempts)).note(carry.mask(describeError(error)));
+    return undefined;
+  }
+}

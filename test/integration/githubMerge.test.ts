@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { App } from '../../src/app/api.ts';
+import type { Task } from '../../src/tasks/task.ts';
+import { createHubProject, NOT_GOOD, type HubProject } from '../support/hubProject.ts';
+import { MENDING_AGENT } from '../support/project.ts';
+
+const AGENT = 'cat >/dev/null; echo good > state.txt';
+
+describe('a pull request of a task', () => {
+  let it_: HubProject;
+  beforeEach(async () => {
+    it_ = await createHubProject('ampa-merge-');
+  });
+  afterEach(() => it_.remove());
+
+  async function run(app: App): Promise<Task> {
+    const { id } = await app.start({ prompt: 'Make it good' });
+    return app.carryHere(id, new AbortController().signal);
+  }
+  async function green(agent = AGENT): Promise<{ app: App; task: Task; said: string[] }> {
+    it_.hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
+    it_.startCi(() => ({}));
+    const app = await it_.open(agent);
+    const said: string[] = [];
+    app.onNotice((notice) => said.push(notice));
+    const task = await run(app);
+    assert.equal(task.status, 'success', `${task.reason}: ${task.reason_detail}`);
+    return { app, task, said };
+  }
+  const branches = (): string => it_.project.box.git(it_.project.repo, 'branch', '--list', 'amp/*');
+
+  it('is merged, and what was deleted at GitHub is deleted here', async () => {
+    const { app, task } = await green();
+    assert.notEqual(branches(), '');
+    const merged = await app.merge(task.id, { method: 'squash', deleteBranch: true });
+    assert.notEqual(merged.merged_at, null);
+    assert.notEqual(it_.hub.pullRequests[0]!.mergedSha, null);
+    assert.equal(branches(), '');
+    assert.equal(existsSync(task.worktree!), false);
+  }).timeout(60_000);
+
+  it('is merged, and the branch stays where nobody wants it deleted', async () => {
+    const { app, task } = await green();
+    await app.merge(task.id, { method: null, deleteBranch: false });
+    assert.match(branches(), /amp\//);
+    assert.equal(existsSync(task.worktree!), false);
+  }).timeout(60_000);
+
+  it('is merged, and a branch with commits that were not pushed stays here', async () => {
+    const { app, task, said } = await green();
+    it_.project.box.git(task.worktree!, 'commit', '-q', '--allow-empty', '-m', 'More');
+    await app.merge(task.id, { method: null, deleteBranch: true });
+    assert.match(branches(), /amp\//);
+    assert.equal(existsSync(task.worktree!), true);
+    assert.match(said.join('\n'), /the branch amp\/.* is kept here, since its worktree is kept/);
+  }).timeout(60_000);
+
+  it('is not merged while its newest commit is missing from the pull request', async () => {
+    const { app, task: first } = await green('cat >/dev/null; echo good >> state.txt');
+    const { box, origin } = it_.project;
+    box.write(path.join(origin, 'hooks/pre-receive'), '#!/bin/sh\necho frozen\nexit 1\n', 0o755);
+    await app.continue(first.id, 'and more');
+    const task = await app.carryHere(first.id, new AbortController().signal);
+    assert.equal(task.reason, 'push_rejected', `${task.reason}: ${task.reason_detail}`);
+    assert.notEqual(task.head_sha, task.pushed_sha);
+    await assert.rejects(app.merge(task.id, { method: null, deleteBranch: false }), {
+      code: 'merge',
+      message: /newest commit .* is not part of https:\/\/github\.com/,
+      hint: /Continue the task/,
+    });
+    assert.equal((await app.find(task.id)).merged_at, null);
+    assert.equal(it_.hub.pullRequests[0]!.mergedSha, null);
+  }).timeout(60_000);
+
+  it('is merged, and a branch that cannot be deleted at GitHub is named', async () => {
+    const { app, task, said } = await green();
+    it_.fake.fault = ({ method }) => (method === 'DELETE' ? { status: 403, message: 'Protected branch' } : null);
+    const merged = await app.merge(task.id, { method: 'squash', deleteBranch: true });
+    assert.notEqual(merged.merged_at, null);
+    assert.match(said.join('\n'), /The branch amp\/.* could not be deleted: .*Protected branch/);
+  }).timeout(60_000);
+
+  describe('that a person', () => {
+    const closes = (how: 'closed' | 'merged'): void => {
+      const pull = it_.hub.pullRequests[0]!;
+      pull.state = 'closed';
+      if (how === 'closed') return;
+      pull.mergedSha = 'e'.repeat(40);
+      pull.mergedHead = it_.hub.refs.get(pull.head);
+    };
+
+    it('closes meanwhile is not opened a second time: that is named, and reopening it helps', async () => {
+      it_.hub.workflow({ name: 'CI', on: ['push'], jobs: ['build'] });
+      let closed = false;
+      it_.startCi((sha) => {
+        if (it_.hub.pullRequests.length === 0) return null;
+        if (!closed) closes('closed');
+        closed = true;
+        return { build: it_.fileAt(sha, 'state.txt') === 'good' ? 'success' : NOT_GOOD };
+      });
+      const app = await it_.open(MENDING_AGENT);
+      const task = await run(app);
+      assert.equal(task.reason, 'pr_failed', `${task.reason}: ${task.reason_detail}`);
+      assert.match(task.reason_detail!, /#1 was closed by a person: https:/);
+      it_.hub.pullRequests[0]!.state = 'open';
+      await app.continue(task.id, null);
+      const again = await app.carryHere(task.id, new AbortController().signal);
+      assert.equal(again.status, 'success', `${again.reason}: ${again.reason_detail}`);
+      assert.equal(it_.hub.pullRequests.length, 1);
+    }).timeout(60_000);
+
+    for (const end of ['success', 'failure'] as const) {
+      it(`merges while its checks run is a good end of the task, also where they end in ${end}`, async () => {
+        it_.hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
+        it_.startCi(() => {
+          closes('merged');
+          return { build: end };
+        });
+        const app = await it_.open(AGENT);
+        const task = await run(app);
+        assert.equal(task.status, 'success', `${task.reason}: ${task.reason_detail}`);
+        assert.equal(task.attempts, 1);
+        assert.equal(task.merged_at, '2026-01-02T03:04:05Z');
+        const { events } = await app.show(task.id);
+        assert.ok(events.some((event) => event.note === 'Pull request #1 was merged by a person.'));
+        await assert.rejects(app.continue(task.id, 'More'), /cannot continue a merged task/);
+      }).timeout(60_000);
+    }
+
+    it('merges while the agent mends it is a good end, and what came after is named', async () => {
+      it_.hub.workflow({ name: 'CI', on: ['push'], jobs: ['build'] });
+      it_.startCi((sha) =>
+        it_.hub.pullRequests.length === 0
+          ? null
+          : { build: it_.fileAt(sha, 'state.txt') === 'good' ? 'success' : NOT_GOOD },
+      );
+      const head = (): string => it_.project.box.git(it_.project.origin, 'rev-parse', 'refs/heads/amp/old');
+      const app = await it_.open(
+        `${MENDING_AGENT}; test -e '${it_.project.box.dir}/second' && touch '${it_.project.box.dir}/merged'; touch '${it_.project.box.dir}/second'; sleep 0.3`,
+      );
+      const merges = setInterval(() => {
+        if (!existsSync(path.join(it_.project.box.dir, 'merged')) || it_.hub.pullRequests[0]?.state !== 'open') return;
+        const { head: branch } = it_.hub.pullRequests[0];
+        it_.project.box.git(it_.project.origin, 'update-ref', 'refs/heads/amp/old', it_.hub.refs.get(branch)!);
+        closes('merged');
+      }, 20);
+      const task = await run(app);
+      clearInterval(merges);
+      assert.equal(task.status, 'success', `${task.reason}: ${task.reason_detail}`);
+      assert.notEqual(task.merged_at, null);
+      assert.equal(it_.hub.pullRequests.length, 1);
+      assert.notEqual(head(), task.head_sha);
+      const { events } = await app.show(task.id);
+      assert.ok(
+        events.some((event) => /merged by a person\. What came after is on the branch amp\//.test(event.note ?? '')),
+      );
+    }).timeout(60_000);
+  });
+});

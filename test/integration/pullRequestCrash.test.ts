@@ -1,0 +1,9 @@
+import { crashAroundPullRequests } from '../support/pullRequestKills.ts';
+
+describe('ten carriers killed around the call that opens a pull request', () => {
+  it('open one for each task, and each task ends as it would have', async () => {
+    const seed = Number(process.env['AMPA_TEST_SEED'] ?? Date.now() % 1_000_000);
+    const moments = await crashAroundPullRequests({ crashes: 10, seed });
+    console.log(`      seed ${seed}: ${JSON.stringify(moments)}`);
+  }).timeout(120_000);
+});
