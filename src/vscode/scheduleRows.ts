@@ -89,13 +89,22 @@ export function runRow(run: RunReport, now: number): ScheduleRow {
   };
 }
 
+/** "Fri 20 Nov 2026, 09:41:40", on this machine's clock. */
+const startWords = (iso: string): string =>
+  new Intl.DateTimeFormat('en-GB', {
+    ...{ weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' },
+    ...{ hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' },
+  })
+    .format(new Date(iso))
+    .replace(', ', ' ');
+
 /** The last runs with their output, as a page. */
 export function historyPage(command: string, runs: readonly RunReport[]): string {
   const parts = runs.map((run) => {
     const longest = Math.max(2, ...[...run.output.matchAll(/`+/g)].map(([ticks]) => ticks.length));
     const fence = '`'.repeat(longest + 1);
     const took = run.duration_seconds === null ? '' : ` after ${run.duration_seconds.toFixed(3)} s`;
-    const head = `## ${run.started_at}: ${resultWords(run)}${took}`;
+    const head = `## ${startWords(run.started_at)}: ${resultWords(run)}${took}`;
     return run.output === '' ? head : `${head}\n\n${fence}text\n${run.output.replace(/\n$/, '')}\n${fence}`;
   });
   const title = `# Runs of ${command.replace(/[\\`*_<>[\]#]/g, '\\$&')}`;

@@ -111,17 +111,38 @@ export function createStatusBar({
       const own = hosts.find((host) => host.kind === 'vscode' && host.pid === process.pid);
       const seenAt = own ? now : sight.seenAt;
       const found = engineProblems({ awakeSince, own, seenAt, tasks, slots, freeSince, now });
-      const said = await answered(Promise.all([channels(folder), more(folder)]));
-      return { ...sight, hosts, seenAt, problems: found, channels: said[0], more: said[1] };
+      return { ...sight, hosts, seenAt, problems: found };
     } catch (error) {
       return { ...sight, problems: [`The database does not answer: ${describeError(error)}`] };
     }
   };
+  const asked = new Set<Folder>();
+  /** What the tooltip tells beside: however long it takes, a stall is seen in time. */
+  const lookAside = async (folder: Folder): Promise<void> => {
+    if (asked.has(folder)) return;
+    asked.add(folder);
+    try {
+      const [failing, lines] = await Promise.all([channels(folder), more(folder)]);
+      const sight = sights.get(folder);
+      if (sight) sights.set(folder, { ...sight, channels: failing, more: lines });
+      draw();
+    } catch (error) {
+      onError(error);
+    } finally {
+      asked.delete(folder);
+    }
+  };
   /** Only while an engine runs: a guest room has no timer. */
   const refresh = async (): Promise<void> => {
-    const looked = await Promise.allSettled(running().map(async (it) => sights.set(it, await look(it))));
+    const looked = await Promise.allSettled(
+      running().map(async (it) => {
+        const seen = await look(it);
+        sights.set(it, { ...seen, channels: sights.get(it)?.channels ?? [], more: sights.get(it)?.more ?? [] });
+      }),
+    );
     for (const it of looked) if (it.status === 'rejected') onError(it.reason);
     draw();
+    for (const folder of running()) void lookAside(folder);
     timer = undefined;
     schedule(REFRESH_MS);
   };
