@@ -11,6 +11,8 @@ export interface Stage {
   cost: 0 | 1 | 2;
   /** The stage runs tests and must leave results. */
   tests: boolean;
+  /** Added to the environment. */
+  env?: Readonly<Record<string, string>>;
   /** It is left out when no file matches this glob. */
   files?: string;
 }
@@ -53,7 +55,10 @@ export const STAGES: readonly Stage[] = [
   check('build', ['node', 'esbuild.mjs']),
   suite('unit', [], 1),
   // The longest. Its tests mostly wait for processes, so more files than cores run side by side.
-  suite('integration', [], 1, '--parallel', '--jobs', '3'),
+  {
+    ...suite('integration', ['build'], 1, '--parallel', '--jobs', '3'),
+    env: { AMPA_TEST_CLI: path.join(root, 'dist/cli.js') },
+  },
   check('package', ['node', 'scripts/package.ts', '--no-build'], ['build']),
   suite('bundle', ['package', 'setup'], 1),
   { ...suite('host', ['build', 'setup'], 1), argv: ['node', 'test/host/run.ts', 'source'], files: undefined },

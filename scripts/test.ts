@@ -68,7 +68,7 @@ function run(stage: Stage, live: boolean): Promise<Outcome> {
       cwd: root,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...colour, AMPA_TEST_RESULTS: resultsFile(stage.name) },
+      env: { ...process.env, ...colour, ...stage.env, AMPA_TEST_RESULTS: resultsFile(stage.name) },
     });
     children.add(child);
     // Lines of stages that run side by side carry the stage's name.
