@@ -17,7 +17,6 @@ const RANGES: Readonly<Record<ReportRange, { ms: number; cell: number }>> = {
 };
 /** Days that the tasks are shown for, whatever the range. */
 const DAYS = 7;
-const LONG_AGO = Date.UTC(1990, 0);
 const MAX_LANES = 100;
 const MAX_FAILURES = 50;
 
@@ -210,8 +209,7 @@ export function foldReport({ range, now, timeZone, commands, keepRuns }: ReportO
         it.failure.fixedAt ??= run.ended_at ?? run.started_at;
       if (run.status === 'skipped') runs.skipped++;
       if (run.status === 'running') runs.running++;
-      // A first run is due since the epoch, which is to say at once: it cannot be late.
-      if (run.due_at === null || run.due_at < LONG_AGO) return;
+      if (run.due_at === null) return;
       const ms = Math.max(0, run.started_at - run.due_at);
       const column = Math.floor(run.started_at / cell);
       const known = late.get(column);

@@ -71,6 +71,16 @@ describe('the scheduler', () => {
     await looping;
   });
 
+  it('says of a first run that it was due since the command was there', async () => {
+    const host = await bench.host('a');
+    await bench.add(host.store, 'job', { frequency_minutes: 5 });
+    bench.time.to(START + MINUTE);
+    await host.scheduler.pass();
+    await host.scheduler.settled();
+    const [run] = await host.store.runsOf('job', 1);
+    assert.deepEqual([run!.due_at, run!.started_at], [START, START + MINUTE]);
+  });
+
   it('makes up for a long sleep once', async () => {
     const host = await bench.host('a');
     await bench.add(host.store, 'cron', { cron: '*/10 * * * *', timezone: 'UTC' });

@@ -135,8 +135,6 @@ describe('The report', () => {
       run('a', at('2T01:05'), { due_at: at('2T01:00') }),
       run('b', at('2T03:00'), { due_at: at('2T01:00') }),
       run('b', at('2T04:00'), { due_at: null }),
-      // Never run before.
-      run('c', at('2T05:00'), { due_at: 5 * MINUTE }),
     ]);
     assert.deepEqual(it.lateness.worst, { title: 'The b', at: at('2T03:00'), ms: 2 * HOUR });
     assert.equal(it.lateness.median, 5 * MINUTE);

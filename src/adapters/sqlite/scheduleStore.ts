@@ -206,7 +206,8 @@ export function createScheduleStore(db: Kysely<Schema>, newId: () => string): Sc
           stop_requested: false,
           manual,
           machine,
-          due_at: manual ? null : (late?.due ?? null),
+          // One that has never run is late since the epoch, by the rule; it is due since it is here.
+          due_at: manual || !late ? null : Math.max(late.due, row.created_at),
           started_at: now,
           ended_at: null,
           exit_code: null,
