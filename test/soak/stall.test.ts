@@ -4,9 +4,10 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import type { Page } from 'playwright-core';
 import { openActivity, runCommand, screenshot, statusBarItem, waitFor } from '../host/workbench.ts';
-import { openSession, type Session } from './session.ts';
+import { openSession, type Session } from '../e2e/session.ts';
 
-describe('The status bar, when the engine stalls', () => {
+describe('The status bar, when the engine stalls', function () {
+  this.timeout(180_000);
   let session: Session;
   let page: Page;
   before(async () => {
