@@ -152,6 +152,19 @@ export function createEngine(deps: EngineDeps) {
     secrets,
   });
 
+  /** Ends a task that nobody will carry now, with all that an earlier carrier has left of it. */
+  async function stopUncarried(it: EngineStore, claim: Claim, why: string): Promise<void> {
+    let left = '';
+    try {
+      await reapPredecessors(it.hosts, claim.taskId, claim.token);
+    } catch (error) {
+      // Whoever continues the task has to end it first; it must not be tried here for ever.
+      left = ` ${redact(describeError(error), secrets)}`;
+    }
+    await deps.conversations(it).loseEarlier(claim.taskId);
+    await it.tasks.apply(claim, { type: 'stop', reason: 'internal', detail: why + left });
+  }
+
   const workerDeps = (it: EngineStore): WorkerDeps => ({
     queue: it.tasks,
     clock,
@@ -173,21 +186,9 @@ export function createEngine(deps: EngineDeps) {
         },
         claim,
       ),
-    async giveUp(claim, why) {
-      let left = '';
-      try {
-        await reapPredecessors(it.hosts, claim.taskId, claim.token);
-      } catch (error) {
-        // Whoever continues the task has to end it first; it must not be tried here for ever.
-        left = ` ${redact(describeError(error), secrets)}`;
-      }
-      await deps.conversations(it).loseEarlier(claim.taskId);
-      await it.tasks.apply(claim, { type: 'stop', reason: 'internal', detail: why + left });
-    },
-    async failed(claim, error) {
-      const detail = `Its process could not be started: ${redact(describeError(error), secrets)}`;
-      await it.tasks.apply(claim, { type: 'stop', reason: 'internal', detail });
-    },
+    giveUp: (claim, why) => stopUncarried(it, claim, why),
+    failed: (claim, error) =>
+      stopUncarried(it, claim, `Its process could not be started: ${redact(describeError(error), secrets)}`),
     isDead: (owner, lease) => isOwnerDead(it.hosts, owner, lease, now),
     onChange: it.watcher.onChange,
     slots,

@@ -37,11 +37,12 @@ export function createLogins(folder: string): Logins {
     known: (host) => [...new Set(Object.values(read()[host] ?? {}).toReversed())].toReversed(),
     async of(host, token, ask) {
       const hash = createHash('sha256').update(token).digest('hex').slice(0, 16);
-      const before = read()[host]?.[hash];
-      if (before !== undefined) return before;
-      const login = await ask();
+      const before = Object.entries(read()[host] ?? {});
+      const login = before.find(([known]) => known === hash)?.[1] ?? (await ask());
+      if (before.at(-1)?.[0] === hash) return login;
       const kept = read();
-      kept[host] = Object.fromEntries([...Object.entries(kept[host] ?? {}), [hash, login]].slice(-KEPT));
+      const others = Object.entries(kept[host] ?? {}).filter(([known]) => known !== hash);
+      kept[host] = Object.fromEntries([...others, [hash, login]].slice(-KEPT));
       write(kept);
       return login;
     },

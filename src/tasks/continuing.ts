@@ -27,9 +27,9 @@ export function continuedPrompt(task: Prompted, last: LastAttempt, text: string 
   return words.length === 0 ? GO_ON : words.join('\n\n');
 }
 
-/** Whether this end gives way to another turn while a message waits. */
-export const yieldsToMessage = ({ status, reason }: Lifecycle): boolean =>
-  !isActive(status) && (reason === null || heedsMessages(reason));
+/** Whether this end gives way to another turn while a message waits. What has landed goes nowhere any more. */
+export const yieldsToMessage = ({ status, reason }: Lifecycle, patch: TaskPatch = {}): boolean =>
+  !isActive(status) && (reason === null || heedsMessages(reason)) && !patch.merged_at;
 
 /** What that turn gets: the words that wait beside the message, attempts and a clock as a `continue` grants them. */
 export const turnForMessage = (

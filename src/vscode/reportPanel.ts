@@ -101,6 +101,8 @@ function showReport({ panel, folderUri, media, folders, documents }: Shown): voi
     try {
       const folder = folderOf();
       const app = await folder.app();
+      // Hidden or closed meanwhile.
+      if (wanted === null) return;
       stopWatching ??= app.hasStore() ? app.schedule.watch(changed) : null;
       const report = await app.report(request);
       if (wanted !== null) void post({ type: 'report', report });

@@ -1,10 +1,12 @@
 /** Repositories that are named by their address: cloned once, brought up to date later. */
+import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { AmpaError } from '../../errors.ts';
 import { readRefs } from './base.ts';
 import { detailOf, networkFailure } from './classify.ts';
 import type { Git } from './git.ts';
+import { exists } from './layout.ts';
 import { peerOf, type CredentialLookup, type Peer } from './network.ts';
 import { readSettings } from './settings.ts';
 
@@ -25,17 +27,23 @@ export async function cloneBare(dependencies: CloneDependencies, url: string, di
   const parent = dirname(dir);
   await mkdir(parent, { recursive: true });
   // Under another name until it is whole.
-  const partial = `${dir}.partial-${process.pid}`;
-  await rm(partial, { recursive: true, force: true });
+  const partial = `${dir}.partial-${randomUUID()}`;
   const settings = { ...(await readSettings(git, parent)), remotes: new Map([['origin', url]]) };
   const peer = await peerOf(git, { repo: parent, remote: 'origin', settings, direction: 'fetch' }, credentials);
   requireAccess(peer, url);
   const target = peer.target === 'origin' ? url : peer.target;
   const args = ['clone', '--quiet', '--bare', '--config', `remote.origin.fetch=${REFSPEC}`, '--', target, partial];
-  const cloned = await git.run(parent, args, { ...peer.options, timeoutMs: TIMEOUT_MS });
-  if (cloned.code !== 0) throw unreachableError(url, cloned.stderr);
-  await fetchBare(dependencies, partial);
-  await rename(partial, dir);
+  try {
+    const cloned = await git.run(parent, args, { ...peer.options, timeoutMs: TIMEOUT_MS });
+    if (cloned.code !== 0) throw unreachableError(url, cloned.stderr);
+    await fetchBare(dependencies, partial);
+    await rename(partial, dir).catch(async (error: unknown) => {
+      // Somebody else was faster with the same.
+      if (!(await exists(join(dir, 'HEAD')))) throw error;
+    });
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
 }
 
 /** Brings a clone made by `cloneBare` up to date, its default branch included. */

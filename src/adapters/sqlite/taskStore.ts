@@ -94,7 +94,7 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
 
   /** One compiled statement for each event and set of patched columns; what the event decides are literals in it. */
   const applyQueries = new Map<string, ReturnType<typeof prepareQuery>>();
-  function applyQuery(event: TransitionEvent, { key, from, to }: Effect, columns: readonly string[]) {
+  function applyQuery(event: TransitionEvent, { key, from, to }: Effect, columns: readonly string[], yields: boolean) {
     const name = `${key} ${columns.join()}`;
     let query = applyQueries.get(name);
     if (query) return query;
@@ -121,7 +121,7 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
           'in',
           from.map((status) => sql.lit(status)),
         );
-      if (yieldsToMessage(to)) {
+      if (yields) {
         update = update.where(({ not, exists, selectFrom }) =>
           not(
             exists(
@@ -180,10 +180,12 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
   ): Promise<Task> {
     const effect = effectOf(event);
     const set = encodeTask(patch);
+    const yields = yieldsToMessage(effect.to, patch);
     const rows = await applyQuery(
       event,
       effect,
       Object.keys(set),
+      yields,
     )({
       ...set,
       detail: event.type === 'stop' ? (event.detail ?? null) : null,
@@ -200,8 +202,7 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
     if (!task || task.token !== claim.token || task.owner !== claim.owner) throw lostClaim(claim.taskId);
     const verdict = transition(task, event);
     if (!verdict.ok) throw verdict.error;
-    if (!yieldsToMessage(effect.to))
-      throw new Error(`task ${claim.taskId}: ${event.type} matched no row although it is legal`);
+    if (!yields) throw new Error(`task ${claim.taskId}: ${event.type} matched no row although it is legal`);
     return apply(
       claim,
       { type: 'retry' },

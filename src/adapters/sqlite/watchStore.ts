@@ -9,7 +9,7 @@ import { watchKey } from '../../tasks/watch.ts';
 import { RUNNING } from './literals.ts';
 import type { Schema, WatchRow } from './schema.ts';
 
-/** A leader that has not looked for so long has gone; ms. It renews with every look, and looks every 30 s at least. */
+/** A leader whose next look is overdue by so long has gone; ms. */
 const LEAD_MS = 45_000;
 
 /** Failed looks further apart than this are not one failure: nobody looked meanwhile, as on a machine that slept; ms. */

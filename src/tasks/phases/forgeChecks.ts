@@ -29,9 +29,11 @@ export async function forgeChecksPhase(carry: Carry, task: Task): Promise<Task> 
   log.note(`waiting for the checks of ${sha.slice(0, 10)}`);
   let shown = '';
   let checks: readonly ForgeCheck[] = [];
+  let hidden: readonly string[] = [];
 
   const verdict = await watchChecks<Verdict>(carry, forge, task, sha, async (watch) => {
     checks = watch.snapshot?.checks ?? [];
+    hidden = watch.snapshot?.hidden ?? [];
     const state = JSON.stringify(checks);
     if (state !== shown) {
       for (const check of checks) await store.saveCheck(claim, rowOf(task, sha, check));
@@ -54,11 +56,13 @@ export async function forgeChecksPhase(carry: Carry, task: Task): Promise<Task> 
       return store.apply(claim, { type: 'stop', reason: verdict.reason, detail: verdict.detail });
     case 'green':
       log.note('all checks are green');
+      if (hidden.length > 0) await store.note(claim, `Green without what is not visible here: ${hidden.join(', ')}.`);
       return finishGreen(carry, task, sha);
     case 'red': {
       const red = await failures(carry, forge, task, sha, checks);
       const started = red.filter((check) => !check.neverStarted);
       if (started.length > 0) return askAgain(carry, task, started, sha);
+      // The agent cannot mend what never ran.
       const detail = red.map((check) => `${check.name}: ${check.remark}: ${check.excerpt}`).join('\n');
       return store.apply(claim, { type: 'stop', reason: 'checks_blocked', detail });
     }
@@ -155,7 +159,10 @@ async function failures(
 ): Promise<FailedCheck[]> {
   const failed = checks.filter((check) => check.state === 'failure' || check.state === 'timed_out');
   const red: FailedCheck[] = [];
-  for (const check of failed.slice(0, MAX_RED)) {
+  const rest = failed.map((check) => check.name);
+  for (const check of failed) {
+    if (red.filter((it) => !it.neverStarted).length === MAX_RED) break;
+    rest.shift();
     const logFile = await carry.deps.checkLogFile(task, check.name);
     const failure = await failureOf(carry, forge, task, check, logFile);
     await carry.deps.store.saveCheck(carry.claim, {
@@ -166,10 +173,8 @@ async function failures(
     });
     red.push(failure);
   }
-  if (failed.length > MAX_RED) {
-    const rest = failed.slice(MAX_RED).map((check) => check.name);
-    red[MAX_RED - 1] = { ...red[MAX_RED - 1]!, remark: `these failed too: ${rest.join(', ')}` };
-  }
+  const last = red.at(-1);
+  if (last && rest.length > 0) red[red.length - 1] = { ...last, remark: `these failed too: ${rest.join(', ')}` };
   return red;
 }
 

@@ -4,14 +4,17 @@ import type { Forge, PullRequest } from '../forge.ts';
 import type { Task } from '../task.ts';
 
 /** A person who merged the pull request has decided: the task is done, whatever its checks would have said. */
-export function endMerged(carry: Carry, task: Task, pull: PullRequest): Promise<Task> {
+export async function endMerged(carry: Carry, task: Task, pull: PullRequest): Promise<Task> {
+  const { store } = carry.deps;
   const at = pull.mergedAt ?? new Date(carry.deps.clock.now()).toISOString();
   const rest =
     pull.sha === task.head_sha
       ? ''
       : ` What came after is on the branch ${task.branch}; start a new task for what is left.`;
-  const note = `Pull request #${pull.number} was merged by a person.${rest}`;
-  return carry.deps.store.apply(carry.claim, { type: 'succeed' }, { merged_at: at }, note);
+  const waits = (await store.messagesOf(task.id)).some((message) => message.delivered_in === null);
+  const unheard = waits ? ' A message had not reached the agent: start a new task with it.' : '';
+  const note = `Pull request #${pull.number} was merged by a person.${rest}${unheard}`;
+  return store.apply(carry.claim, { type: 'succeed' }, { merged_at: at }, note);
 }
 
 /** The task's end, where its pull request was merged meanwhile; undefined where it was not, or that cannot be told now. */
