@@ -15,6 +15,7 @@ import type { Clock } from '../tasks/ports.ts';
 import { HOST_GONE_MS } from '../tasks/timings.ts';
 import type { ChannelInfo, DoctorCheck } from './api.ts';
 import { bury, CHANNEL_TITLES, configuredChannels, deadLetterFile, halfConfigured, webChannels } from './channels.ts';
+import { sendDirectly } from './directSend.ts';
 import type { EngineStore } from './engineStore.ts';
 import type { Meter } from './meter.ts';
 import { announceHost, isOwnerDead, stateOfHost } from './hosts.ts';
@@ -67,6 +68,7 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
   const now = (): number => clock.now();
   const configured = (): ChannelName[] => configuredChannels(config());
   const hide = (text: string): string => redact(text, deps.secrets);
+  const policy = () => ({ tries: config().maxRetries, baseMs: config().backoffBaseSeconds * 1000 });
   const mask = (message: Message): Message => masked(message, deps.secrets);
   let fetching: ReturnType<typeof fetchOf> | undefined;
   const post = createPost(() => (fetching ??= fetchOf(deps.env)), now);
@@ -92,7 +94,7 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
       const bot = deps.bot.channel();
       return [...webChannels(config(), post, now), ...(bot ? [bot] : [])];
     },
-    policy: () => ({ tries: config().maxRetries, baseMs: config().backoffBaseSeconds * 1000 }),
+    policy,
     random: Math.random,
     rendering: {
       newId,
@@ -178,7 +180,7 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
 
   /**
    * Says a message and waits for what becomes of it on each channel; `first`: of its first try. Empty:
-   * none of the channels is configured, and nothing was recorded.
+   * none of the channels is configured, and nothing was recorded. Without a store nothing is recorded either.
    */
   async function announce(
     message: Message,
@@ -187,6 +189,11 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
     const { key = `message:${newId()}`, only, first = false, signal } = how;
     const channels = audienceOf(message.type, configured()).filter((name) => only?.includes(name) ?? true);
     if (channels.length === 0) return [];
+    // A word is no first task: it leaves a folder without a store as it was.
+    if (!deps.existing()) {
+      const direct = { clock, newId, hide, channels: webChannels(config(), post, now), policy: policy() };
+      return sendDirectly(direct, mask(message), channels, { patienceMs: first ? 0 : PATIENCE_MS, signal });
+    }
     const it = await deps.writable();
     await it.deliveries.say(key, mask(message), { channels, now: now(), newId });
     const settled = (fate: Fate): boolean =>

@@ -384,7 +384,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     channels: announcements.channels,
     notify: (message, signal) => announcements.announce(message, { signal }),
     async sendHeartbeat(signal) {
-      if (configuredChannels(config.values()).some(isDiscord)) await schedule.open();
+      if (engine.exists() && configuredChannels(config.values()).some(isDiscord)) await schedule.open();
       return announcements.sendHeartbeat(signal);
     },
     testNotification: announcements.testNotification,

@@ -127,7 +127,30 @@ describe('notifications', () => {
       assert.ok(!storeMade());
     });
 
+    it('leave a folder without a store as it was, also when they are sent', async () => {
+      server.next.push({ status: 500, body: 'oops' });
+      const sent = await project.ampa(['notify', '--title', 'Hello', '--json'], slack());
+      assert.deepEqual(
+        [sent.code, JSON.parse(sent.stdout)],
+        [0, { sent: true, channels: [{ channel: 'slack', outcome: 'sent', detail: null }] }],
+      );
+      assert.deepEqual(heard(), ['Hello', 'Hello'], 'tried again');
+      assert.equal((await project.ampa(['heartbeat'], discord())).stdout, 'discord-webhook: sent\n');
+      server.always = () => ({ status: 404, body: 'no_service' });
+      const bot = { AMPA_DISCORD_BOT_TOKEN: 't0ken-value', AMPA_DISCORD_CHANNEL_ID: '1' };
+      const app = await project.open(undefined, { ...slack(), ...bot });
+      assert.deepEqual(
+        (await app.testNotification()).map((it) => [it.channel, it.outcome, it.detail]),
+        [
+          ['discord-bot', 'failed', 'it needs a running AMPA in this folder'],
+          ['slack', 'failed', 'HTTP 404: no_service'],
+        ],
+      );
+      assert.ok(!storeMade());
+    }).timeout(30_000);
+
     it('are sent at once, tried again, and told channel by channel', async () => {
+      await project.ampa(['schedule', 'add', 'job', 'true', '--cron', '0 0 1 1 *']);
       server.next.push({ status: 500, body: 'oops' });
       const { code, stdout } = await project.ampa(['notify', '--title', 'Hello', '--body', 'World', '--json'], slack());
       assert.deepEqual(
@@ -166,6 +189,7 @@ describe('notifications', () => {
     }).timeout(30_000);
 
     it('beat on Discord in one message, counted, with the schedule opened', async () => {
+      await project.ampa(['schedule', 'add', 'job', 'true', '--cron', '0 0 1 1 *']);
       const first = await project.ampa(['heartbeat', '--json'], discord());
       assert.deepEqual([first.code, JSON.parse(first.stdout).sent], [0, true]);
       const second = await project.ampa(['heartbeat'], discord());
@@ -185,6 +209,7 @@ describe('notifications', () => {
     }).timeout(30_000);
 
     it('say what a test of the channels has come to', async () => {
+      await project.ampa(['schedule', 'add', 'job', 'true', '--cron', '0 0 1 1 *']);
       server.always = ({ url }) =>
         url.startsWith('/slack') ? { status: 500, body: 'oops' } : { status: 200, body: {} };
       const app = await project.open(undefined, { ...slack(), ...discord(), AMPA_BACKOFF_BASE_SECONDS: '60' });
