@@ -44,6 +44,8 @@ export interface AnnouncementsDeps {
   bot: BotService;
   existing(): Promise<EngineStore> | undefined;
   writable(): Promise<EngineStore>;
+  /** git has that file as its own, as of now. */
+  isTracked(file: string): Promise<boolean>;
   newId(): string;
   say(notice: string): void;
 }
@@ -104,7 +106,8 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
     },
     mayAct: async () => (await it.lookForeign()) === null && !(passive && (await deskLives(it))),
     isDead: (holder, lease) => isOwnerDead(it.hosts, holder, lease, now),
-    bury: (letter) => bury(deadLetterFile(config(), deps.workspace), letter),
+    bury: (letter) =>
+      bury(deadLetterFile(config(), deps.workspace), letter, { ...deps.workspace, isTracked: deps.isTracked }),
     onBuried(channel, error) {
       const notice = `${CHANNEL_TITLES[channel]} did not take a message${error === '' ? '' : `: ${error}`}. It is kept in ${deadLetterFile(config(), deps.workspace)}.`;
       // The same trouble is said once.

@@ -190,7 +190,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     },
   });
   const announcements = createAnnouncements({
-    ...{ workspace, env, clock, secrets, place, bot, newId, onConfig: config.onChange, meter, say },
+    ...{ workspace, env, clock, secrets, place, bot, isTracked, newId, onConfig: config.onChange, meter, say },
     config: config.values,
     existing: engine.existing,
     writable: engine.writable,

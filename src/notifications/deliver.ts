@@ -82,6 +82,8 @@ export function createDelivery(deps: DeliverDeps, stop: AbortSignal): DeliveryLo
   let upkeepAt = clock.now();
   /** How many messages of each channel had been given up at the last look. */
   let buried: ReadonlyMap<ChannelName, number> | undefined;
+  /** Why the last message that was given up could not be written down. */
+  let unburied = '';
   let changed = false;
   let wake = (): void => {};
 
@@ -228,9 +230,13 @@ export function createDelivery(deps: DeliverDeps, stop: AbortSignal): DeliveryLo
         payload: { ...delivery.message, key: delivery.key },
       });
     } catch (problem) {
-      deps.onError(problem);
+      // It is tried again and again: the same trouble is said once.
+      const why = describeError(problem);
+      if (why !== unburied) deps.onError(problem);
+      unburied = why;
       return false;
     }
+    unburied = '';
     const state = error.stopped ? 'stopped' : 'failing';
     await surely(() => store.buried(delivery, { error: reason, state, now }));
     return true;

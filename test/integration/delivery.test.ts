@@ -244,9 +244,13 @@ describe('what is to be said', () => {
     await host.say('x');
     await host.turn();
     assert.equal(bench.errors.length, 1);
+    bench.time.to(START + MINUTE);
+    await host.turn();
+    assert.equal(bench.taken.length, 2);
+    assert.equal(bench.errors.length, 1, 'said once');
     bench.errors.length = 0;
     bench.state.bury = bury;
-    bench.time.to(START + MINUTE);
+    bench.time.to(START + 2 * MINUTE);
     await host.turn();
     assert.equal(bench.letters.length, 1);
   });

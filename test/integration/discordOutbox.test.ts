@@ -60,6 +60,7 @@ describe('The outbox and the Discord bot', function () {
     announcements = createAnnouncements({
       ...{ workspace, env, clock, config: () => config, secrets: [], bot, newId, say },
       onConfig: () => () => undefined,
+      isTracked: async () => false,
       meter: createMeter((error) => notices.push(String(error))),
       place: { scheme: 'vscode', folder: 'file:///x' },
       existing: () => Promise.resolve(store),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { App } from '../../src/app/api.ts';
 import { createProject, MENDING_AGENT, type Project } from '../support/project.ts';
@@ -187,6 +187,25 @@ describe('notifications', () => {
       assert.deepEqual([check?.ok, check?.detail.startsWith('stopped: HTTP 404: no_service, 1 in ')], [false, true]);
       assert.ok(!JSON.stringify([failed, check, line]).includes('s3cr3t-part'), 'the address is a secret');
     }).timeout(30_000);
+
+    for (const [what, tracked, why] of [
+      ['that is a link', false, 'is a link'],
+      ['of the repository', true, 'came with the repository'],
+    ] as const)
+      it(`are written to no dead letter file ${what}, which is said`, async () => {
+        await project.ampa(['schedule', 'add', 'job', 'true', '--cron', '0 0 1 1 *']);
+        server.always = () => ({ status: 404, body: 'no_service' });
+        const target = path.join(project.box.dir, 'profile');
+        writeFileSync(target, '');
+        const file = path.join(project.repo, '.worklog/ampa/deadletter.log');
+        symlinkSync(target, file);
+        if (tracked) project.box.git(project.repo, 'add', '-f', file);
+        const app = await project.open(undefined, slack());
+        await app.notify({ type: 'other', title: 'x', body: null }, AbortSignal.timeout(2000));
+        const notices = app.notices().filter((it) => it.includes(`deadletter.log ${why}. Move it away`));
+        assert.equal(notices.length, 1, app.notices().join('\n'));
+        assert.equal(readFileSync(target, 'utf8'), '');
+      });
 
     it('beat on Discord in one message, counted, with the schedule opened', async () => {
       await project.ampa(['schedule', 'add', 'job', 'true', '--cron', '0 0 1 1 *']);

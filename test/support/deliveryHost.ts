@@ -59,7 +59,7 @@ await createDelivery(
     },
     mayAct: async () => true,
     isDead: (owner, lease) => isOwnerDead(hosts, owner, lease, now),
-    bury: (letter) => bury(path.join(dir, 'deadletter.log'), letter),
+    bury: (letter) => bury(path.join(dir, 'deadletter.log'), letter, { stateDir: dir, isTracked: async () => false }),
     onBuried: () => undefined,
     onTried: () => undefined,
     onChange: watcher.onChange,
