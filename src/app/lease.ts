@@ -14,11 +14,13 @@ export interface LeaseDeps {
 
 const LEASE_MS = 15_000;
 const BEAT_MS = 5_000;
+const RELEASE_TRIES = 3;
+const RELEASE_RETRY_MS = 200;
 
 /**
  * Does what a workspace has one of, while this host holds its lease: `run` is called with a signal
  * that aborts when the lease is lost or `stop` does, and again when the lease is had again. A dead
- * holder on this machine is succeeded at once, another's after its lease. Resolves after `stop`.
+ * holder on this machine is succeeded at once, another's after its lease. Resolves after `stop`, and never rejects.
  */
 export async function withLease(
   deps: LeaseDeps,
@@ -55,7 +57,16 @@ export async function withLease(
     await clock.sleep(BEAT_MS, stop);
   }
   await running;
-  await leases.release(name, owner);
+  // Whoever waits for it would have to wait for the end of this process, which may take it up again itself.
+  for (let left = RELEASE_TRIES; ; ) {
+    try {
+      return await leases.release(name, owner);
+    } catch (error) {
+      deps.onError(error);
+      if (--left === 0) return;
+      await clock.sleep(RELEASE_RETRY_MS);
+    }
+  }
 }
 
 /** Resolves when the signal aborts. */

@@ -135,6 +135,29 @@ describe('what a workspace has one of', () => {
     assert.equal((await leases.holder('it'))?.owner, 'elsewhere');
   });
 
+  it('is given back where the store was busy for a moment, and ends no loop where it stays so', async () => {
+    const store = await open();
+    for (const [failures, left] of [
+      [1, undefined],
+      [99, 'me'],
+    ] as const) {
+      let fails = failures;
+      const errors: unknown[] = [];
+      const stop = new AbortController();
+      const leases = {
+        ...store.leases,
+        async release(name: string, owner: string) {
+          if (fails-- > 0) throw new Error('the database is locked');
+          await store.leases.release(name, owner);
+        },
+      };
+      const onError = (error: unknown): void => void errors.push(error);
+      await withLease({ ...store, leases, clock, owner: 'me', onError }, 'other', stop.signal, async () => stop.abort());
+      assert.equal((await store.leases.holder('other'))?.owner, left);
+      assert.ok(errors.length > 0 && errors.length <= 3, String(errors));
+    }
+  });
+
   it('counts together, whoever counts', async () => {
     const [a, b] = [createCounterStore((await open()).db), createCounterStore((await open()).db)];
     await Promise.all(
