@@ -99,11 +99,13 @@ export function createDelivery(deps: DeliverDeps, stop: AbortSignal): DeliveryLo
     if (!(await deps.mayAct())) return news || next.size > 0 ? now + LOOK_AGAIN_MS : upkeepAt;
     if (upkeep) {
       await store.prune(now);
+      // Of a channel that is off nobody else looks at what a dead process was sending.
+      for (const [name, step] of next) if (step.kind === 'held' && !sequences.has(name)) await takeBack(step);
       for (;;) {
         const stale = await store.claimStale(now - STALE_MS, owner, now + LEASE_MS);
         if (!stale) break;
         if (!(await giveUp(stale, new SendError('nobody could send it for a week')))) {
-          await store.giveBack(stale.id, stale.token);
+          await store.giveBack(stale.id, stale.token, 'untried');
           break;
         }
       }
@@ -142,7 +144,7 @@ export function createDelivery(deps: DeliverDeps, stop: AbortSignal): DeliveryLo
   }
 
   function begin(channel: Channel): void {
-    const sequence = run(channel)
+    const sequence = run(channel.name)
       .catch((error: unknown) => {
         notBefore.set(channel.name, clock.now() + RETRY_MS);
         deps.onError(error);
@@ -155,11 +157,13 @@ export function createDelivery(deps: DeliverDeps, stop: AbortSignal): DeliveryLo
     sequences.set(channel.name, sequence);
   }
 
-  /** Sends what is due in a channel, one after the other. */
-  async function run(channel: Channel): Promise<void> {
+  /** Sends what is due in a channel, one after the other, each by the settings of its time. */
+  async function run(name: ChannelName): Promise<void> {
     while (!stop.aborted) {
+      const channel = deps.channels().find((it) => it.name === name);
+      if (!channel) return;
       const now = clock.now();
-      const claimed = await store.claim(channel.name, owner, { now, leaseUntil: now + LEASE_MS });
+      const claimed = await store.claim(name, owner, { now, leaseUntil: now + LEASE_MS });
       if (!claimed) return;
       await attempt(channel, claimed.delivery, claimed.last);
     }

@@ -170,8 +170,8 @@ export interface DeliveryStore {
     owner: string,
     times: { now: number; leaseUntil: number },
   ): Promise<{ delivery: Delivery; last: LastSent | null } | undefined>;
-  /** A claim whose holder died goes back, and its message may have been sent. */
-  giveBack(id: number, token: number): Promise<void>;
+  /** A claim whose holder died goes back, and its message may have been sent; `untried`: it surely was not. */
+  giveBack(id: number, token: number, untried?: 'untried'): Promise<void>;
   /** False: the claim was lost. */
   sent(delivery: Delivery, result: Sent, now: number): Promise<boolean>;
   /** To be tried again at `at`; until `holdUntil` nothing else is sent there either. */

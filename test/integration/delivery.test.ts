@@ -432,6 +432,56 @@ describe('what is to be said', () => {
     );
   });
 
+  it('is given up after a week also where a dead process was sending it on a channel that is off by now', async () => {
+    bench.state.configured = ['discord-webhook'];
+    const host = await bench.host('a', []);
+    await host.say('x');
+    await host.store.claim('discord-webhook', 'b', { now: START, leaseUntil: START + MINUTE });
+    bench.state.configured = [];
+    bench.time.to(START + 8 * 24 * HOUR);
+    await host.turn();
+    assert.equal(bench.letters.length, 0, 'its holder lives');
+    bench.state.dead.add('b');
+    bench.time.to(START + 8 * 24 * HOUR + HOUR);
+    await host.turn();
+    assert.deepEqual(
+      bench.letters.map((it) => it.reason),
+      ['nobody could send it for a week'],
+    );
+  });
+
+  it('is no repeat where it was only to be given up, and could not be written down', async () => {
+    bench.state.configured = ['discord-bot'];
+    const host = await bench.host('a', []);
+    await host.say('x');
+    bench.state.bury = async () => {
+      throw new Error('the disk is full');
+    };
+    bench.time.to(START + 8 * 24 * HOUR);
+    await host.turn();
+    assert.deepEqual(
+      (await host.store.fate('x')).map(({ state, tries }) => [state, tries]),
+      [['waiting', 0]],
+    );
+    const claimed = await host.store.claim('discord-bot', 'a', { now: bench.clock.now(), leaseUntil: Infinity });
+    assert.equal(claimed?.delivery.repeat, false);
+    bench.errors.length = 0;
+  });
+
+  it('goes by the settings of its time, also in the middle of what waits', async () => {
+    const host = await bench.host('a');
+    for (const key of ['x', 'y']) await host.say(key);
+    bench.state.answer = async () => {
+      bench.state.configured = [];
+      return SENT;
+    };
+    await host.turn();
+    assert.deepEqual(keys(), ['x']);
+    bench.state.configured = ['slack'];
+    await host.turn();
+    assert.deepEqual(keys(), ['x', 'y']);
+  });
+
   it('waits for no time that a clock has written which was set back', async () => {
     let fails = true;
     bench.state.answer = async () => {

@@ -140,10 +140,11 @@ export function createDeliveryStore(db: Kysely<Schema>): DeliveryStore {
             : { type: known.last_type, remoteId: known.last_remote_id, at: known.last_at };
         return { delivery, last };
       }),
-    async giveBack(id, token) {
+    async giveBack(id, token, untried) {
+      const sent = untried ? { tries: sql<number>`tries - 1` } : { repeat: 1 };
       await db
         .updateTable('deliveries')
-        .set({ state: 'waiting', owner: null, lease_expires_at: null, repeat: 1 })
+        .set({ state: 'waiting', owner: null, lease_expires_at: null, ...sent })
         .where('id', '=', id)
         .where('token', '=', token)
         .where('state', '=', 'sending')
