@@ -60,6 +60,12 @@ const LOOK_MS = 150;
 /** Two starts so close to one another are one to people: a window that is reloaded; ms. */
 const SAME_START_MS = 600_000;
 
+/**
+ * `desk`: a host that stays. `passive` leaves everything to one while there is one; `brief` has something
+ * of its own to bring out, and leaves what others have said to one: it may know channels that this process does not.
+ */
+type Role = 'desk' | 'passive' | 'brief';
+
 const ACTIVE = ['running', 'retrying'] as const;
 const EXTENSION = 'ampa.ampa';
 
@@ -87,7 +93,7 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
     return states.some((state) => state !== 'dead');
   }
 
-  const deliverDeps = (it: EngineStore, owner: string, passive: boolean): DeliverDeps => ({
+  const deliverDeps = (it: EngineStore, owner: string, role: Role): DeliverDeps => ({
     store: it.deliveries,
     clock,
     owner,
@@ -104,7 +110,8 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
       ring: (kind, ring) =>
         doorbell(kind, ring, { ...deps.place, extension: EXTENSION, baseUrl: config().linkBaseUrl }),
     },
-    mayAct: async () => (await it.lookForeign()) === null && !(passive && (await deskLives(it))),
+    mayAct: async () => (await it.lookForeign()) === null && !(role === 'passive' && (await deskLives(it))),
+    mayFanOut: async () => role === 'desk' || !(await deskLives(it)),
     isDead: (holder, lease) => isOwnerDead(it.hosts, holder, lease, now),
     bury: (letter) =>
       bury(deadLetterFile(config(), deps.workspace), letter, { ...deps.workspace, isTracked: deps.isTracked }),
@@ -132,14 +139,17 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
     hide,
   });
 
-  /** Runs the loop of a host until `stop`. A passive one leaves it to hosts that stay, while there is one. */
-  async function run(it: EngineStore, host: string, stop: AbortSignal, passive = false): Promise<void> {
+  /** Runs the loop of a host until `stop`. */
+  async function run(it: EngineStore, host: string, stop: AbortSignal, role: Role = 'desk'): Promise<void> {
     loops++;
     try {
-      const bot = passive
-        ? undefined
-        : deps.bot.run(it, host, stop).catch((error: unknown) => say(`The Discord bot: ${hide(describeError(error))}`));
-      await Promise.all([createDelivery(deliverDeps(it, host, passive), stop).loop(), bot]);
+      const bot =
+        role === 'passive'
+          ? undefined
+          : deps.bot
+              .run(it, host, stop)
+              .catch((error: unknown) => say(`The Discord bot: ${hide(describeError(error))}`));
+      await Promise.all([createDelivery(deliverDeps(it, host, role), stop).loop(), bot]);
     } finally {
       loops--;
     }
@@ -151,7 +161,7 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
     // Others must be able to tell whether the holder of a claim still lives.
     const host = await announceHost(it.hosts, { id: newId(), kind: 'cli', asks: false }, now, say);
     const stop = new AbortController();
-    const running = run(it, host.id, stop.signal);
+    const running = run(it, host.id, stop.signal, 'brief');
     try {
       return await work();
     } finally {
@@ -210,9 +220,9 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
 
   /** Records it in this process's name; a loop brings it out. */
   const outbox: Outbox = {
-    async say(key, message) {
+    async say(key, message, unless) {
       const it = await deps.writable();
-      const first = await it.deliveries.say(key, mask(message), { channels: configured(), now: now(), newId });
+      const first = await it.deliveries.say(key, mask(message), { channels: configured(), now: now(), newId, unless });
       if (first) it.watcher.poke();
       return first;
     },
@@ -302,12 +312,18 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
     async drain(it: EngineStore, only?: 'record'): Promise<void> {
       const on = configured();
       if (on.length === 0 || (await it.lookForeign()) !== null) return;
-      const { store, rendering } = deliverDeps(it, '', false);
+      const { store, rendering } = deliverDeps(it, '', 'brief');
+      // A desk may know channels that this process does not.
+      if (loops === 0 && (await deskLives(it))) return;
       if (await store.hasNews()) await store.fanOut({ ...rendering, channels: on, now: now() });
-      if (only === 'record' || (loops === 0 && (await deskLives(it)))) return;
+      if (only === 'record') return;
+      const end = now() + DRAIN_MS;
       const idle = async (): Promise<boolean> => {
         const next = await store.next(now());
-        return on.every((name) => next.get(name) === undefined);
+        return on.every((name) => {
+          const step = next.get(name);
+          return step === undefined || (step.kind === 'wait' && step.until > end);
+        });
       };
       if (await idle()) return;
       await withLoop(it, () => until(idle, DRAIN_MS));
@@ -322,8 +338,8 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
       const first = live.toSorted((a, b) => (`${a.started_at} ${a.id}` < `${b.started_at} ${b.id}` ? -1 : 1))[0];
       if (first?.id !== host || configured().length === 0) return;
       const commands = (await it.schedule.list()).filter(({ spec }) => spec.enabled).length;
-      const key = `startup:${Math.floor(now() / SAME_START_MS)}`;
-      await outbox.say(key, startupMessage(deps.workspace.root, os.hostname(), commands));
+      const message = startupMessage(deps.workspace.root, os.hostname(), commands);
+      await outbox.say(`startup:${now()}`, message, { prefix: 'startup:', ms: SAME_START_MS });
     },
     sendHeartbeat: async (signal?: AbortSignal): Promise<Told[]> =>
       announce(await pulse(await deps.existing()), { signal }),

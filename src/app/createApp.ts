@@ -169,7 +169,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     say,
     conversations: talk.of,
     runSchedule: (it, host, stop) => schedule.runSchedule(it, host, stop),
-    deliver: (it, host, stop, passive) => announcements.run(it, host, stop, passive),
+    deliver: (it, host, stop, role) => announcements.run(it, host, stop, role),
     drain: (it, only) => announcements.drain(it, only),
   });
 

@@ -68,7 +68,7 @@ export interface EngineDeps {
   meter: Meter;
   pulse: Pulse;
   /** Brings out what is to be said, as a host of that id, until `stop`; a passive one only while no other host does. */
-  deliver(it: EngineStore, host: string, stop: AbortSignal, passive: boolean): Promise<void>;
+  deliver(it: EngineStore, host: string, stop: AbortSignal, role: 'desk' | 'passive'): Promise<void>;
   /** Brings out what is due before this process ends; `record` leaves the sending to others. */
   drain(it: EngineStore, only?: 'record'): Promise<void>;
 }
@@ -205,7 +205,7 @@ export function createEngine(deps: EngineDeps) {
     }
     const host = await announceHost(it.hosts, { id: claim.owner, kind: 'carrier', asks: false }, now, say);
     const ended = new AbortController();
-    const delivering = alone ? deps.deliver(it, host.id, ended.signal, true) : undefined;
+    const delivering = alone ? deps.deliver(it, host.id, ended.signal, 'passive') : undefined;
     try {
       await reapPredecessors(it.hosts, claim.taskId, claim.token);
       await deps.conversations(it).loseEarlier(claim.taskId);
@@ -297,7 +297,7 @@ export function createEngine(deps: EngineDeps) {
       const it = await writable();
       presence = await announceHost(it.hosts, { id: newId(), kind, asks }, now, say);
       loops.push(runWorker(workerDeps(it), stop.signal), keepBackups(it), keepQuestions(it));
-      loops.push(deps.deliver(it, presence.id, stop.signal, false));
+      loops.push(deps.deliver(it, presence.id, stop.signal, 'desk'));
       if (schedule) loops.push(deps.runSchedule(it, presence.id, stop.signal));
       loops.push(deps.runBeside(it, presence.id, stop.signal));
       await this.watch(it, () => undefined);

@@ -58,7 +58,7 @@ export async function withLease(
   }
   await running;
   // Whoever waits for it would have to wait for the end of this process, which may take it up again itself.
-  for (let left = RELEASE_TRIES; ; ) {
+  for (let left = RELEASE_TRIES; ;) {
     try {
       return await leases.release(name, owner);
     } catch (error) {

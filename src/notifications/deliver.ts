@@ -32,6 +32,8 @@ export interface DeliverDeps {
   rendering: Pick<FanOut, 'newId' | 'ring' | 'mask'>;
   /** Asked only where there is something to do: false leaves it to others for now. */
   mayAct(): Promise<boolean>;
+  /** Whether what has no deliveries yet gets them from this process; else it is left to others. */
+  mayFanOut(): Promise<boolean>;
   isDead(owner: string, leaseExpiresAt: number): Promise<boolean>;
   /** Writes a line to the dead letter file. */
   bury(letter: DeadLetter): Promise<void>;
@@ -110,9 +112,10 @@ export function createDelivery(deps: DeliverDeps, stop: AbortSignal): DeliveryLo
         }
       }
     }
-    if (news) await store.fanOut({ ...deps.rendering, channels: listening, now });
-    let at = upkeepAt;
-    const steps = news ? await store.next(now) : next;
+    const fans = news && (await deps.mayFanOut());
+    if (fans) await store.fanOut({ ...deps.rendering, channels: listening, now });
+    let at = news && !fans ? Math.min(upkeepAt, now + LOOK_AGAIN_MS) : upkeepAt;
+    const steps = fans ? await store.next(now) : next;
     for (const channel of deps.channels()) {
       const step = steps.get(channel.name);
       if (!step || sequences.has(channel.name)) continue;

@@ -92,8 +92,14 @@ export class AnswerError extends SendError {
 
 /** Where anything that is to be said goes. */
 export interface Outbox {
-  /** Records it; the same key twice is said once. False: it was there already. */
-  say(key: string, message: Message): Promise<boolean>;
+  /** Records it; the same key twice is said once. False: it was there already, or one like it. */
+  say(key: string, message: Message, unless?: Likeness): Promise<boolean>;
+}
+
+/** A message whose key begins so is not said within so long of another; ms. */
+export interface Likeness {
+  prefix: string;
+  ms: number;
 }
 
 // ---------------------------------------------------------------- deliveries; times are ms since the epoch
@@ -156,8 +162,12 @@ export interface FanOut {
 }
 
 export interface DeliveryStore {
-  /** Records a message, with its deliveries where there are channels; false: the same key was there already. */
-  say(key: string, message: Message, options: Pick<FanOut, 'channels' | 'now' | 'newId'>): Promise<boolean>;
+  /** Records a message, with its deliveries where there are channels; false: the same key was there already, or one like it. */
+  say(
+    key: string,
+    message: Message,
+    options: Pick<FanOut, 'channels' | 'now' | 'newId'> & { unless?: Likeness },
+  ): Promise<boolean>;
   /** Whether something was recorded that has no deliveries yet. Cheap. */
   hasNews(): Promise<boolean>;
   /** Makes the deliveries of everything that has none yet. What nobody wanted to hear for an hour is dropped. */

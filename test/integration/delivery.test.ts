@@ -482,6 +482,22 @@ describe('what is to be said', () => {
     assert.deepEqual(keys(), ['x', 'y']);
   });
 
+  it('is not said within so long of one like it, by any clock of the wall', async () => {
+    const { store } = await bench.open();
+    const say = (at: number): Promise<boolean> =>
+      store.say(
+        `startup:${at}`,
+        { type: 'startup', title: 'started', body: null },
+        { channels: ['slack'], now: at, newId: bench.newId, unless: { prefix: 'startup:', ms: 10 * MINUTE } },
+      );
+    const edge = 10 * MINUTE * 3_000_000;
+    assert.deepEqual(
+      [await say(edge - 1), await say(edge), await say(edge + 9 * MINUTE), await say(edge + 10 * MINUTE)],
+      [true, false, false, true],
+    );
+    assert.equal(await say(edge - 24 * HOUR), true, 'the clock was set back');
+  });
+
   it('waits for no time that a clock has written which was set back', async () => {
     let fails = true;
     bench.state.answer = async () => {

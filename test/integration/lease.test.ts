@@ -152,7 +152,9 @@ describe('what a workspace has one of', () => {
         },
       };
       const onError = (error: unknown): void => void errors.push(error);
-      await withLease({ ...store, leases, clock, owner: 'me', onError }, 'other', stop.signal, async () => stop.abort());
+      await withLease({ ...store, leases, clock, owner: 'me', onError }, 'other', stop.signal, async () =>
+        stop.abort(),
+      );
       assert.equal((await store.leases.holder('other'))?.owner, left);
       assert.ok(errors.length > 0 && errors.length <= 3, String(errors));
     }

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { createHostStore } from '../../src/adapters/sqlite/hostStore.ts';
+import { openDatabase } from '../../src/adapters/sqlite/open.ts';
 import type { App } from '../../src/app/api.ts';
+import { announceHost } from '../../src/app/hosts.ts';
 import { createProject, MENDING_AGENT, type Project } from '../support/project.ts';
 import {
   discordTakes,
@@ -102,6 +105,37 @@ describe('notifications', () => {
       const words = JSON.stringify(server.received);
       assert.ok(!words.includes(token) && words.includes('the key is ***'), words);
     }).timeout(30_000);
+
+    it('are left to a host that stays, which may know of other channels', async () => {
+      const app = await project.open(GOOD, { ...FAST, AMPA_NTFY_URL: `${server.url}/topic` });
+      const { id } = await app.start({ prompt: 'Make it good', checks: 'true' });
+      const dir = path.join(project.repo, '.worklog/ampa');
+      const database = await openDatabase({
+        file: path.join(dir, 'ampa.db'),
+        backupDir: path.join(dir, 'backups'),
+        now: Date.now,
+      });
+      const of = { id: 'desk', kind: 'daemon', asks: false } as const;
+      const desk = await announceHost(createHostStore(database.db), of, Date.now, assert.fail);
+      await app.carryHere(id, never);
+      const told = await app.notify({ type: 'other', title: 'of its own', body: null });
+      assert.deepEqual(told, [{ channel: 'ntfy', outcome: 'sent', detail: null }]);
+      await desk.stop();
+      await database.close();
+      assert.equal(server.received.length, 1);
+      const host = await project.open(undefined, slack(), { asks: true });
+      await host.startEngine({ schedule: false });
+      await hears(/^\[DONE\] Make it good checks green$/);
+    }).timeout(30_000);
+
+    it('hold up no process that ends, where they wait for longer than it would', async () => {
+      server.always = () => ({ status: 500, body: 'oops' });
+      const app = await project.open(undefined, { ...slack(), AMPA_BACKOFF_BASE_SECONDS: '60' });
+      await app.schedule.add('job', { command: 'true', frequency_minutes: 60 });
+      assert.equal((await app.testNotification())[0]?.outcome, 'waiting');
+      await app.schedule.run('job', { signal: never });
+      assert.equal(server.received.length, 1);
+    }).timeout(15_000);
 
     it('are nowhere where no channel is configured', async () => {
       const app = await project.open(MENDING_AGENT, FAST, { asks: true });

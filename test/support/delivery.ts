@@ -96,6 +96,7 @@ export function deliveryBench() {
               doorbell(kind, ring, { scheme: 'vscode', extension: 'ampa.ampa', folder: 'file:///w', baseUrl: '' }),
           },
           mayAct: async () => true,
+          mayFanOut: async () => true,
           isDead: async (owner) => state.dead.has(owner),
           bury: (letter) => state.bury(letter),
           onBuried: (channel, error) => void notices.push(`${channel}: ${error}`),

@@ -58,6 +58,7 @@ await createDelivery(
       },
     },
     mayAct: async () => true,
+    mayFanOut: async () => true,
     isDead: (owner, lease) => isOwnerDead(hosts, owner, lease, now),
     bury: (letter) => bury(path.join(dir, 'deadletter.log'), letter, { stateDir: dir, isTracked: async () => false }),
     onBuried: () => undefined,

@@ -103,8 +103,21 @@ export function createDeliveryStore(db: Kysely<Schema>): DeliveryStore {
   return {
     hasNews: news.hasNews,
     fanOut: news.fanOut,
-    say: (key, message, { channels, now, newId }) =>
+    say: (key, message, { channels, now, newId, unless }) =>
       db.transaction().execute(async (tx) => {
+        if (unless) {
+          const like = await tx
+            .selectFrom('outbox')
+            .select('id')
+            .where('key', '>=', unless.prefix)
+            .where('key', '<', `${unless.prefix}\u{10ffff}`)
+            .where('created_at', '>', now - unless.ms)
+            // What a clock has written that was set back since says nothing.
+            .where('created_at', '<', now + unless.ms)
+            .limit(1)
+            .executeTakeFirst();
+          if (like) return false;
+        }
         const id = newId();
         if (!(await sayIn(tx, { id, key, message, now }))) return false;
         // Where this process knows of no channel, another may.
