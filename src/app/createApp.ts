@@ -141,7 +141,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       followSettings(configFiles(workspace.root, env), stop, config.reload, say);
       const socket = runSocket(
         {
-          ...{ outbox: announcements.outbox, clock, newId, say, onError },
+          ...{ outbox: announcements.outbox, clock, newId, say, onError, onConfig: config.onChange },
           place: () => ({ wanted: config.values().botSocketPath, root: workspace.root, userDir: paths.userDir, env }),
         },
         it,

@@ -10,6 +10,8 @@ import { aborted, withLease } from './lease.ts';
 
 export interface SocketDeps {
   place(): SocketPlace;
+  /** The settings have changed. */
+  onConfig(listener: () => void): () => void;
   outbox: Outbox;
   clock: Clock;
   newId(): string;
@@ -32,18 +34,23 @@ export function runSocket(
   return withLease(lease, 'socket', stop, async (held) => {
     let said = '';
     while (!held.aborted) {
+      const moved = new AbortController();
+      const place = deps.place();
+      const off = deps.onConfig(() => deps.place().wanted !== place.wanted && moved.abort());
+      const here = AbortSignal.any([held, moved.signal]);
       try {
-        const place = deps.place();
         const path = socketPath(place);
         makeSocketDir(path, place.wanted);
         const socket = await openSocket({ path, onLine: (line) => hear(deps, line), onError: deps.onError });
-        await aborted(held);
+        await aborted(here);
         await socket.close();
       } catch (error) {
         const why = describeError(error);
         if (why !== said) deps.say(`Scripts cannot notify: ${why}`);
         said = why;
-        await deps.clock.sleep(RETRY_MS, held);
+        await deps.clock.sleep(RETRY_MS, here);
+      } finally {
+        off();
       }
     }
   });

@@ -194,6 +194,8 @@ describe('The socket', function () {
     const said: { host: string; key: string; message: Message }[] = [];
     const notices: string[] = [];
     const userDir = path.join(dir, 'state');
+    let wanted = '';
+    const listeners = new Set<() => void>();
     async function host(name: string) {
       const database = await openDatabase({ file: path.join(dir, 'ampa.db'), backupDir: dir, now: Date.now });
       const hosts = createHostStore(database.db);
@@ -203,7 +205,11 @@ describe('The socket', function () {
       let ids = 0;
       const running = runSocket(
         {
-          place: () => ({ wanted: '', root: dir, userDir, env: {} }),
+          place: () => ({ wanted, root: dir, userDir, env: {} }),
+          onConfig(listener) {
+            listeners.add(listener);
+            return () => listeners.delete(listener);
+          },
           outbox: { say: async (key, message) => said.push({ host: name, key, message }) > 0 },
           clock,
           newId: () => `${name}-${++ids}`,
@@ -238,6 +244,12 @@ describe('The socket', function () {
       { host: 'first', key: 'socket:first-1', message: { type: 'other', title: null, body: 'hi' } },
       { host: 'second', key: 'socket:second-1', message: { type: 'error', title: 'T', body: 'b' } },
     ]);
-    assert.deepEqual(notices, []);
+    wanted = 'there.sock';
+    for (const listener of listeners) listener();
+    const there = path.join(dir, wanted);
+    await until('it listens where it is wanted by now', () => fs.existsSync(there));
+    assert.ok(!fs.existsSync(file));
+    assert.deepEqual(await talk(there, '{"content":"moved"}'), [{ ok: true }]);
+    assert.deepEqual([notices, listeners.size], [[], 1]);
   });
 });
