@@ -89,8 +89,11 @@ export function createSchedule(deps: ScheduleDeps): {
     tookOver = it !== null;
     return found;
   }
+  /** Only what runs the schedule sets its frequencies: a terminal may have other settings, or none. */
+  let runs = false;
   async function registerDefaults(it: EngineStore): Promise<void> {
-    await it.schedule.addDefaults([...channelDefaults(config()), ...(await worklogDefaults(deps))], now());
+    const specs = [...channelDefaults(config()), ...(await worklogDefaults(deps))];
+    await it.schedule.addDefaults(specs, now(), { retime: runs });
   }
 
   async function open(): Promise<EngineStore> {
@@ -325,8 +328,9 @@ export function createSchedule(deps: ScheduleDeps): {
     facade,
     open,
     async runSchedule(it, host, stop) {
+      runs = true;
       // The next list tries again; what is there already runs meanwhile.
-      await takeOver(it).catch((error: unknown) => say(describeError(error)));
+      await (tookOver ? registerDefaults(it) : takeOver(it)).catch((error: unknown) => say(describeError(error)));
       await deps.announcements
         .startup(it, host)
         .catch((error: unknown) => say(`The start could not be said: ${describeError(error)}`));

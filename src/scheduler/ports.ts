@@ -101,10 +101,10 @@ export interface ScheduleStore {
   get(id: string): Promise<StoredCommand | undefined>;
   add(spec: CommandSpec, now: number): Promise<void>;
   /**
-   * Records those that were never here: what was removed stays removed. The frequency of one that is here
-   * follows, until somebody has edited it.
+   * Records those that were never here: what was removed stays removed. With `retime` the frequency of one that
+   * is here follows, until somebody has edited it.
    */
-  addDefaults(specs: readonly CommandSpec[], now: number): Promise<void>;
+  addDefaults(specs: readonly CommandSpec[], now: number, how: { retime: boolean }): Promise<void>;
   update(id: string, patch: CommandPatch, now: number): Promise<StoredCommand>;
   /** Leaves a tombstone; asks a run under way to stop. */
   remove(id: string, now: number): Promise<void>;

@@ -122,7 +122,7 @@ export function createScheduleStore(db: Kysely<Schema>, newId: () => string): Sc
             .values({ id: spec.id, ...values })
             .execute();
       }),
-    async addDefaults(specs, now) {
+    async addDefaults(specs, now, { retime }) {
       const ids = specs.map((spec) => spec.id);
       const read = (queries: Kysely<Schema> | Tx) =>
         queries.selectFrom('schedule_commands').select(['id', 'spec', 'pristine']).where('id', 'in', ids).execute();
@@ -130,7 +130,7 @@ export function createScheduleStore(db: Kysely<Schema>, newId: () => string): Sc
         specs.flatMap((spec) => {
           const row = rows.find(({ id }) => id === spec.id);
           if (!row) return [{ spec, isNew: true }];
-          if (row.spec === null || row.pristine !== 1) return [];
+          if (!retime || row.spec === null || row.pristine !== 1) return [];
           const before = JSON.parse(row.spec) as CommandSpec;
           const { frequency_minutes } = spec;
           return before.frequency_minutes === frequency_minutes
