@@ -67,7 +67,8 @@ const SAME_START_MS = 600_000;
 type Role = 'desk' | 'passive' | 'brief';
 
 const ACTIVE = ['running', 'retrying'] as const;
-const EXTENSION = 'ampa.ampa';
+/** `<publisher>.<name>` of the extension. */
+export const EXTENSION = 'ampa.ampa';
 
 export type Announcements = ReturnType<typeof createAnnouncements>;
 

@@ -20,6 +20,8 @@ export interface SetupDeps {
   /** The remote's address of the repository in a folder; null where there is none. */
   remoteUrl(dir: string): Promise<string | null>;
   isTracked(file: string): Promise<boolean>;
+  /** The link that opens a task. */
+  linkOf(taskId: string): string;
   /** Values that nothing may show. */
   secrets: readonly string[];
   say(notice: string): void;
@@ -74,6 +76,7 @@ export function setUpConversations(deps: SetupDeps): ConversationSetup {
           fallbackMode: () => config().fallbackMode,
           rules,
           remoteOf: (task) => deps.remoteUrl(task?.repo ?? workspace.root),
+          linkOf: deps.linkOf,
           mask: (text) => redact(text, deps.secrets),
           // The same warning with every question would hide the others.
           say: (notice) => {

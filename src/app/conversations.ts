@@ -37,6 +37,8 @@ export interface ConversationDeps {
   rules(): Promise<FallbackFile[]>;
   /** Address of the remote that a task works with; null: the workspace's own, or none. */
   remoteOf(task: Task | null): Promise<string | null>;
+  /** The link that opens a task. */
+  linkOf(taskId: string): string;
   /** Text as it may be kept and said: without secrets. */
   mask(text: string): string;
   /** Something a person should know. */
@@ -150,7 +152,7 @@ export function createConversations(deps: ConversationDeps): Conversations {
       }
     }
     try {
-      await store.insert(prompt, turn, answer ? null : announcement(prompt, of.task, placeOf(of.task)));
+      await store.insert(prompt, turn, answer ? null : announcement(prompt, of.task, placeOf(of.task), deps.linkOf));
     } catch (error) {
       if (prompt.prompt_file !== null) await files().forget(prompt.prompt_file);
       throw error;

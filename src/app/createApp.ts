@@ -11,11 +11,12 @@ import { findOnPath } from '../adapters/process/find.ts';
 import { PERSONAL_TOKENS, SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
 import { configFiles, type SettingsReader } from '../config/sources.ts';
 import { describeError, notFound } from '../errors.ts';
+import { taskLink } from '../notifications/doorbell.ts';
 import { isDiscord } from '../notifications/heartbeat.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { secretForms } from '../tasks/redact.ts';
 import { abortTask } from './abort.ts';
-import { createAnnouncements } from './announcements.ts';
+import { createAnnouncements, EXTENSION } from './announcements.ts';
 import type { App } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
 import { configuredChannels, secretsOf, unheard } from './channels.ts';
@@ -125,14 +126,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   const pulses = { 'worker loop': createPulse(now), scheduler: createPulse(wallClock.now) };
   const place = options.place ?? { scheme: 'vscode', folder: pathToFileURL(workspace.root).href };
   const talk = setUpConversations({
-    workspace,
+    ...{ workspace, clock, newId, isTracked, secrets, say },
     config: config.values,
-    clock,
-    newId,
     remoteUrl: async (dir) => (await git.repository.locate(dir))?.remoteUrl ?? null,
-    isTracked,
-    secrets,
-    say,
+    linkOf: (id) => taskLink({ ...place, extension: EXTENSION, baseUrl: config.values().linkBaseUrl }, id),
   });
   const engine = createEngine({
     meter,

@@ -1,5 +1,6 @@
 /** What is said outside the editor of a question that waits. Pure. */
-import type { Button, ButtonStyle, Message } from '../notifications/message.ts';
+import type { Button, ButtonStyle, Link, Message } from '../notifications/message.ts';
+import { linksInOrder } from '../notifications/render.ts';
 import { ALLOW, ALWAYS, choiceLabel, REJECT } from './choices.ts';
 import { cutText, type Prompt } from './prompt.ts';
 
@@ -20,11 +21,12 @@ export function choiceId(prompt: Pick<Prompt, 'id' | 'choices'>, choice: string)
 /** The dedupe key under which a question is said. */
 export const announceKey = (id: string): string => `prompt:${id}`;
 
-/** `where` names it for people: `owner/repo#12`, a task's title, or the session. */
+/** `where` names it for people: `owner/repo#12`, a task's title, or the session. `linkOf` makes the link that opens a task. */
 export function announcement(
   prompt: Prompt,
-  task: { title: string; pr_url: string | null } | null,
+  task: { id: string; title: string; pr_url: string | null } | null,
   where: string | null,
+  linkOf: (taskId: string) => string,
 ): Message {
   const place = where ?? task?.title ?? prompt.session;
   const buttons: Button[] = [...new Set(prompt.choices)].slice(0, MAX_BUTTONS).map((choice) => ({
@@ -35,6 +37,10 @@ export function announcement(
   }));
   const field = (name: string, value: string | null): { name: string; value: string }[] =>
     value ? [{ name, value }] : [];
+  const links: Link[] = [
+    ...(task?.pr_url ? [{ label: 'Pull request', url: task.pr_url }] : []),
+    ...(task ? [{ label: 'Open the task', url: linkOf(task.id) }] : []),
+  ];
   const labels = prompt.choices.map((choice) => choiceLabel(prompt, choice));
   return {
     type: 'waiting_for_input',
@@ -49,7 +55,7 @@ export function announcement(
       ...field('Pending prompt file', prompt.prompt_file),
     ],
     ...(buttons.length > 0 ? { components: buttons } : {}),
-    ...(task?.pr_url ? { links: [{ label: 'Pull request', url: task.pr_url }] } : {}),
+    ...(links.length > 0 ? { links: linksInOrder(links) } : {}),
     priority: 'high',
     tags: ['ampa', 'escalation', 'needs-human'],
   };

@@ -159,6 +159,7 @@ describe('The store of questions', () => {
         timeoutMs: () => 86_400_000,
         fallbackMode: () => '',
         rules: async () => [],
+        linkOf: (id) => `vscode://${id}`,
         remoteOf: async () => null,
         mask: (text) => text.replaceAll('hunter2', '***'),
         say: (notice) => assert.fail(notice),

@@ -172,12 +172,15 @@ describe('An answer', () => {
 });
 
 describe('What is said of a question', () => {
+  const linkOf = (id: string): string => `vscode://${id}`;
+
   it('names session, work item, choices, where to answer and the file, with a button for each choice', () => {
     const prompt = makePrompt({ id: 'P1', work_item: 'WL-1', prompt_file: '/w/pending.json' });
     const message = announcement(
       prompt,
-      { title: 'Add a discount', pr_url: 'https://github.com/me/app/pull/12' },
+      { id: 'T1', title: 'Add a discount', pr_url: 'https://github.com/me/app/pull/12' },
       'me/app#12',
+      linkOf,
     );
     assert.equal(message.type, 'waiting_for_input');
     assert.equal(message.title, '[NEEDS-HUMAN] me/app#12 needs a human');
@@ -193,7 +196,11 @@ describe('What is said of a question', () => {
         ['Always Allow in This Task', 'prompt:P1:always', 'secondary'],
       ],
     );
-    assert.equal(message.links?.[0]?.url, 'https://github.com/me/app/pull/12');
+    assert.deepEqual(
+      message.links?.map((link) => link.url),
+      ['https://github.com/me/app/pull/12', 'vscode://T1'],
+    );
+    assert.equal(announcement(prompt, null, null, linkOf).links, undefined, 'no task, no link');
     assert.equal(message.priority, 'high');
   });
 
@@ -205,7 +212,7 @@ describe('What is said of a question', () => {
       ids.map((id) => id.slice(`prompt:${prompt.id}:`.length)),
       ['short', '#2', '#3', '#4', '#5', '#6'],
     );
-    const message = announcement(prompt, null, null);
+    const message = announcement(prompt, null, null, linkOf);
     for (const { label, custom_id: id } of message.components ?? []) {
       assert.ok(label.length >= 1 && label.length <= 80);
       assert.ok(id.length <= 100);
