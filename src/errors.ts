@@ -16,7 +16,6 @@ export type ErrorCode =
   | 'refused' // a guard said no
   | 'store_newer' // the database comes from a newer version
   | 'store_busy' // the database stayed locked
-  | 'store_corrupt' // the database is damaged and could not be restored
   | 'read_only' // another machine works on this workspace
   | 'invalid_state' // a question that was answered before, or one of several: HTTP 409
   | 'timed_out' // a question that is too old: HTTP 410

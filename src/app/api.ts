@@ -125,7 +125,7 @@ export interface App {
   hasStore(): boolean;
   config(): Resolved;
   /** Reads the sources again; true when a value changed. */
-  reloadConfig(): boolean;
+  reloadConfig(): Promise<boolean>;
   setTrusted(trusted: boolean): void;
   isTrusted(): boolean;
 

@@ -78,15 +78,14 @@ export function watchFiles(files: readonly string[], stop: AbortSignal, changed:
 export function followSettings(
   files: readonly string[],
   stop: AbortSignal,
-  reload: () => unknown,
+  reload: () => Promise<unknown>,
   say: (notice: string) => void,
 ): void {
+  let reading = Promise.resolve<unknown>(undefined);
   const read = (): void => {
-    try {
-      reload();
-    } catch (error) {
-      say(`The settings stay as they were: ${describeError(error)}`);
-    }
+    reading = reading
+      .then(reload)
+      .catch((error: unknown) => say(`The settings stay as they were: ${describeError(error)}`));
   };
   watchFiles(files, stop, read);
   // They may have changed since they were first read.

@@ -6,7 +6,8 @@ export interface ConfigurationDeps {
   /** The workspace's root. */
   workspace: string;
   env: Readonly<Record<string, string | undefined>>;
-  settings: SettingsReader;
+  /** Asked for each time: files are read anew. */
+  settings(): SettingsReader;
   isTracked(file: string): boolean;
   trusted: boolean;
   /** Values of the host that started this carrier: they go before every source. */
@@ -34,7 +35,7 @@ export function createConfiguration(deps: ConfigurationDeps): Configuration {
   let resolved = read();
 
   function read(): Resolved {
-    const { sources, warnings } = configSources(deps);
+    const { sources, warnings } = configSources({ ...deps, settings: deps.settings() });
     const result = resolveConfig(sources, trusted);
     result.warnings.push(...warnings);
     const values = deps.handed ?? result.values;

@@ -100,14 +100,30 @@ export async function createApp(options: AppOptions): Promise<App> {
   const locatedAt = performance.now();
   let stateAsked = false;
   const remoteUrl = repo?.remoteUrl ?? null;
+  /** As it was when somebody last looked: a pull may bring files that are then the repository's. */
+  let located = repo;
   const config = createConfiguration({
     ...{ workspace: workspace.root, env, say },
-    settings: options.settings(workspace.root),
-    isTracked: (file) => repo?.tracks(file) ?? false,
+    settings: () => options.settings(workspace.root),
+    isTracked: (file) => located?.tracks(file) ?? false,
     trusted: options.trusted ?? trust.isTrusted(workspace.root, remoteUrl),
     handed: options.config,
     onValues: (values) => secretsOf(values).forEach(learn),
   });
+
+  /** What the files of the folder may say, and what they say now. */
+  async function reloadConfig(): Promise<boolean> {
+    if (repo !== null) {
+      await indexWritten(repo.root);
+      located = await git.repository.locate(workspace.root);
+    }
+    // The editor says itself when that changes.
+    const trusts =
+      options.trusted === undefined ? trust.isTrusted(workspace.root, located?.remoteUrl ?? null) : config.isTrusted();
+    const changed = trusts !== config.isTrusted();
+    if (changed) config.setTrusted(trusts);
+    return config.reload() || changed;
+  }
 
   /** A pull may bring one at any time, so only the first answer may be the one from the beginning. */
   async function trackedState(): Promise<string | null> {
@@ -135,7 +151,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     meter,
     pulse: pulses['worker loop'],
     runBeside: async (it, host, stop) => {
-      followSettings(configFiles(workspace.root, env), stop, config.reload, say);
+      followSettings([...configFiles(workspace.root, env), trust.file], stop, reloadConfig, say);
       const socket = runSocket(
         {
           ...{ outbox: announcements.outbox, clock, newId, say, onError, onConfig: config.onChange },
@@ -265,7 +281,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     workspace,
     hasStore: engine.exists,
     config: config.current,
-    reloadConfig: config.reload,
+    reloadConfig,
     setTrusted: config.setTrusted,
     isTrusted: config.isTrusted,
 

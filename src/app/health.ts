@@ -1,4 +1,4 @@
-import type { HostInfo } from './hosts.ts';
+import { isDesk, type HostInfo } from './hosts.ts';
 import { HOST_GONE_MS } from '../tasks/timings.ts';
 
 export interface HealthReport {
@@ -39,7 +39,7 @@ export function engineStalled(
   const silent = (host: HostInfo): boolean => host.alive && now - host.lastBeat >= HOST_GONE_MS;
   const said = (host: HostInfo): string =>
     `${host.id === own ? 'This process' : `The ${host.kind === 'vscode' ? 'editor' : 'daemon'} ${host.pid}`} has given no sign of life for ${seconds(now - host.lastBeat)}.`;
-  const engines = hosts.filter((host) => host.kind === 'vscode' || host.kind === 'daemon');
+  const engines = hosts.filter(isDesk);
   // Where one works, one that does not holds nothing up.
   const looked =
     own === null ? (engines.some((host) => host.live) ? [] : engines) : hosts.filter(({ id }) => id === own);

@@ -115,6 +115,9 @@ export async function isOwnerDead(
 export const stateOfHost = (host: HostRow): ReturnType<typeof isAlive> =>
   isAlive({ pid: host.pid, startTime: host.start_time, bootId: host.boot_id, pidNamespace: host.pid_namespace });
 
+/** Hosts that stay and take on what comes; carriers and commands end with their own work. */
+export const isDesk = ({ kind }: { kind: HostKind }): boolean => kind === 'vscode' || kind === 'daemon';
+
 /** All hosts of a workspace as people see them, the oldest first; none without a store. */
 export async function listHosts(store: HostStore | undefined, now: () => number): Promise<HostInfo[]> {
   const rows = (await store?.hosts()) ?? [];

@@ -20,7 +20,6 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   external: 502,
   store_busy: 503,
   store_newer: 503,
-  store_corrupt: 503,
   runtime: 500,
 };
 

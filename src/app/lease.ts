@@ -57,7 +57,7 @@ export async function withLease(
     await clock.sleep(BEAT_MS, stop);
   }
   await running;
-  // Whoever waits for it would have to wait for the end of this process, which may take it up again itself.
+  // Kept in the name of a live process, it would keep the others out until that one ends or takes it up again.
   for (let left = RELEASE_TRIES; ;) {
     try {
       return await leases.release(name, owner);

@@ -196,7 +196,11 @@ function events(deps: RouteDeps, { headers }: HttpRequest): HttpAnswer {
       // What a restored backup has not yet come to again cannot be gone on from.
       const resumes = Number.isInteger(seen) && seen >= 0 && seen <= now;
       last = resumes ? seen : now;
-      if (resumes) sendTasks(await deps.changedSince(seen));
+      // At the pace of the client: who was away for long has much to take.
+      for (const task of resumes ? await deps.changedSince(seen) : []) {
+        sendTasks([task]);
+        await stream.taken();
+      }
       stream.mark(last);
       for (const change of early) send(change);
       listener = send;

@@ -6,6 +6,7 @@ import type { Claimed, Run, RunContext, RunEnd, ScheduleStore } from '../schedul
 import { typeOf } from '../scheduler/types.ts';
 import { describeError } from '../errors.ts';
 import type { ProcessSpec } from '../tasks/ports.ts';
+import { createRedactor } from '../tasks/redact.ts';
 
 export interface RunCommandDeps {
   store: ScheduleStore;
@@ -20,6 +21,8 @@ export interface RunCommandDeps {
     request: { prompt: string; agent?: string; base?: string },
   ): Promise<{ id: string; branch: string }>;
   isTaskActive(id: string): Promise<boolean>;
+  /** Values that nothing may show. */
+  secrets: readonly string[];
   githubRepo(): Promise<string>;
   announce: RunContext['announce'];
   pulse: RunContext['pulse'];
@@ -41,11 +44,14 @@ export async function runCommand(deps: RunCommandDeps, claimed: Claimed, signal:
   const { spec } = run;
   const output = await deps.outputs.open(spec.id, run.id);
   let tail = '';
+  // Masked before it is cut: half a secret is not known as one.
+  const redactor = createRedactor(deps.secrets);
   const say = (text: string): void => {
     output.write(text);
-    tail = (tail + text).slice(-TAIL);
+    tail = (tail + redactor.push(text)).slice(-TAIL);
     deps.onOutput?.(text);
   };
+  const saidLast = (): string => (tail + redactor.rest()).slice(-TAIL);
   const processes = createTaskProcesses({
     owner: markerOf(run.id),
     baseEnv: { ...deps.childEnv, AMPA_COMMAND_ID: spec.id, AMPA_RUN_ID: run.id, AMPA_WORKSPACE: deps.workspace },
@@ -94,13 +100,13 @@ export async function runCommand(deps: RunCommandDeps, claimed: Claimed, signal:
     const type = typeOf(spec.type);
     if (!type) {
       say(`Commands of the type ${spec.type} cannot run here.\n`);
-      return { status: 'failed', exit_code: 2, tail };
+      return { status: 'failed', exit_code: 2, tail: saidLast() };
     }
     const end = await type.run(context);
-    return { ...end, tail };
+    return { ...end, tail: saidLast() };
   } catch (error) {
     say(`[ampa] ${describeError(error)}\n`);
-    return { status: 'failed', exit_code: 1, tail };
+    return { status: 'failed', exit_code: 1, tail: saidLast() };
   } finally {
     try {
       await processes.endAll();

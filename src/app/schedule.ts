@@ -146,6 +146,7 @@ export function createSchedule(deps: ScheduleDeps): {
         {
           store: it.schedule,
           outputs,
+          secrets: deps.secrets,
           workspace: deps.workspace,
           childEnv: deps.childEnv,
           timeoutSeconds: () => config().commandTimeoutSeconds,

@@ -27,6 +27,8 @@ export function createTrust(env: Env, now: () => number) {
     fs.renameSync(partial, file);
   };
   return {
+    /** Where it is remembered. */
+    file,
     /** A folder whose remote has changed since is somebody else's text again. */
     isTrusted(root: string, remote: string | null): boolean {
       const entry = read().folders[root];

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { StartPlan, StartRequest } from '../app/api.ts';
 import type { ArgsOf, CommandName } from '../app/commands.ts';
+import { isDesk } from '../app/hosts.ts';
 import { taskJson } from '../app/json.ts';
 import { AmpaError, usageError } from '../errors.ts';
 import { reasonText } from '../tasks/reasons.ts';
@@ -323,7 +324,7 @@ function announce({ io }: Session, task: Task): void {
 
 async function sayIfNobodyWorks({ app, io }: Session): Promise<void> {
   const hosts = await app.hosts();
-  if (hosts.some((host) => host.live && (host.kind === 'vscode' || host.kind === 'daemon'))) return;
+  if (hosts.some((host) => host.live && isDesk(host))) return;
   io.err('Nothing works on this folder yet: open it in VS Code, run `ampa daemon --start-scheduler`, or use --wait.');
 }
 

@@ -72,7 +72,7 @@ async function run(argv: readonly string[], entry: string, env: Record<string, s
   Object.assign(env, credentials?.tokens);
   const app = await createApp({
     folder: line.common.workspace ?? process.cwd(),
-    kind: isCarrier ? 'carrier' : line.name === 'daemon' && line.args['untilIdle'] !== true ? 'daemon' : 'cli',
+    kind: isCarrier ? 'carrier' : line.name === 'daemon' ? 'daemon' : 'cli',
     env,
     settings: fileSettings,
     asks: false,

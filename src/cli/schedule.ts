@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { z } from 'zod';
 import type { CommandPatch } from '../scheduler/spec.ts';
+import { isDesk } from '../app/hosts.ts';
 import type { SCHEDULE_COMMANDS } from '../app/scheduleCommands.ts';
 import { AmpaError, usageError } from '../errors.ts';
 import type { Session } from './io.ts';
@@ -168,6 +169,6 @@ function writeAtomically(file: string, text: string): void {
 
 async function sayIfNobodyRuns({ app, io }: Session): Promise<void> {
   const hosts = await app.hosts();
-  if (hosts.some((host) => host.live && (host.kind === 'vscode' || host.kind === 'daemon'))) return;
+  if (hosts.some((host) => host.live && isDesk(host))) return;
   io.err('Nothing works on this folder yet: open it in VS Code, or run `ampa daemon --start-scheduler`.');
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../tasks/ports.ts';
 import type { Claimed, Run, RunEnd, ScheduleStore } from './ports.ts';
 
 export interface CarryRunDeps {
-  store: Pick<ScheduleStore, 'renew' | 'finish'>;
+  store: Pick<ScheduleStore, 'renew' | 'run' | 'finish'>;
   clock: Clock;
   /** Does what the command's type does, and ends its processes. Rejections end the run as failed. */
   execute(claimed: Claimed, signal: AbortSignal): Promise<RunEnd>;
@@ -62,14 +62,22 @@ function startBeat(deps: CarryRunDeps, { run }: Claimed, onStop: () => void): ()
   const { store, clock } = deps;
   let stopped = false;
   let cancel = (): void => {};
-  const look = async (): Promise<void> => {
+  const judge = (goesOn: boolean): void => {
+    if (!stopped && !goesOn) onStop();
+  };
+  const beat = async (): Promise<void> => {
     const state = await store.renew(run.id, run.owner, clock.now() + RUN_LEASE_MS);
-    if (!stopped && (!state || state.stop)) onStop();
+    judge(state !== null && !state.stop);
+  };
+  // Only reads: a write here would be the change that the next look sees.
+  const look = async (): Promise<void> => {
+    const now = await store.run(run.id);
+    judge(now?.status === 'running' && now.owner === run.owner && !now.stop_requested);
   };
   const schedule = (): void => {
     if (stopped) return;
     // A beat that fails is tried again at the next: the lease allows three.
-    cancel = clock.after(BEAT_MS, () => void look().then(schedule, schedule));
+    cancel = clock.after(BEAT_MS, () => void beat().then(schedule, schedule));
   };
   schedule();
   const off = deps.onChange(() => void look().catch(() => undefined));

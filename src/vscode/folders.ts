@@ -266,11 +266,7 @@ function createFolder(
     snapshot: () => (twin ? twin.snapshot() : { tasks, prompts }),
     onDidChange: (listener) => (twin ? twin.onDidChange(listener) : change.event(listener)),
     reload() {
-      try {
-        loaded?.reloadConfig();
-      } catch (problem) {
-        report(own, problem);
-      }
+      loaded?.reloadConfig().catch((problem: unknown) => report(own, problem));
     },
     close() {
       closed = true;

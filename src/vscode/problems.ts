@@ -19,7 +19,6 @@ const HELP: Partial<Record<ErrorCode, { title: string; command: CommandId }>> = 
   agent: { title: 'Install an Agent…', command: 'ampa.installAgent' },
   trust: { title: 'Manage Trust', command: 'ampa.manageTrust' },
   repository: { title: 'Check Setup', command: 'ampa.doctor' },
-  store_corrupt: { title: 'Check Setup', command: 'ampa.doctor' },
 };
 
 export function createProblems(output: vscode.LogOutputChannel, documents: Documents, version: string): Problems {

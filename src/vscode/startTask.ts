@@ -30,7 +30,7 @@ export function createStart(deps: StartDeps): Start {
     if (!folder) return undefined;
     const app = await folder.app();
     // A `.env` file tells nobody that it has changed.
-    app.reloadConfig();
+    await app.reloadConfig();
     let request: StartRequest | undefined = given.prompt === undefined ? undefined : { ...given, prompt: given.prompt };
     if (!request) {
       const typed = await askWhat(app, draft);

@@ -156,16 +156,16 @@ describe('A question of an agent', () => {
   it('that a script in its task asks stops the clocks, and reaches the script', async () => {
     const cli = path.resolve(import.meta.dirname, '../../src/cli/guard.ts');
     const ask = `${process.execPath} ${cli} ask db "Which one?" --choice pg --choice lite --wait > answer.txt && echo good > state.txt`;
-    const vars = it_.env([`shell ${ask}`], { AMPA_MAX_TASK_MINUTES: '0.05', AMPA_TOOL_SILENT_MINUTES: '0.05' });
+    const vars = it_.env([`shell ${ask}`], { AMPA_MAX_TASK_MINUTES: '0.15', AMPA_TOOL_SILENT_MINUTES: '0.15' });
     const app = await it_.open(vars);
     const { id } = await start(app);
     const carried = app.carryHere(id, never);
     const prompt = await it_.question(app);
     assert.deepEqual([prompt.task_id, prompt.session], [id, 'db']);
     await until('the slot is free while it waits', async () => !(await app.find(id)).slot);
-    // Both limits are 3 s.
+    // Both limits are 9 s.
     const from = Date.now();
-    await until('longer than the limits', () => Date.now() - from > 4_000, 10_000);
+    await until('longer than the limits', () => Date.now() - from > 10_000, 20_000);
     await app.respond({ promptId: prompt.id, response: 'lite', by });
     const task = await carried;
     assert.equal(task.status, 'success', `${task.reason} ${task.reason_detail}`);

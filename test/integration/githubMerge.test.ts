@@ -129,6 +129,23 @@ describe('a pull request of a task', () => {
       }).timeout(60_000);
     }
 
+    it('merges while a message waits for the agent is the end, and says that it was not heard', async () => {
+      it_.hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
+      const app = await it_.open(AGENT);
+      let said: Promise<unknown> | undefined;
+      it_.startCi(() => {
+        said ??= app.list({}).then(({ tasks: [task] }) => app.continue(task!.id, 'Also update the notes'));
+        closes('merged');
+        return { build: 'failure' };
+      });
+      const task = await run(app);
+      await said;
+      assert.deepEqual([task.status, task.merged_at, task.attempts], ['success', '2026-01-02T03:04:05Z', 1]);
+      const { events } = await app.show(task.id);
+      const notes = events.map((event) => event.note).join('\n');
+      assert.match(notes, /was merged by a person\. A message had not reached the agent: start a new task with it\./);
+    }).timeout(60_000);
+
     it('merges while the agent mends it is a good end, and what came after is named', async () => {
       it_.hub.workflow({ name: 'CI', on: ['push'], jobs: ['build'] });
       it_.startCi((sha) =>

@@ -122,6 +122,18 @@ describe('CI on pull requests only', () => {
     assert.equal(task.attempts, 1);
   }).timeout(60_000);
 
+  it('tells the agent what failed although several jobs before it never started', async () => {
+    const message = 'The job was not started because recent account payments have failed.';
+    const annotations = [{ path: '.github', start_line: 1, message, annotation_level: 'failure' }];
+    const never = { conclusion: 'failure', annotations } as const;
+    const red = { a: never, b: never, c: never, real: failed(['main.c:3: error: no']) };
+    const green = { a: 'success', b: 'success', c: 'success', real: 'success' } as const;
+    const task = await run(Object.keys(red), (n) => (n === 1 ? red : green));
+    assert.equal(task.status, 'success', `${task.reason}: ${task.reason_detail}`);
+    assert.equal(task.attempts, 2);
+    assert.match(prompt(2), /The check "real" failed[\s\S]*main\.c:3: error: no/);
+  }).timeout(60_000);
+
   it('is run once more where it was cancelled, and goes on if that is green', async () => {
     let ends = 0;
     const task = await run(['build'], () => ({ build: ends++ === 0 ? 'cancelled' : 'success' }));

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createHostStore } from '../../src/adapters/sqlite/hostStore.ts';
@@ -298,6 +299,24 @@ describe('notifications', () => {
       assert.match(JSON.stringify(server.received[0]?.body), /trouble/);
     });
 
+    it('tell a failure without the secrets that it printed, also where the end cuts them', async () => {
+      const app = await project.open(undefined, slack());
+      const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({
+        type: 'pkcs8',
+        format: 'pem',
+      });
+      const file = path.join(project.box.dir, 'key');
+      writeFileSync(file, key);
+      await app.schedule.add('job', { title: 'The job', command: `cat '${file}'; exit 1`, frequency_minutes: 60 });
+      await app.schedule.run('job', { signal: never });
+      await hears(/^The job failed/);
+      const said = JSON.stringify(server.received[0]?.body);
+      for (const line of String(key)
+        .split('\n')
+        .filter((it) => it.length > 20 && !it.startsWith('-----')))
+        assert.ok(!said.includes(line), said);
+    });
+
     it('say once that the scheduler starts, however many windows there are', async () => {
       await project.ampa(['schedule', 'add', 'job', 'true', '--cron', '0 0 1 1 *']);
       const apps = [await open(slack()), await open(slack()), await open(slack())];
@@ -317,7 +336,7 @@ describe('notifications', () => {
       const dotenv = path.join(project.repo, '.worklog/ampa/.env');
       mkdirSync(path.dirname(dotenv), { recursive: true });
       writeFileSync(dotenv, `AMPA_DISCORD_WEBHOOK=${server.url}/discord\nAMPA_HEARTBEAT_MINUTES=7\n`, { mode: 0o600 });
-      assert.equal(app.reloadConfig(), true);
+      assert.equal(await app.reloadConfig(), true);
       const run = await until('a beat', async () =>
         (await app.schedule.history('heartbeat', 5)).find((it) => it.finished_at !== null),
       );

@@ -103,6 +103,8 @@ describe('a message that waits', () => {
       all.filter((reason) => reason !== 'budget_time' && reason !== 'budget_cost'),
     );
     assert.equal(yieldsToMessage({ status: 'success', phase: null, reason: null, merged_at: null }), true);
+    const landed = { merged_at: '2026-01-01T00:00:00Z' };
+    assert.equal(yieldsToMessage({ status: 'success', phase: null, reason: null, merged_at: null }, landed), false);
     assert.equal(yieldsToMessage({ status: 'running', phase: 'checks', reason: null, merged_at: null }), false);
     assert.equal(yieldsToMessage({ status: 'error', phase: null, reason: 'of_tomorrow', merged_at: null }), false);
   });

@@ -71,7 +71,7 @@ describe('the health of a host', () => {
 
   it('is bad where the database cannot be read', async () => {
     const { serving } = make({
-      app: () => ({ hosts: () => Promise.reject(new AmpaError('store_corrupt', 'it is damaged')) }) as unknown as App,
+      app: () => ({ hosts: () => Promise.reject(new AmpaError('store_newer', 'it is damaged')) }) as unknown as App,
     });
     const { ok, reasons } = await serving.health();
     assert.deepEqual([ok, reasons[0]!.kind], [false, 'database']);

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 
 export interface ServerSentEvent {
@@ -10,6 +11,8 @@ export interface ServerSentEvent {
 /** One client of server-sent events. */
 export interface EventStream {
   send(event: ServerSentEvent): void;
+  /** Resolves when the client has taken what was sent so far, or has gone. */
+  taken(): Promise<void>;
   /** Where the client is now: what it says when it comes again, without an event. */
   mark(id: number): void;
   /** Aborted when the client has gone or the server closes. */
@@ -45,6 +48,11 @@ export function openEventStream(response: ServerResponse): EventStream & { end()
     // JSON has no line breaks of its own.
     send: ({ id, event, data }) =>
       write(`${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`),
+    async taken() {
+      if (!response.writableNeedDrain || closed.signal.aborted) return;
+      // It ends early when the client goes.
+      await once(response, 'drain', { signal: closed.signal }).catch(() => undefined);
+    },
     mark: (id) => write(`id: ${id}\n\n`),
     closed: closed.signal,
     end: () => void response.end(),

@@ -1,4 +1,4 @@
-/** The engine's own detached process that carries one task, and short questions to programs. */
+/** The engine's own detached process that carries one task. */
 import { spawn } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { readProcess } from './table.ts';

@@ -17,9 +17,9 @@ describe('Questions', () => {
     app = await folders.all()[0]!.engage();
     settings = path.join(app.workspace.stateDir, '.env');
   });
-  after(() => {
+  after(async () => {
     fs.rmSync(settings, { force: true });
-    app.reloadConfig();
+    await app.reloadConfig();
   });
 
   it('of a script is a row, counts until it was opened, and goes when somebody has answered', async () => {
@@ -60,7 +60,7 @@ describe('Questions', () => {
         '\n',
       ),
     );
-    app.reloadConfig();
+    await app.reloadConfig();
     const told: { id: string; task: string | null; ms: number }[] = [];
     const off = notifications!.onDidAsk((prompt) =>
       told.push({ id: prompt.id, task: prompt.task_id, ms: Date.now() - Date.parse(prompt.created_at) }),

@@ -47,7 +47,7 @@ describe('The Schedule view', () => {
     const app = await folders.all()[0]!.app();
     // The run by hand has begun the pause between two starts.
     fs.writeFileSync(path.join(app.workspace.stateDir, '.env'), 'AMPA_SCHEDULER_GLOBAL_MIN_INTERVAL_SECONDS=0\n');
-    app.reloadConfig();
+    await app.reloadConfig();
     await app.schedule.add('now', { command: 'true', frequency_minutes: 60 });
     await until(
       'a run',

@@ -1,0 +1,49 @@
+/** Settings change, repositories bring files, people take their trust back: what runs hears of it. */
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { createProject, type Project } from '../support/project.ts';
+import { until } from '../support/until.ts';
+
+describe('a host that runs', () => {
+  let project: Project;
+  beforeEach(() => {
+    project = createProject('ampa-following-');
+  });
+  afterEach(() => project.remove());
+
+  it('takes nothing from a .env that a pull has brought into the state folder', async () => {
+    const app = await project.open();
+    await app.startEngine();
+    const { box, repo } = project;
+    const file = path.join(repo, '.worklog', 'ampa', '.env');
+    box.write(file, 'AMPA_AGENT_COMMAND=evil\nAMPA_MAX_ATTEMPTS=7\n');
+    await until('it is followed', () => app.config().values.maxAttempts === 7);
+    box.git(repo, 'add', '--force', file);
+    box.git(repo, 'commit', '--quiet', '--message', 'Settings for everybody');
+    box.write(file, 'AMPA_AGENT_COMMAND=evil --more\nAMPA_MAX_ATTEMPTS=8\n');
+    await until('it is not read any more', () => app.config().values.maxAttempts !== 7);
+    assert.equal(app.config().values.agentCommand, '');
+    assert.match(app.config().warnings.join(), /git tracks .*\.env, so it is the repository's/);
+  });
+
+  it('follows the settings file of the folder', async () => {
+    const app = await project.open();
+    await app.trust(false);
+    await app.startEngine();
+    const file = path.join(project.repo, '.vscode', 'settings.json');
+    project.box.write(file, '{ "ampa.permissions": "ask" }');
+    await until('it is read', () => app.config().values.permissions === 'ask');
+    project.box.write(file, '{ // all of it\n "ampa.permissions": "all" }');
+    await until('it is read again', () => app.config().values.permissions === 'all');
+  });
+
+  it('hears that its folder is not trusted any more, and trusted again', async () => {
+    const app = await project.open();
+    await app.trust(false);
+    await app.startEngine();
+    assert.equal((await project.ampa(['trust', '--revoke'])).code, 0);
+    await until('it knows', () => !app.isTrusted());
+    assert.equal((await project.ampa(['trust'])).code, 0);
+    await until('it knows', () => app.isTrusted());
+  });
+});
