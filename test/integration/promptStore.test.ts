@@ -126,7 +126,7 @@ describe('The store of questions', () => {
       const command = { kind: 'execute', command: 'npm test' };
       assert.equal((await prompts.deliver(claim, id, command))!.state, 'resumed');
     }
-    await prompts.delivered('P1');
+    await prompts.delivered(claim, 'P1');
     assert.deepEqual(
       (await prompts.lostIn(claim.taskId, 1)).map((it) => it.id),
       ['P2'],
