@@ -17,6 +17,7 @@ import type {
   StoredPrompt,
   TaskPrompts,
 } from '../conversations/ports.ts';
+import { maskedPrompt } from '../conversations/masking.ts';
 import { isExpired, summaryOf, type Automatic, type Prompt } from '../conversations/prompt.ts';
 import { describeError, notFound, usageError } from '../errors.ts';
 import type { Claim, Clock } from '../tasks/ports.ts';
@@ -65,11 +66,14 @@ export function createConversations(deps: ConversationDeps): Conversations {
   const store = it.prompts;
   const now = (): number => clock.now();
 
-  /** The files follow the store. One that cannot be written keeps nobody from asking or answering. */
+  /**
+   * The files follow the store. One that cannot be written keeps nobody from asking or answering. That of a new
+   * question is written before its row: by now somebody may have answered it.
+   */
   async function show(prompt: Prompt, event: string): Promise<void> {
     const { id, session, task_id, work_item, summary, state } = prompt;
     try {
-      await files().write(prompt);
+      if (event !== 'asked') await files().write(prompt);
       await files().session(session, async () => {
         const open = await store.ofSession(session);
         const last = open.at(-1) ?? (await store.get(id)) ?? prompt;
@@ -110,11 +114,12 @@ export function createConversations(deps: ConversationDeps): Conversations {
   }
 
   async function record(
-    asked: NewPrompt,
+    given: NewPrompt,
     of: { task: Task | null; claim: Claim | null },
     answer: { response: string; automatic: Automatic } | null,
   ): Promise<StoredPrompt> {
     const at = now();
+    const asked = maskedPrompt(given, deps.mask);
     const prompt: StoredPrompt = {
       id: newId(),
       task_id: of.task?.id ?? null,
@@ -133,7 +138,7 @@ export function createConversations(deps: ConversationDeps): Conversations {
       state: answer ? 'resumed' : 'waiting',
       holder: of.claim?.owner ?? null,
       answer_id: answer ? newId() : null,
-      response: answer?.response ?? null,
+      response: answer ? deps.mask(answer.response) : null,
       answered_by: answer ? byRule(answer.automatic) : null,
       answered_at: answer ? new Date(at).toISOString() : null,
       automatic: answer?.automatic ?? asked.automatic ?? null,
@@ -173,15 +178,19 @@ export function createConversations(deps: ConversationDeps): Conversations {
     return resolveFallback({ kind, projectId }, mode, files);
   }
 
+  async function loseEarlier(taskId: string): Promise<void> {
+    for (const id of await store.loseEarlier(taskId)) await shown(id, 'lost');
+  }
+
   const { respond, wait, close } = createResponding({ it, clock, newId, show, shown });
 
   return {
     async open() {
       return (await store.open()).filter((prompt) => prompt.state === 'answering' || !isExpired(prompt, now()));
     },
-    respond,
-    async start(session, given, details) {
-      const text = deps.mask(given);
+    respond: (answer) =>
+      respond(answer.session === undefined ? answer : { ...answer, session: deps.mask(answer.session) }),
+    async start(session, text, details) {
       if (session.trim() === '') throw usageError('the session is empty', 'Any name will do: it is opaque.');
       if (text.trim() === '') throw usageError('the question is empty', 'Say what is to be decided.');
       const taskId = details.task_id ?? null;
@@ -190,10 +199,10 @@ export function createConversations(deps: ConversationDeps): Conversations {
       const kind = details.kind ?? 'question';
       const rule = await fallback(task, kind, details.metadata ?? {});
       for (const warning of rule.warnings) say(warning);
-      const asked: NewPrompt = { ...details, kind, session, asks: 'question', prompt_text: text };
+      const asked = maskedPrompt({ ...details, kind, session, asks: 'question', prompt_text: text }, deps.mask);
       const verdict = verdictOf(rule, {
         asks: 'question',
-        choices: [...(details.choices ?? [])],
+        choices: [...(asked.choices ?? [])],
         recommendation: details.recommendation ?? null,
       });
       const automatic = { mode: rule.mode, rule: rule.rule };
@@ -204,11 +213,9 @@ export function createConversations(deps: ConversationDeps): Conversations {
     },
     wait,
     async expireDue() {
-      for (const id of await store.due()) await close('expire', id, await store.expire(id));
+      for (const id of await store.due()) await close('expire', id, await store.expire(null, id));
     },
-    async loseEarlier(taskId) {
-      for (const id of await store.loseEarlier(taskId)) await shown(id, 'lost');
-    },
+    loseEarlier,
     tasks: {
       fallback: (task, kind) => fallback(task, kind, {}),
       open: (claim, task, asked) => record(asked, { task, claim }, null),
@@ -223,13 +230,15 @@ export function createConversations(deps: ConversationDeps): Conversations {
         return prompt;
       },
       show: (id) => shown(id, 'resumed'),
-      async delivered(id) {
-        const prompt = await store.delivered(id);
+      async delivered(claim, id) {
+        const prompt = await store.delivered(claim, id);
         if (prompt) await show(prompt, 'resumed');
       },
       withdraw: async (claim, id) => void (await close('withdraw', id, await store.withdraw(claim, id))),
       lose: async (claim, id) => void (await close('lose', id, await store.lose(id, claim.owner))),
-      expire: async (id) => close('expire', id, await store.expire(id)),
+      expire: async (claim, id) => close('expire', id, await store.expire(claim, id)),
+      loseScripts: loseEarlier,
+      quoted: store.quoted,
       lostIn: store.lostIn,
       async toDiscuss(taskId) {
         const open = await store.open({ taskId });
@@ -237,8 +246,8 @@ export function createConversations(deps: ConversationDeps): Conversations {
           (it) => it.holder === null && it.state === 'waiting' && it.automatic?.mode === 'discuss-options',
         );
       },
-      async discussed(id, to) {
-        if (await store.refresh(id, to)) await shown(id, 'discussed');
+      async discussed(claim, id, to) {
+        if (await store.refresh(claim, id, to)) await shown(id, 'discussed');
       },
     },
   };

@@ -240,7 +240,7 @@ export function createEngine(deps: EngineDeps) {
   async function keepQuestions(it: EngineStore): Promise<void> {
     while (!stop.signal.aborted) {
       try {
-        await deps.conversations(it).expireDue();
+        if ((await it.lookForeign()) === null) await deps.conversations(it).expireDue();
       } catch (error) {
         say(`Old questions could not be given up: ${describeError(error)}`);
       }

@@ -88,7 +88,7 @@ export function createResponding({ it, clock, newId, show, shown }: RespondingDe
         prompt = (await store.get(prompt.id)) ?? prompt;
       const refused = refusal(prompt, now());
       if (refused) {
-        if (refused.code === 'timed_out' && (await store.expire(prompt.id))) await shown(prompt.id, 'expired');
+        if (refused.code === 'timed_out' && (await store.expire(null, prompt.id))) await shown(prompt.id, 'expired');
         throw refused;
       }
       if (!accepted.ok) throw accepted.error;
@@ -201,7 +201,7 @@ export function createResponding({ it, clock, newId, show, shown }: RespondingDe
       if (prompt.state === 'resumed') return resumedOf(prompt);
       const refused = prompt.state === 'answering' ? null : refusal(prompt, now());
       if (refused) {
-        if (refused.code === 'timed_out') await close('expire', id, await store.expire(id));
+        if (refused.code === 'timed_out') await close('expire', id, await store.expire(null, id));
         throw refused;
       }
       if (signal.aborted)

@@ -46,6 +46,12 @@ function meaningOf(choice: string): { means: 'accept' | 'decline'; exact: boolea
   return null;
 }
 
+/** What an answer means by itself; null where it says more than that, or anything else. */
+export function exactMeaning(text: string): 'accept' | 'decline' | null {
+  const meaning = meaningOf(text);
+  return meaning?.exact ? meaning.means : null;
+}
+
 /** The one choice that accepts or declines; null where none does, or several do and none is plain. */
 export function choiceThat(means: 'accept' | 'decline', choices: readonly string[]): string | null {
   const found = choices.flatMap((choice) => {
@@ -55,6 +61,17 @@ export function choiceThat(means: 'accept' | 'decline', choices: readonly string
   const exact = found.filter((it) => it.exact);
   if (exact.length > 0) return exact[0]!.choice;
   return found.length === 1 ? found[0]!.choice : null;
+}
+
+/** Whether a choice is the one that the question itself recommends, by its name or by what it means. */
+export function isRecommended(
+  { choices, recommendation }: Pick<Prompt, 'choices' | 'recommendation'>,
+  choice: string,
+): boolean {
+  if (recommendation === null) return false;
+  const plain = recommendation.trim().toLowerCase();
+  if (choices.some((it) => it.toLowerCase() === plain)) return choice.toLowerCase() === plain;
+  return (plain === 'accept' || plain === 'decline') && choiceThat(plain, choices) === choice;
 }
 
 /** `#2` for the second choice: where the choice itself is too long for a button. */

@@ -117,7 +117,9 @@ export interface PromptStore {
   /** Those of a task that are open now, without their texts. */
   statesOf(
     taskId: string,
-  ): Promise<{ id: string; state: 'waiting' | 'answering'; holder: string | null; attempt: number }[]>;
+  ): Promise<
+    { id: string; state: 'waiting' | 'answering'; holder: string | null; attempt: number; created_at: string }[]
+  >;
   /** Ids that start or end with a text, newest first; open ones only, or all. */
   like(text: string, open: boolean): Promise<string[]>;
   /** The first answer wins: undefined when it is not waiting, or too old. */
@@ -126,21 +128,27 @@ export interface PromptStore {
   fail(id: string, answerId: string): Promise<boolean>;
   /** The holder takes the answer to hand it on; `always` is remembered where that is the answer. Undefined: there is none any more. */
   deliver(claim: Claim, id: string, always: Allowed | null): Promise<StoredPrompt | undefined>;
-  /** The agent has it; gives the question back. */
-  delivered(id: string): Promise<StoredPrompt | undefined>;
+  /** The agent has it; gives the question back. Undefined: the claim is lost. */
+  delivered(claim: Claim, id: string): Promise<StoredPrompt | undefined>;
+  /** The agent was told of these as they are. */
+  quoted(claim: Claim, ids: readonly string[]): Promise<void>;
   /** False: it was closed before, or the claim is lost. */
   withdraw(claim: Claim, id: string): Promise<boolean>;
   /** The process that asked, of that holder, is gone. An answer on its way stays with it. */
   lose(id: string, holder: string): Promise<boolean>;
   /** What was asked by processes of a task that are gone: earlier holders, scripts of an interrupted turn; returns the ids. */
   loseEarlier(taskId: string): Promise<string[]>;
-  /** A discussion is added, and the choices are what came of it. False: it is not waiting any more. */
-  refresh(id: string, to: { context: readonly ContextEntry[]; choices: readonly string[] }): Promise<boolean>;
-  /** False: it is not waiting any more, or not too old. */
-  expire(id: string): Promise<boolean>;
+  /** A discussion is added, and the choices are what came of it. False: it is not waiting any more, or the claim is lost. */
+  refresh(
+    claim: Claim,
+    id: string,
+    to: { context: readonly ContextEntry[]; choices: readonly string[] },
+  ): Promise<boolean>;
+  /** False: it is not waiting any more, or not too old, or the claim (null: of nobody) is lost. */
+  expire(claim: Claim | null, id: string): Promise<boolean>;
   /** Those that are too old and still waiting. */
   due(): Promise<string[]>;
-  /** What was lost in a turn, or answered without having arrived. */
+  /** What was lost in a turn, or answered without having arrived, and was not quoted. */
   lostIn(taskId: string, attempt: number): Promise<StoredPrompt[]>;
 }
 
@@ -158,14 +166,21 @@ export interface TaskPrompts {
   /** Shows that it is answered. */
   show(id: string): Promise<void>;
   /** The agent has the answer; shows that, too. */
-  delivered(id: string): Promise<void>;
+  delivered(claim: Claim, id: string): Promise<void>;
+  quoted: PromptStore['quoted'];
   withdraw(claim: Claim, id: string): Promise<void>;
   lose(claim: Claim, id: string): Promise<void>;
   /** False: it was answered at the last moment. */
-  expire(id: string): Promise<boolean>;
+  expire(claim: Claim, id: string): Promise<boolean>;
+  /** The turn has failed, and with it the scripts that had asked. */
+  loseScripts(taskId: string): Promise<void>;
   lostIn(taskId: string, attempt: number): Promise<Prompt[]>;
   /** Questions of scripts in this task that a rule wants discussed before a person is asked. */
   toDiscuss(taskId: string): Promise<Prompt[]>;
   /** The agent has discussed it: what was said, and the choices that came of it. */
-  discussed(id: string, to: { context: readonly ContextEntry[]; choices: readonly string[] }): Promise<void>;
+  discussed(
+    claim: Claim,
+    id: string,
+    to: { context: readonly ContextEntry[]; choices: readonly string[] },
+  ): Promise<void>;
 }

@@ -322,7 +322,10 @@ export interface TaskStore {
   takeSlot(claim: Claim, limit: number): Promise<boolean>;
   releaseSlot(claim: Claim): Promise<void>;
   /** Begins a turn: number, prompt, row in `attempts`, delivered messages, in one transaction. */
-  beginAttempt(claim: Claim, attempt: { number: number; prompt: string; delivered: number[] }): Promise<Task>;
+  beginAttempt(
+    claim: Claim,
+    attempt: { number: number; prompt: string; delivered: number[]; quoted?: string[] },
+  ): Promise<Task>;
   /** Ends a turn that is open; how one has ended stays. */
   endAttempt(claim: Claim, number: number, end: AttemptEnd): Promise<void>;
   saveCheck(claim: Claim, check: Check): Promise<void>;

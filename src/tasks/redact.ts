@@ -1,3 +1,5 @@
+const KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
+
 /** Shapes of well-known credentials. What a log shows to an agent or a person passes through here. */
 const SHAPES: readonly RegExp[] = [
   /\bgh[pousr]_[A-Za-z0-9]{20,}\b/g,
@@ -8,7 +10,7 @@ const SHAPES: readonly RegExp[] = [
   /\bglpat-[A-Za-z0-9_-]{20,}/g,
   /\bnpm_[A-Za-z0-9]{36}\b/g,
   /\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,}/g,
-  /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g,
+  KEY,
 ];
 
 /** The value of a secret as it may turn up: a key of many lines also line by line. */
@@ -27,6 +29,29 @@ export function redact(text: string, secrets: readonly string[] = []): string {
   for (const shape of SHAPES) out = out.replace(shape, '***');
   for (const secret of secrets) if (secret.length >= 6) out = out.replaceAll(secret, '***');
   return out;
+}
+
+/** What a person is told of a command that is not shown in full. */
+export const HIDDEN = 'A part of this is hidden as ***, since it looks like a secret.';
+/** Breaks a pattern of `redact`, where it would hide more of a command than its secret. Nobody sees it. */
+const GAP = '\u200B';
+/** Whether what `redactCommand` returned shows less than the text. */
+export const hides = (shown: string, text: string): boolean => shown.replaceAll(GAP, '') !== text.replaceAll(GAP, '');
+
+/**
+ * Masks credentials in a command that a person is to judge: nothing that a shell could act on is hidden, so no
+ * pattern goes over white space, a quote or an operator. `redact` finds nothing more in what is returned.
+ */
+export function redactCommand(text: string, secrets: readonly string[] = []): string {
+  let out = text;
+  for (const secret of secrets) if (secret.length >= 6) out = out.replaceAll(secret, '***');
+  if (KEY_BEGIN.test(out))
+    out = out.replace(new RegExp(KEY_BEGIN, 'g'), '***').replace(/[A-Za-z0-9+]{16,}={0,2}/g, '***');
+  for (const shape of SHAPES) if (shape !== KEY) out = out.replace(shape, '***');
+  return out
+    .replace(/\b(https?:\/\/)[A-Za-z0-9._~%+=,!-]+:[A-Za-z0-9._~%+=,!-]+@/g, '$1***@')
+    .replace(/\b(https?)(?=:\/\/[^\s/:@]+:[^\s/@]+@)/g, `$1${GAP}`)
+    .replace(/\b(authorization:\s*)(?:bearer|basic|token)(?=\s)(?:[ \t]+[A-Za-z0-9._~+/=-]+)?/gi, '$1***');
 }
 
 const KEY_BEGIN = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;

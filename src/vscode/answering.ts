@@ -1,7 +1,7 @@
 /** Answering questions of agents and scripts from the editor. The first answer counts, wherever it comes from. */
 import os from 'node:os';
 import * as vscode from 'vscode';
-import { choiceLabel } from '../conversations/choices.ts';
+import { choiceLabel, isRecommended } from '../conversations/choices.ts';
 import type { OpenPrompt } from '../conversations/prompt.ts';
 import { AmpaError } from '../errors.ts';
 import type { Documents } from './documents.ts';
@@ -47,7 +47,7 @@ export async function askPerson(
   const items: Item[] = [
     ...prompt.choices.map((choice) => ({
       label: choiceLabel(prompt, choice),
-      description: prompt.recommendation !== null && isRecommended(prompt, choice) ? 'recommended' : '',
+      description: isRecommended(prompt, choice) ? 'recommended' : '',
       response: choice,
     })),
     { label: '', kind: vscode.QuickPickItemKind.Separator },
@@ -72,6 +72,3 @@ const askWords = (prompt: OpenPrompt, title: string): Thenable<string | undefine
     ignoreFocusOut: true,
     validateInput: (text) => (text.trim() === '' ? 'Say something.' : null),
   });
-
-const isRecommended = (prompt: OpenPrompt, choice: string): boolean =>
-  choiceLabel(prompt, choice) === prompt.recommendation;

@@ -1,8 +1,8 @@
-/** What a new file of fallback rules says: nothing but comments decides anything, so all questions are still asked. */
+/** What a new file of fallback rules says: all questions are asked, until a comment becomes a rule. */
 export const FALLBACK_TEMPLATE = `{
   // What AMPA answers where nobody needs to be asked. Saved rules hold from the next question on.
   //
-  //   hold                   ask a person (as without this file)
+  //   hold                   ask a person (as without this file, which accepts delegation alone)
   //   auto-accept            allow once, or the choice that means yes
   //   auto-decline           reject once, or the choice that means no
   //   accept-recommendation  what the question itself recommends

@@ -1,5 +1,5 @@
 /** Questions as the task page shows them. Pure. */
-import { ALLOW, choiceLabel, REJECT } from '../conversations/choices.ts';
+import { choiceLabel, isRecommended } from '../conversations/choices.ts';
 import type { ContextEntry, OpenPrompt, Prompt } from '../conversations/prompt.ts';
 
 export interface ChoiceView {
@@ -64,7 +64,7 @@ export function promptView(prompt: OpenPrompt): PromptView {
     choices: prompt.choices.map((value) => ({
       value,
       label: choiceLabel(prompt, value),
-      recommended: fits(prompt, value),
+      recommended: isRecommended(prompt, value),
     })),
     context: prompt.context,
     held:
@@ -77,13 +77,6 @@ export function promptView(prompt: OpenPrompt): PromptView {
     since: Date.parse(prompt.created_at),
   };
 }
-
-/** What the question itself recommends. */
-const fits = ({ asks, recommendation }: OpenPrompt, choice: string): boolean =>
-  recommendation !== null &&
-  (recommendation === choice ||
-    (asks === 'permission' && choice === ALLOW && recommendation === 'accept') ||
-    (asks === 'permission' && choice === REJECT && recommendation === 'decline'));
 
 export function answerView(prompt: Prompt): AnswerView {
   const { automatic, response } = prompt;

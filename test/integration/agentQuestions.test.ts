@@ -212,6 +212,30 @@ describe('A question of an agent', () => {
       assert.match(String(told[1]!['prompt']), /Ada answered meanwhile: write it by hand/);
     }).timeout(40_000);
 
+    it('is quoted once where its task had ended before it was gone on with', async () => {
+      const vars = it_.env([GOOD, 'write state.txt good']);
+      const app = await it_.open(vars);
+      const { id } = await start(app);
+      it_.project.spawnAmpa(['work', id], vars);
+      const prompt = await it_.question(app);
+      process.kill((await app.hosts()).find((host) => host.kind === 'carrier')!.pid, 'SIGKILL');
+      await assert.rejects(app.respond({ promptId: prompt.id, response: 'allow', by }));
+      await app.abort(id);
+      await app.carryHere(id, never).catch(() => undefined);
+      assert.equal((await app.find(id)).status, 'aborted');
+      await app.continue(id, 'Finish it');
+      assert.equal((await app.carryHere(id, never)).status, 'success');
+      const told = it_.journal().flatMap((entry) => ('prompt' in entry ? [String(entry['prompt'])] : []));
+      assert.equal(told.length, 2);
+      assert.match(told[1]!, /Finish it[\s\S]*You had asked this[\s\S]*Ada answered meanwhile: allow/);
+      await app.continue(id, 'And now?');
+      await app.carryHere(id, never);
+      assert.doesNotMatch(
+        String(it_.journal().findLast((entry) => 'prompt' in entry)?.['prompt']),
+        /answered meanwhile/,
+      );
+    }).timeout(40_000);
+
     it('is asked again where nobody had answered it', async () => {
       const vars = it_.env([GOOD, GOOD]);
       const app = await it_.open(vars);
@@ -225,6 +249,17 @@ describe('A question of an agent', () => {
       assert.equal((await carried).status, 'success');
       const told = it_.journal().filter((entry) => 'prompt' in entry);
       assert.match(String(told[1]!['prompt']), /nobody had answered it yet/);
+    }).timeout(40_000);
+
+    it('takes the questions of its scripts along where it is started once more', async () => {
+      const cli = path.resolve(import.meta.dirname, '../../src/cli/guard.ts');
+      const ask = `${process.execPath} ${cli} ask db "Which one?"`;
+      const app = await it_.open(it_.env([`shell ${ask}\ncrash 1`, 'write state.txt good']));
+      const { id } = await start(app);
+      assert.equal((await app.carryHere(id, never)).status, 'success');
+      assert.deepEqual(await app.prompts(), []);
+      const told = it_.journal().filter((entry) => 'prompt' in entry);
+      assert.match(String(told[1]!['prompt']), /You had asked this, and nobody had answered it yet:\s+> Which one\?/);
     }).timeout(40_000);
 
     it('goes on once where the agent died, and ends in prompt_lost where it dies again', async () => {

@@ -110,10 +110,28 @@ describe('The store of questions', () => {
     await prompts.answer('P1', answer('Ada'));
     assert.equal(await prompts.deliver(old, 'P1', null), undefined);
     assert.equal(await prompts.withdraw(old, 'P1'), false);
+    assert.equal(await prompts.delivered(old, 'P1'), undefined);
+    await prompts.quoted(old, ['P1']);
     assert.deepEqual(await prompts.loseEarlier(old.taskId), ['P1']);
     const [lost] = await prompts.lostIn(old.taskId, 1);
     assert.deepEqual([lost?.state, lost?.response, lost?.answered_by], ['lost', 'allow', 'Ada']);
     assert.equal(await prompts.answer('P1', answer('Bob')), undefined);
+    const claim = { ...old, token: old.token + 1, owner: 'new' };
+    await prompts.quoted(claim, ['P1']);
+    assert.deepEqual(await prompts.lostIn(old.taskId, 1), [], 'it was told');
+  });
+
+  it('takes neither a discussion nor an end from a carrier that was taken over', async () => {
+    await open();
+    const { prompts, tasks } = stores();
+    const old = await claimed();
+    const over = { id: 'P1', task_id: old.taskId, expires_at: 1, holder: null };
+    await prompts.insert(fresh(over), { claim: null, attempt: 1 }, null);
+    const claim = (await tasks.takeOver(old.taskId, old.token, 'new'))!;
+    assert.equal(await prompts.refresh(old, 'P1', { context: [], choices: ['x'] }), false);
+    assert.equal(await prompts.refresh(claim, 'P1', { context: [], choices: ['x'] }), true);
+    assert.equal(await prompts.expire(old, 'P1'), false);
+    assert.equal(await prompts.expire(claim, 'P1'), true);
   });
 
   it('remembers what was delivered, and tells the next holder what may not have arrived', async () => {
@@ -126,7 +144,7 @@ describe('The store of questions', () => {
       const command = { kind: 'execute', command: 'npm test' };
       assert.equal((await prompts.deliver(claim, id, command))!.state, 'resumed');
     }
-    await prompts.delivered('P1');
+    await prompts.delivered(claim, 'P1');
     assert.deepEqual(
       (await prompts.lostIn(claim.taskId, 1)).map((it) => it.id),
       ['P2'],
@@ -218,13 +236,38 @@ describe('The store of questions', () => {
       assert.equal((await it.prompts.lostIn(claim.taskId, 1))[0]?.response, 'allow');
     });
 
-    it('writes no secret down', async () => {
+    it('writes no secret down, in whatever text of a question', async () => {
       await open();
       const { conversations } = talk();
-      const prompt = await conversations.start('s', 'Is hunter2 right?', {});
+      const prompt = await conversations.start('s hunter2', 'Is hunter2 right?', {
+        choices: ['hunter2', 'not hunter2'],
+        context: [{ role: 'user', content: 'Use hunter2' }],
+        work_item: 'WL hunter2',
+        recommendation: 'hunter2',
+        metadata: { deep: ['hunter2'] },
+      });
       assert.equal(prompt.prompt_text, 'Is *** right?');
+      assert.deepEqual(prompt.choices, ['***', 'not ***']);
+      const row = await database.db.selectFrom('prompts').selectAll().executeTakeFirstOrThrow();
+      const said = await database.db.selectFrom('outbox').selectAll().execute();
+      assert.doesNotMatch(JSON.stringify([row, said]), /hunter2/);
       for (const name of readdirSync(path.join(dir, 'prompts')))
-        assert.doesNotMatch(readFileSync(path.join(dir, 'prompts', name), 'utf8'), /hunter2/);
+        assert.doesNotMatch(name + readFileSync(path.join(dir, 'prompts', name), 'utf8'), /hunter2/);
+      const answered = await conversations.respond({ session: 's hunter2', response: 'NOT ***', by: 'Ada' });
+      assert.equal(answered.response, 'not ***');
+    });
+
+    it('leaves the file of a question as it is that was answered as soon as it was recorded', async () => {
+      await open();
+      const { it, conversations } = talk();
+      const { insert } = it.prompts;
+      it.prompts.insert = async (...args) => {
+        await insert(...args);
+        await conversations.respond({ promptId: args[0].id, response: 'yes', by: 'Ada' });
+      };
+      const { prompt_file: file } = await conversations.start('s', 'Go?', {});
+      const shown = JSON.parse(readFileSync(file!, 'utf8')) as { state: string; response: string };
+      assert.deepEqual([shown.state, shown.response], ['resumed', 'yes']);
     });
   });
 });

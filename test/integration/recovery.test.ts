@@ -262,6 +262,24 @@ describe('hosts on two machines', () => {
     await app.start(request);
   });
 
+  it('give up no question while the other lives', async () => {
+    const looks: (() => void)[] = [];
+    const sleep: typeof wallClock.sleep = (ms, signal) =>
+      ms !== 30_000
+        ? wallClock.sleep(ms, signal)
+        : new Promise((resolve) => (signal?.addEventListener('abort', () => resolve()), looks.push(resolve)));
+    const app = await project.open('cat', {}, { asks: true, clock: { ...wallClock, now, sleep } });
+    const { id } = await app.startConversation('s', 'Go?');
+    await app.startEngine({ schedule: false });
+    await until('it has looked once', () => looks.length === 1);
+    const store = await open();
+    clock = (await store.prompts.get(id))!.expires_at + 1;
+    await store.hosts.register({ ...HOST, beat_at: clock });
+    looks.at(-1)!();
+    await until('it has looked again', () => looks.length === 2);
+    assert.equal((await store.prompts.get(id))!.state, 'waiting');
+  });
+
   it('are silent while the other beats, and are seen again afterwards, whoever deleted their row', async () => {
     const store = await open();
     mock.timers.enable({ apis: ['setInterval'] });

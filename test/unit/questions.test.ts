@@ -50,6 +50,13 @@ describe('A question on the task page', () => {
       promptView(makePrompt({ recommendation: 'decline' })).choices.map((it) => it.recommended),
       [false, true, false],
     );
+    const marked = (choices: string[], recommendation: string): boolean[] =>
+      promptView(question({ choices, recommendation })).choices.map((it) => it.recommended);
+    assert.deepEqual(marked(['yes', 'no'], 'accept'), [true, false]);
+    assert.deepEqual(marked(['Yes, delete it', 'No'], 'decline'), [false, true]);
+    assert.deepEqual(marked(['yes', 'no'], 'Accept'), [true, false]);
+    assert.deepEqual(marked(['decline', 'no'], 'decline'), [true, false]);
+    assert.deepEqual(marked(['Red', 'Blue'], 'accept'), [false, false]);
   });
 
   it('tells an answer of a rule from one of a person', () => {
@@ -141,6 +148,8 @@ describe('The template of fallback rules', () => {
       const { mode, warnings } = resolveFallback({ kind: 'execute', projectId }, '', [file]);
       assert.deepEqual([mode, warnings], ['hold', []]);
     }
+    assert.equal(resolveFallback({ kind: 'delegation', projectId: null }, '', []).mode, 'auto-accept');
+    assert.match(FALLBACK_TEMPLATE, /without this file, which accepts delegation/);
   });
 
   it('shows rules that hold once the comments are taken away', () => {

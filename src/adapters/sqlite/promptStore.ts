@@ -147,11 +147,11 @@ export function createPromptStore(db: Kysely<Schema>, now: () => number, newId: 
     async statesOf(taskId) {
       const rows = await db
         .selectFrom('prompts')
-        .select(['id', 'state', 'holder', 'attempt'])
+        .select(['id', 'state', 'holder', 'attempt', 'created_at'])
         .where('task_id', '=', taskId)
         .where(OPEN)
         .execute();
-      return rows as { id: string; state: 'waiting' | 'answering'; holder: string | null; attempt: number }[];
+      return rows as Awaited<ReturnType<PromptStore['statesOf']>>;
     },
     async like(text, open) {
       let query = db
@@ -193,14 +193,19 @@ export function createPromptStore(db: Kysely<Schema>, now: () => number, newId: 
         return forGood;
       });
     },
-    async delivered(id) {
+    async delivered(claim, id) {
       const row = await db
         .updateTable('prompts')
         .set({ delivered: 1 })
         .where('id', '=', id)
+        .where(held(claim))
         .returningAll()
         .executeTakeFirst();
       return row && decode(row);
+    },
+    async quoted(claim, ids) {
+      if (ids.length === 0) return;
+      await db.updateTable('prompts').set({ delivered: 1 }).where('id', 'in', ids).where(held(claim)).execute();
     },
     withdraw: async (claim, id) => (await step(db, id, 'withdraw', {}, held(claim))) !== undefined,
     lose: async (id, holder) => (await step(db, id, 'lose', {}, sql<boolean>`holder = ${holder}`)) !== undefined,
@@ -215,16 +220,20 @@ export function createPromptStore(db: Kysely<Schema>, now: () => number, newId: 
         .execute();
       return rows.map((row) => row.id);
     },
-    async refresh(id, { context, choices }) {
+    async refresh(claim, id, { context, choices }) {
       const { numUpdatedRows } = await db
         .updateTable('prompts')
         .set({ context: JSON.stringify(context), choices: JSON.stringify(choices) })
         .where('id', '=', id)
         .where(may('answer'))
+        .where(held(claim))
         .executeTakeFirst();
       return numUpdatedRows > 0n;
     },
-    expire: async (id) => (await step(db, id, 'expire', {}, sql<boolean>`expires_at <= ${now()}`)) !== undefined,
+    async expire(claim, id) {
+      const old = sql<boolean>`expires_at <= ${now()}`;
+      return (await step(db, id, 'expire', {}, claim ? sql<boolean>`${old} and ${held(claim)}` : old)) !== undefined;
+    },
     async due() {
       const rows = await db
         .selectFrom('prompts')
@@ -241,9 +250,8 @@ export function createPromptStore(db: Kysely<Schema>, now: () => number, newId: 
         .selectAll()
         .where('task_id', '=', taskId)
         .where('attempt', '=', attempt)
-        .where((eb) =>
-          eb.or([eb('state', '=', 'lost'), eb.and([eb('state', '=', 'resumed'), eb('delivered', '=', 0)])]),
-        )
+        .where('state', 'in', ['lost', 'resumed'])
+        .where('delivered', '=', 0)
         .orderBy('id')
         .execute();
       return rows.map(decode);

@@ -284,6 +284,8 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
             .where('id', 'in', attempt.delivered)
             .execute();
         }
+        if (attempt.quoted?.length)
+          await tx.updateTable('prompts').set({ delivered: 1 }).where('id', 'in', attempt.quoted).execute();
         await tx
           .insertInto('attempts')
           .values({

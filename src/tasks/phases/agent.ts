@@ -19,7 +19,8 @@ export async function agentPhase(carry: Carry, task: Task): Promise<Task> {
 
   const attempts = await store.attemptsOf(task.id);
   const open = attempts.find((attempt) => attempt.number === task.attempts && attempt.ended_at === null);
-  const lost = open ? await deps.prompts.lostIn(task.id, task.attempts) : [];
+  // An answer that no turn got is the next turn's.
+  const lost = task.attempts > 0 ? await deps.prompts.lostIn(task.id, task.attempts) : [];
   if (open && task.turn_interruptions >= MAX_INTERRUPTIONS) {
     await store.endAttempt(claim, task.attempts, {
       outcome: 'interrupted',
@@ -39,17 +40,19 @@ export async function agentPhase(carry: Carry, task: Task): Promise<Task> {
   const interrupted = open !== undefined && task.sent_at !== null;
   if (!open) {
     const waiting = messages.filter((message) => message.delivered_in === null);
-    const prompt = [task.prompt, ...waiting.map((message) => message.text)].filter(Boolean).join('\n\n');
+    const quoted = lost.length > 0 ? lostText(lost) : '';
+    const prompt = [task.prompt, ...waiting.map((message) => message.text), quoted].filter(Boolean).join('\n\n');
     task = await store.beginAttempt(claim, {
       number: task.attempts + 1,
       prompt,
       delivered: waiting.map((message) => message.id),
+      quoted: lost.map((it) => it.id),
     });
   }
 
   const log = await carry.log(task.attempts);
-  const goesOn = (interrupted || lost.length > 0) && task.thread_id !== null;
-  const withLost = (text: string): string => (lost.length > 0 ? `${text}\n\n${lostText(lost)}` : text);
+  const goesOn = (interrupted || (open && lost.length > 0)) && task.thread_id !== null;
+  const withLost = (text: string): string => (open && lost.length > 0 ? `${text}\n\n${lostText(lost)}` : text);
   const prompt = withLost(goesOn ? interruptedPrompt(task.prompt) : task.prompt);
   const said = messages.filter((message) => message.delivered_in !== null).map((message) => message.text);
   const freshPrompt = withLost(withHistory(task.request, said, task.prompt));
@@ -62,6 +65,12 @@ export async function agentPhase(carry: Carry, task: Task): Promise<Task> {
   const turn = await runTurn(carry, task, log, { prompt, freshPrompt });
   if (signal.aborted && turn.usage?.costUsd !== undefined) await store.patch(claim, { cost_usd: turn.usage.costUsd });
   signal.throwIfAborted();
+  // Quoted to an agent that has answered, they are not quoted again.
+  if (turn.outcome.outcome === 'completed' && open)
+    await deps.prompts.quoted(
+      claim,
+      lost.map((it) => it.id),
+    );
   return conclude(carry, task, turn);
 }
 
@@ -112,6 +121,7 @@ async function runTurn(
       case 'thought':
         if (event.type === 'text') recent = (recent + event.text).slice(-8_000);
         say(event.type, event.text);
+        if (tools.size === 0) asking.goesOn();
         return log.write(event.text);
       case 'tool':
         if (event.state === 'started') {
@@ -123,6 +133,7 @@ async function runTurn(
           if (event.state === 'failed') log.note(`tool failed: ${event.title}`);
         }
         stall.tools(tools.size);
+        if (tools.size === 0) asking.goesOn();
         return;
       case 'usage':
         // Cumulative figures of the session: the last one counts, they are never summed.
@@ -236,6 +247,7 @@ async function conclude(carry: Carry, task: Task, { outcome, stalled, expired, l
   }
   const detail = carry.mask(outcome.error ?? 'It ended without saying why.');
   if (!outcome.auth && task.turn_failures + 1 < MAX_FAILURES) {
+    await deps.prompts.loseScripts(task.id);
     const log = await carry.log(task.attempts);
     log.note(`the turn failed and is tried once more: ${detail}`);
     await store.note(claim, 'The turn failed and is tried once more.');

@@ -1,6 +1,6 @@
 /** The questions of one turn: what a rule answers, what a person is asked, and what the agent is told afterwards. */
 import type { Carry } from './phase.ts';
-import { ALLOW, ALWAYS, choiceThat, REJECT } from '../../conversations/choices.ts';
+import { ALLOW, ALWAYS, exactMeaning, REJECT } from '../../conversations/choices.ts';
 import {
   beginDiscussion,
   decisionText,
@@ -10,18 +10,13 @@ import {
   type Discussion,
 } from '../../conversations/discussion.ts';
 import { byRule, verdictOf } from '../../conversations/fallback.ts';
-import {
-  DECLINE,
-  fieldChoices,
-  fieldQuestion,
-  parseField,
-  type FieldValue,
-  type Form,
-} from '../../conversations/form.ts';
+import { DECLINE } from '../../conversations/form.ts';
 import type { NewPrompt } from '../../conversations/ports.ts';
 import type { Automatic, ContextEntry, Prompt } from '../../conversations/prompt.ts';
-import { AGENT_GONE, type AgentTurn, type AttemptLog, type PermissionRequest } from '../ports.ts';
-import type { Allowed, Task } from '../task.ts';
+import { AGENT_GONE, type AgentTurn, type AttemptLog } from '../ports.ts';
+import type { Task } from '../task.ts';
+import { fillForm, type Put } from './fillForm.ts';
+import { allowable, isReason, permissionQuestion } from './permissionQuestion.ts';
 
 export interface AskingDeps {
   carry: Carry;
@@ -41,6 +36,8 @@ export interface AskingDeps {
 }
 
 export interface Asking extends Pick<AgentTurn, 'onPermission' | 'onForm' | 'onAnswered'> {
+  /** The agent works on: what its scripts have asked before does not keep it waiting. */
+  goesOn(): void;
   /** The first question that was lost with the agent; null: none. */
   lost(): string | null;
   /** Resolves when everything is written down. */
@@ -54,7 +51,9 @@ const CONTEXT_CHARS = 4_000;
 type Held = Prompt | 'cancelled';
 
 export function startAsking(deps: AskingDeps): Asking {
-  const { carry, task, log, signal } = deps;
+  const { carry, task, log } = deps;
+  const ended = new AbortController();
+  const signal = AbortSignal.any([deps.signal, ended.signal]);
   const { claim } = carry;
   const { prompts, store, clock, onChange } = carry.deps;
   /** Questions that wait, and how to wake whoever waits for each. */
@@ -68,6 +67,8 @@ export function startAsking(deps: AskingDeps): Asking {
   const discussed = new Set<string>();
   let lost: string | null = null;
   let scripts = false;
+  /** When the agent was last heard to work, ms since the epoch. */
+  let workedAt = 0;
 
   /** What the agent is told in the middle of its turn is a step of the conversation. */
   const tell = (text: string): string => {
@@ -98,8 +99,10 @@ export function startAsking(deps: AskingDeps): Asking {
         const open = await prompts.statesOf(task.id);
         const states = new Map(open.map((it) => [it.id, it.state]));
         for (const [id, wake] of waiting) if (states.get(id) !== 'waiting') wake();
-        // A script of the agent asks: the agent waits, too, and so do the clocks.
-        const asks = open.some((it) => it.holder === null && it.attempt === task.attempts);
+        // A script of the agent asks: the agent waits, too, and so do the clocks, until it is heard again.
+        const asks = open.some(
+          (it) => it.holder === null && it.attempt === task.attempts && Date.parse(it.created_at) > workedAt,
+        );
         if (asks !== scripts) {
           scripts = asks;
           await (asks ? deps.hold() : deps.release());
@@ -111,68 +114,83 @@ export function startAsking(deps: AskingDeps): Asking {
   };
   const off = onChange(() => afterwards(look()));
 
-  /** Asks a person; resolves with the answered question. Its own end closes it. */
-  async function ask(question: NewPrompt, withdrawn: AbortSignal): Promise<Held> {
-    const until = AbortSignal.any([signal, withdrawn]);
-    if (until.aborted) return 'cancelled';
-    await deps.hold();
-    try {
-      const prompt = await prompts.open(claim, task, question);
-      let wake = new AbortController();
-      waiting.set(prompt.id, () => wake.abort());
+  /** Asks a person; resolves with the answered question. Its own end closes it. `isForLater`: the agent gets it later. */
+  function ask(question: NewPrompt, withdrawn: AbortSignal, isForLater = (_response: string) => false): Promise<Held> {
+    const asked = (async (): Promise<Held> => {
+      const until = AbortSignal.any([signal, withdrawn]);
+      if (until.aborted) return 'cancelled';
+      await deps.hold();
+      let prompt: Held;
       try {
-        for (let woken = false; ;) {
-          if (woken) {
-            const taken = await prompts.deliver(claim, prompt.id, allowable(question));
-            if (taken) return arrives(taken);
-          }
-          const now = await prompts.get(prompt.id);
-          if (!now || now.state === 'withdrawn' || now.state === 'lost') return 'cancelled';
-          if (now.state === 'answering') {
-            const taken = await prompts.deliver(claim, now.id, allowable(question));
-            if (taken) return arrives(taken);
-            continue;
-          }
-          if (now.state === 'expired' || (clock.now() >= now.expires_at && (await prompts.expire(now.id)))) {
-            note(`nobody answered in time: ${now.summary}`);
-            deps.onExpired(now);
-            return 'cancelled';
-          }
-          if (until.aborted) {
-            await close(now, withdrawn);
-            return 'cancelled';
-          }
-          const left = Math.max(1, Math.min(LOOK_MS, now.expires_at - clock.now()));
-          await clock.sleep(left, AbortSignal.any([wake.signal, until]));
-          woken = wake.signal.aborted;
-          if (woken) wake = new AbortController();
-        }
+        prompt = await answerTo(question, withdrawn, until);
       } finally {
-        waiting.delete(prompt.id);
+        await deps.release();
+      }
+      if (prompt === 'cancelled') return prompt;
+      const { id, summary, response } = prompt;
+      if (until.aborted) {
+        // It stays booked as not arrived.
+        if (isGone(withdrawn)) lost ??= summary;
+        book(() => prompts.show(id));
+        return 'cancelled';
+      }
+      book(() => (isForLater(response ?? '') ? prompts.show(id) : prompts.delivered(claim, id)));
+      return prompt;
+    })();
+    // Whoever asked hears what went wrong.
+    afterwards(asked.then(nothing, nothing));
+    return asked;
+  }
+
+  async function answerTo(question: NewPrompt, withdrawn: AbortSignal, until: AbortSignal): Promise<Held> {
+    const prompt = await prompts.open(claim, task, question);
+    let wake = new AbortController();
+    waiting.set(prompt.id, () => wake.abort());
+    try {
+      for (let woken = false; ;) {
+        if (woken && !until.aborted) {
+          const taken = await prompts.deliver(claim, prompt.id, allowable(question));
+          if (taken) return taken;
+        }
+        const now = await prompts.get(prompt.id);
+        if (!now || now.state === 'withdrawn' || now.state === 'lost') return 'cancelled';
+        if (now.state === 'answering' && !until.aborted) {
+          const taken = await prompts.deliver(claim, now.id, allowable(question));
+          if (taken) return taken;
+          continue;
+        }
+        if (now.state === 'expired' || (clock.now() >= now.expires_at && (await prompts.expire(claim, now.id)))) {
+          note(`nobody answered in time: ${now.summary}`);
+          deps.onExpired(now);
+          return 'cancelled';
+        }
+        if (until.aborted) {
+          await close(now, withdrawn);
+          return 'cancelled';
+        }
+        const left = Math.max(1, Math.min(LOOK_MS, now.expires_at - clock.now()));
+        await clock.sleep(left, AbortSignal.any([wake.signal, until]));
+        woken = wake.signal.aborted;
+        if (woken) wake = new AbortController();
       }
     } finally {
-      await deps.release();
+      waiting.delete(prompt.id);
     }
   }
 
-  /** One after the other: other answers go first. */
+  /**
+   * One after the other: other answers go first. The agent gets an answer with the end of its question, and only
+   * then is that written down: what is not is quoted by whoever takes the task up. Words that the protocol has no
+   * room for come later.
+   */
   function book(work: () => Promise<void>): void {
     books = books.then(() => clock.sleep(0)).then(work);
     afterwards(books);
     books = books.catch(() => undefined);
   }
 
-  /**
-   * The agent gets it in this same tick, and only then is that written down: what is not is quoted by
-   * whoever takes the task up. Words that the protocol has no room for come later.
-   */
-  function arrives(prompt: Prompt): Prompt {
-    book(() => (hasReason(prompt) ? prompts.show(prompt.id) : prompts.delivered(prompt.id)));
-    return prompt;
-  }
-
   async function close(prompt: Prompt, withdrawn: AbortSignal): Promise<void> {
-    const gone = withdrawn.aborted && withdrawn.reason === AGENT_GONE;
+    const gone = isGone(withdrawn);
     if (gone) lost ??= prompt.summary;
     if (gone || signal.aborted) await prompts.lose(claim, prompt.id);
     else await prompts.withdraw(claim, prompt.id);
@@ -219,8 +237,13 @@ export function startAsking(deps: AskingDeps): Asking {
     return { act: 'discussed' };
   }
 
+  const tellLater = (prompt: Prompt): void => {
+    const { prompt_text: text, response, answered_by: by } = prompt;
+    later.push({ text: rejectedText(text, response ?? '', by ?? ''), prompt });
+  };
+
   const onPermission: AgentTurn['onPermission'] = async (request, withdrawn) => {
-    const question = permissionQuestion(carry, request);
+    const question = permissionQuestion(request, carry.deps.secrets);
     const always = allowable(question);
     const { allowed = [] } = (await store.get(task.id)) ?? {};
     if (always && allowed.some((it) => it.kind === always.kind && it.command === always.command)) {
@@ -231,33 +254,40 @@ export function startAsking(deps: AskingDeps): Asking {
     const decided = await decide(asked, 'permission');
     if (decided.act === 'discussed') return 'reject';
     if (decided.act === 'answer') return decided.response === ALLOW ? 'allow' : 'reject';
-    const prompt = await ask(decided.question, withdrawn);
+    const prompt = await ask(decided.question, withdrawn, isReason);
     if (prompt === 'cancelled') return 'cancelled';
     const { response, answered_by: by } = prompt;
     const allow = response === ALLOW || response === ALWAYS;
     log.note(`${allow ? 'allowed' : 'refused'} by ${by}: ${question.summary}`);
-    if (hasReason(prompt)) later.push({ text: rejectedText(prompt.prompt_text, response ?? '', by ?? ''), prompt });
+    if (isReason(response ?? '')) tellLater(prompt);
     return allow ? 'allow' : 'reject';
   };
 
   const onForm: AgentTurn['onForm'] = async (form, withdrawn) => {
     const base = { session: deps.session(), attempt: task.attempts, asks: 'question' as const, kind: 'question' };
     const message = carry.mask(form.message);
+    // A form goes to the agent as a whole. "Yes, but …" accepts something else than what a form without fields says.
+    const isForLater = (response: string): boolean => form.fields.length > 0 || exactMeaning(response) === null;
+    const fields: Prompt[] = [];
     const put = async (question: NewPrompt): Promise<Put> => {
       const decided = await decide(question, 'form');
       if (decided.act === 'discussed') return 'declined';
       if (decided.act === 'answer') return { response: decided.response };
-      const prompt = await ask(decided.question, withdrawn);
+      const prompt = await ask(decided.question, withdrawn, isForLater);
       if (prompt === 'cancelled') return prompt;
+      if (form.fields.length > 0) fields.push(prompt);
+      else if (isForLater(prompt.response ?? '')) tellLater(prompt);
       note(`answered by ${prompt.answered_by}: ${prompt.summary}\n${prompt.response}`);
       return { response: prompt.response ?? '' };
     };
     if (form.fields.length === 0) {
       const answer = await put({ ...base, prompt_text: message, choices: ['accept', DECLINE], context: context() });
       if (typeof answer === 'string') return answer;
-      return choiceThat('accept', [answer.response]) === null ? 'declined' : {};
+      return exactMeaning(answer.response) === 'accept' ? {} : 'declined';
     }
-    return fillForm({ ...form, message }, (question) => put({ ...base, context: context(), ...question }));
+    const filled = await fillForm(form, carry.mask, (question) => put({ ...base, context: context(), ...question }));
+    if (filled !== 'cancelled') for (const { id } of fields) book(() => prompts.delivered(claim, id));
+    return filled;
   };
 
   const onAnswered: AgentTurn['onAnswered'] = async (words, gone) => {
@@ -273,7 +303,7 @@ export function startAsking(deps: AskingDeps): Asking {
       if (script) {
         const context = [...script.context, ...discussion.context];
         const { choices } = discussion.choices.length > 0 ? discussion : script;
-        await prompts.discussed(script.id, { context, choices });
+        await prompts.discussed(claim, script.id, { context, choices });
         return onAnswered(words, gone);
       }
       const prompt = await ask(
@@ -295,7 +325,7 @@ export function startAsking(deps: AskingDeps): Asking {
     }
     const next = later.shift();
     if (next && 'text' in next) {
-      book(() => prompts.delivered(next.prompt.id));
+      book(() => prompts.delivered(claim, next.prompt.id));
       return tell(next.text);
     }
     if (next) return tell((under = begin(next)).question);
@@ -311,9 +341,14 @@ export function startAsking(deps: AskingDeps): Asking {
     onPermission,
     onForm,
     onAnswered,
+    goesOn() {
+      workedAt = clock.now();
+      if (scripts) afterwards(look());
+    },
     lost: () => lost,
     async stop() {
       off();
+      ended.abort();
       while (writing.size > 0) await Promise.all(writing);
       if (scripts) await deps.release();
       scripts = false;
@@ -321,62 +356,10 @@ export function startAsking(deps: AskingDeps): Asking {
   };
 }
 
-/** A permission that was refused with a reason in words. */
-const hasReason = ({ asks, response }: Prompt): boolean =>
-  asks === 'permission' && response !== ALLOW && response !== ALWAYS && response !== REJECT;
+const isGone = (withdrawn: AbortSignal): boolean => withdrawn.aborted && withdrawn.reason === AGENT_GONE;
+const nothing = (): void => {};
 
 const begin = <T extends { discussion: Discussion }>(it: T): T & { question: string } => ({
   ...it,
   question: nextRound(it.discussion) ?? '',
 });
-
-/** What `always` would allow; null where the question names nothing exact. */
-function allowable(question: NewPrompt): Allowed | null {
-  const { command } = question.metadata ?? {};
-  return question.asks === 'permission' && typeof command === 'string'
-    ? { kind: question.kind ?? 'other', command }
-    : null;
-}
-
-function permissionQuestion(
-  carry: Carry,
-  request: PermissionRequest,
-): Omit<NewPrompt, 'session'> & { summary: string; session: string } {
-  const [summary, detail] = [carry.mask(request.title), carry.mask(request.detail)];
-  return {
-    session: '',
-    asks: 'permission',
-    kind: request.kind,
-    summary,
-    detail,
-    prompt_text: detail === summary || detail === '' ? summary : `${summary}\n\n${detail}`,
-    choices: request.command === null ? [ALLOW, REJECT] : [ALLOW, REJECT, ALWAYS],
-    metadata: request.command === null ? {} : { command: carry.mask(request.command) },
-  };
-}
-
-/** How a question of a form was answered. */
-type Put = { response: string } | 'declined' | 'cancelled';
-
-/** One field after another: each can be answered from a phone. */
-async function fillForm(
-  form: Form,
-  put: (question: Pick<NewPrompt, 'prompt_text' | 'choices' | 'metadata'>) => Promise<Put>,
-): Promise<Record<string, FieldValue> | 'declined' | 'cancelled'> {
-  const values: Record<string, FieldValue> = {};
-  for (const [i, field] of form.fields.entries()) {
-    const choices = fieldChoices(field);
-    const answer = await put({
-      prompt_text: fieldQuestion(form, field, i + 1, form.fields.length),
-      choices,
-      metadata: { field },
-    });
-    if (typeof answer === 'string') return answer;
-    if (answer.response === DECLINE && choices.includes(DECLINE)) return 'declined';
-    const parsed = parseField(field, answer.response);
-    // Whoever answered was told so already: a rule has answered what the field cannot take.
-    if (!parsed.ok) return 'declined';
-    if (parsed.value !== null) values[field.name] = parsed.value;
-  }
-  return values;
-}
