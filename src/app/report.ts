@@ -37,8 +37,10 @@ export async function makeReport(
     await turn();
   }
   await turn();
-  for (const end of await store.reports.taskEndsSince(tasksFrom(now))) fold.addTaskEnd(end);
-  await turn();
+  for await (const ends of store.reports.taskEndsSince(tasksFrom(now))) {
+    for (const end of ends) fold.addTaskEnd(end);
+    await turn();
+  }
   return fold.result();
 }
 

@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { CompiledQuery } from 'kysely';
+import { touched } from '../../src/adapters/sqlite/literals.ts';
 import { createReportStore } from '../../src/adapters/sqlite/reportStore.ts';
+import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
 import { makeReport } from '../../src/app/report.ts';
 import type { EngineStore } from '../../src/app/engineStore.ts';
 import { createProject, type Project } from '../support/project.ts';
 import { START } from '../support/movedClock.ts';
+import { makeTask } from '../support/repo.ts';
 import { scheduleBench } from '../support/schedule.ts';
 
 const MINUTE = 60_000;
@@ -85,6 +88,27 @@ describe('the report of a folder', () => {
       assert.equal(it.lanes.length + it.moreLanes, 1000);
       assert.ok(JSON.stringify(it).length < 2_000_000, `${JSON.stringify(it).length} characters for the page`);
 
+      // Of three tasks one ended in the range; the log is searched for its beginning.
+      const board = createTaskBoard(db, () => START);
+      for (const [id, daysAgo] of [
+        ['A', 30],
+        ['B', 20],
+        ['C', 1],
+      ] as const) {
+        const at = new Date(START - daysAgo * 24 * 60 * MINUTE).toISOString();
+        await board.insert(makeTask({ id, repo: '/r', updated_at: at, created_at: at }));
+        const ended = { status: 'error', reason: 'internal', phase: null, updated_at: at } as const;
+        await db
+          .updateTable('tasks')
+          .set({ ...touched(at), ...ended })
+          .where('id', '=', id)
+          .execute();
+      }
+      const ends: string[] = [];
+      for await (const piece of createReportStore(db).taskEndsSince(START - 7 * 24 * 60 * MINUTE))
+        ends.push(...piece.map((end) => end.task_id));
+      assert.deepEqual(ends, ['C']);
+
       const plans: string[] = [];
       const spied = db.withPlugin({
         transformQuery: ({ node, queryId }) => {
@@ -98,7 +122,7 @@ describe('the report of a folder', () => {
       const spying = createReportStore(spied);
       const [first] = await spying.runsSince(START - MINUTE, null, 1);
       await spying.runsSince(0, first!, 1);
-      await spying.taskEndsSince(0);
+      for await (const piece of spying.taskEndsSince(0)) assert.ok(piece.length <= 3);
       for (const query of asked)
         plans.push(
           ...(await db.executeQuery<{ detail: string }>(query as CompiledQuery<{ detail: string }>)).rows.map(
@@ -110,7 +134,7 @@ describe('the report of a folder', () => {
         [],
         plans.join('\n'),
       );
-      assert.ok(plans.some((plan) => plan.includes('events_ended')));
+      assert.ok(plans.some((plan) => /^SEARCH events USING INTEGER PRIMARY KEY \(rowid>\? AND rowid<\?\)/.test(plan)));
     } finally {
       await bench.remove();
     }

@@ -168,7 +168,8 @@ export const MIGRATIONS: readonly string[] = [
   end;
   update attempts set ended_at = (select updated_at from tasks where id = task_id), outcome = 'interrupted'
     where ended_at is null and task_id in (select id from tasks where status not in ('queued', 'running', 'retrying'));
-  create trigger attempts_end after insert on events when new.status not in ('queued', 'running', 'retrying') begin
+  create trigger attempts_end after insert on events
+    when new.attempt > 0 and new.status not in ('queued', 'running', 'retrying') begin
     update attempts set ended_at = new.at, outcome = case new.reason when 'user' then 'cancelled' else 'interrupted' end
       where task_id = new.task_id and ended_at is null;
   end;
@@ -227,10 +228,8 @@ export const MIGRATIONS: readonly string[] = [
   end;
   alter table tasks add column allowed text not null default '[]';
   `,
-  // What the report reads: runs by their start, and the few events with which tasks end.
+  // What the report reads: runs by their start.
   `
   create index schedule_runs_started on schedule_runs (started_at, id);
-  create index events_ended on events (at)
-    where shown = 1 and status in ('success', 'needs_review', 'error', 'aborted');
   `,
 ];
