@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import type { App } from '../app/api.ts';
 import type { SettingsReader } from '../config/sources.ts';
+import { withEditorProxy } from './proxyEnv.ts';
 
 /** What the person set for a folder; values that the workspace's own files carry are kept apart. */
 function editorSettings(folder: vscode.Uri): SettingsReader {
@@ -22,13 +23,21 @@ async function githubSession(host: string): Promise<string | null> {
   return session?.accessToken ?? null;
 }
 
+/** The proxy that the person has set, never one of the folder's: everything that is sent would go through it. */
+function proxied(env: NodeJS.ProcessEnv): Readonly<Record<string, string | undefined>> {
+  const http = vscode.workspace.getConfiguration('http');
+  if (http.get('proxySupport') === 'off') return env;
+  const proxy = http.inspect<string>('proxy')?.globalValue ?? '';
+  return withEditorProxy(env, proxy, http.inspect<string[]>('noProxy')?.globalValue ?? []);
+}
+
 /** Carriers run on the editor's own Node, so that they need nothing installed. */
 export async function loadApp(context: vscode.ExtensionContext, folder: vscode.Uri): Promise<App> {
   const { createApp } = await import('../app/createApp.ts');
   return createApp({
     folder: folder.fsPath,
     kind: 'vscode',
-    env: process.env,
+    env: proxied(process.env),
     settings: () => editorSettings(folder),
     trusted: true,
     editorToken: githubSession,
