@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { monotonicFactory } from 'ulid';
 import { type HostKind, listHosts } from './hosts.ts';
@@ -31,7 +30,7 @@ import { createEngine, wallClock } from './engine.ts';
 import { createForges } from './forges.ts';
 import { describeGitHub } from './githubState.ts';
 import { createLogins } from './logins.ts';
-import { indexWritten, storeFiles, type EngineStore } from './engineStore.ts';
+import type { EngineStore } from './engineStore.ts';
 import { mergeTask } from './merge.ts';
 import { createNotices } from './notices.ts';
 import { createQuestions } from './questions.ts';
@@ -43,6 +42,7 @@ import { createSchedule } from './schedule.ts';
 import { createServing } from './serving.ts';
 import { identityOf, newTask, planStart, repositoryOf, type StartDeps } from './start.ts';
 import { resolveWorkspace, secretValues, statePaths, userStateDir } from './state.ts';
+import { createTracked } from './tracked.ts';
 import { createTrust } from './trust.ts';
 import { syncWorklog } from './worklogSync.ts';
 
@@ -96,16 +96,13 @@ export async function createApp(options: AppOptions): Promise<App> {
   const git = createGitAdapter({ env: taskEnv, clock, credentials: forges.credential });
   const find = (program: string): Promise<string | null> => findOnPath(program, hostEnv, { notIn: [workspace.root] });
   const trust = createTrust(env, now);
-  const repo = workspace.isGit ? await git.repository.locate(workspace.root) : null;
-  const locatedAt = performance.now();
-  let stateAsked = false;
+  const tracked = await createTracked(git.repository, workspace, paths);
+  const { repo, isTracked } = tracked;
   const remoteUrl = repo?.remoteUrl ?? null;
-  /** As it was when somebody last looked: a pull may bring files that are then the repository's. */
-  let located = repo;
   const config = createConfiguration({
     ...{ workspace: workspace.root, env, say },
     settings: () => options.settings(workspace.root),
-    isTracked: (file) => located?.tracks(file) ?? false,
+    isTracked: (file) => tracked.last()?.tracks(file) ?? false,
     trusted: options.trusted ?? trust.isTrusted(workspace.root, remoteUrl),
     handed: options.config,
     onValues: (values) => secretsOf(values).forEach(learn),
@@ -113,32 +110,17 @@ export async function createApp(options: AppOptions): Promise<App> {
 
   /** What the files of the folder may say, and what they say now. */
   async function reloadConfig(): Promise<boolean> {
-    if (repo !== null) {
-      await indexWritten(repo.root);
-      located = await git.repository.locate(workspace.root);
-    }
+    await tracked.look();
     // The editor says itself when that changes.
     const trusts =
-      options.trusted === undefined ? trust.isTrusted(workspace.root, located?.remoteUrl ?? null) : config.isTrusted();
+      options.trusted === undefined
+        ? trust.isTrusted(workspace.root, tracked.last()?.remoteUrl ?? null)
+        : config.isTrusted();
     const changed = trusts !== config.isTrusted();
     if (changed) config.setTrusted(trusts);
     return config.reload() || changed;
   }
 
-  /** A pull may bring one at any time, so only the first answer may be the one from the beginning. */
-  async function trackedState(): Promise<string | null> {
-    let it = repo;
-    if (repo !== null && (stateAsked || performance.now() - locatedAt > 1000)) {
-      await indexWritten(repo.root);
-      it = await git.repository.locate(workspace.root);
-    }
-    stateAsked = true;
-    return storeFiles(workspace, paths).find((file) => it?.tracks(file)) ?? null;
-  }
-
-  /** As git has it now, wherever the file lies. */
-  const isTracked = async (file: string): Promise<boolean> =>
-    (await git.repository.locate(path.dirname(file), [path.basename(file)]))?.tracks(file) ?? false;
   const pulses = { 'worker loop': createPulse(now), scheduler: createPulse(wallClock.now) };
   const place = options.place ?? { scheme: 'vscode', folder: pathToFileURL(workspace.root).href };
   const talk = setUpConversations({
@@ -178,7 +160,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     githubToken: async () => (await options.editorToken?.('github.com')) ?? null,
     personalTokens: () => Object.fromEntries(PERSONAL_TOKENS.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
     newId,
-    trackedState,
+    trackedState: tracked.state,
     say,
     conversations: talk.of,
     runSchedule: (it, host, stop) => schedule.runSchedule(it, host, stop),

@@ -134,7 +134,7 @@ describe('the report of a folder', () => {
         [],
         plans.join('\n'),
       );
-      assert.ok(plans.some((plan) => /^SEARCH events USING INTEGER PRIMARY KEY \(rowid>\? AND rowid<\?\)/.test(plan)));
+      assert.ok(plans.some((plan) => plan.startsWith('SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)')));
     } finally {
       await bench.remove();
     }
