@@ -1,4 +1,5 @@
 /** What is said outside the editor: recorded by anybody, brought out by hosts, or by whoever said it where none lives. */
+import type { HostRow } from '../adapters/sqlite/schema.ts';
 import os from 'node:os';
 import { fetchOf } from '../adapters/github/proxy.ts';
 import type { ConfigValues } from '../config/knobs.ts';
@@ -18,7 +19,7 @@ import { bury, CHANNEL_TITLES, configuredChannels, deadLetterFile, halfConfigure
 import { sendDirectly } from './directSend.ts';
 import type { EngineStore } from './engineStore.ts';
 import type { Meter } from './meter.ts';
-import { announceHost, isOwnerDead, stateOfHost } from './hosts.ts';
+import { announceHost, isDesk, isOwnerDead, stateOfHost } from './hosts.ts';
 import { createPost } from './post.ts';
 
 /** The Discord bot: one gateway for each workspace, in the process that holds its lease. */
@@ -85,14 +86,13 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
   let loops = 0;
   const told = new Map<ChannelName, string>();
 
-  /** A host that stays: it brings out what others leave. */
-  async function deskLives(it: EngineStore): Promise<boolean> {
-    const desks = (await it.hosts.hosts()).filter(
-      (host) => (host.kind === 'vscode' || host.kind === 'daemon') && now() - host.beat_at < HOST_GONE_MS,
-    );
+  /** Hosts that stay: they bring out what others leave. */
+  async function liveDesks(it: EngineStore): Promise<HostRow[]> {
+    const desks = (await it.hosts.hosts()).filter((host) => isDesk(host) && now() - host.beat_at < HOST_GONE_MS);
     const states = await Promise.all(desks.map(stateOfHost));
-    return states.some((state) => state !== 'dead');
+    return desks.filter((_, i) => states[i] !== 'dead');
   }
+  const deskLives = async (it: EngineStore): Promise<boolean> => (await liveDesks(it)).length > 0;
 
   const deliverDeps = (it: EngineStore, owner: string, role: Role): DeliverDeps => ({
     store: it.deliveries,
@@ -331,11 +331,7 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
     },
     /** `startup`, by the first of the hosts that run the schedule. */
     async startup(it: EngineStore, host: string): Promise<void> {
-      const hosts = (await it.hosts.hosts()).filter(
-        (one) => (one.kind === 'vscode' || one.kind === 'daemon') && now() - one.beat_at < HOST_GONE_MS,
-      );
-      const states = await Promise.all(hosts.map(stateOfHost));
-      const live = hosts.filter((_, i) => states[i] !== 'dead');
+      const live = await liveDesks(it);
       const first = live.toSorted((a, b) => (`${a.started_at} ${a.id}` < `${b.started_at} ${b.id}` ? -1 : 1))[0];
       if (first?.id !== host || configured().length === 0) return;
       const commands = (await it.schedule.list()).filter(({ spec }) => spec.enabled).length;

@@ -1,18 +1,10 @@
 /** The entries of the command table for what is said outside the editor. */
 import { z } from 'zod';
-import type { MessageType } from '../notifications/message.ts';
+import { MESSAGE_TYPES } from '../notifications/message.ts';
 import { option, text } from './commandOptions.ts';
 
-const TYPES = [
-  'command',
-  'startup',
-  'error',
-  'completion',
-  'warning',
-  'waiting_for_input',
-  'doorbell',
-  'other',
-] as const satisfies readonly MessageType[];
+/** A heartbeat has a command of its own. */
+const TYPES = MESSAGE_TYPES.filter((type) => type !== 'heartbeat');
 
 export const NOTIFY_COMMANDS = {
   heartbeat: {

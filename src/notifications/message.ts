@@ -1,15 +1,18 @@
 /** What is said outside the editor, before any channel has given it its form. Plain values. */
 
-export type MessageType =
-  | 'heartbeat'
-  | 'command'
-  | 'startup'
-  | 'error'
-  | 'completion'
-  | 'warning'
-  | 'waiting_for_input'
-  | 'doorbell'
-  | 'other';
+export const MESSAGE_TYPES = [
+  'heartbeat',
+  'command',
+  'startup',
+  'error',
+  'completion',
+  'warning',
+  'waiting_for_input',
+  'doorbell',
+  'other',
+] as const;
+
+export type MessageType = (typeof MESSAGE_TYPES)[number];
 
 export type ButtonStyle = 'primary' | 'secondary' | 'success' | 'danger';
 

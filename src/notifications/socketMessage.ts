@@ -1,19 +1,9 @@
 /** What scripts say over the socket: one JSON object a line. */
 import { AmpaError } from '../errors.ts';
 import { validateButtons } from './buttons.ts';
-import type { Message, MessageType } from './message.ts';
+import { MESSAGE_TYPES, type Message, type MessageType } from './message.ts';
 
-const TYPES: readonly string[] = [
-  'heartbeat',
-  'command',
-  'startup',
-  'error',
-  'completion',
-  'warning',
-  'waiting_for_input',
-  'doorbell',
-  'other',
-] satisfies MessageType[];
+const TYPES: readonly string[] = MESSAGE_TYPES;
 
 /** Reads one line. Throws `usage` with what is wrong, in the words that are sent back. */
 export function parseSocketMessage(line: string): Message {

@@ -307,21 +307,21 @@ describe("GitHub's forges", () => {
     const calls = join(box.dir, 'calls');
     box.write(
       join(box.dir, 'bin/ssh'),
-      `#!/bin/sh\necho "$*" >> '${calls}'\nenv >> '${calls}'\ncase "$2" in work) echo "hostname GitHub.com";; *) echo "hostname $2";; esac\n`,
+      `#!/bin/sh\necho "$*" >> '${calls}'\nenv >> '${calls}'\ncase "$2" in office) echo "hostname GitHub.com";; *) echo "hostname $2";; esac\n`,
       0o755,
     );
     try {
       const it_ = forges({ PATH: `${join(box.dir, 'bin')}:${box.env['PATH']}`, GITHUB_TOKEN: TOKEN });
-      for (const url of ['git@work:acme/widget.git', 'ssh://git@work/acme/widget', 'work:acme/widget'])
+      for (const url of ['git@office:acme/widget.git', 'ssh://git@office/acme/widget', 'office:acme/widget'])
         assert.deepEqual(await it_.repoAt(url), { kind: 'github', host: 'github.com', owner: 'acme', name: 'widget' });
-      assert.equal((await it_.at('git@work:acme/widget.git'))?.at.host, 'github.com');
+      assert.equal((await it_.at('git@office:acme/widget.git'))?.at.host, 'github.com');
       assert.equal(await it_.repoAt('git@elsewhere.example:acme/widget'), null);
-      assert.equal(await it_.repoAt('https://work/acme/widget'), null);
+      assert.equal(await it_.repoAt('https://office/acme/widget'), null);
       assert.equal(await it_.repoAt('git@-oProxyCommand=x:acme/widget'), null);
       const said = readFileSync(calls, 'utf8');
-      assert.deepEqual(said.match(/^-G .*$/gm), ['-G work', '-G elsewhere.example']);
+      assert.deepEqual(said.match(/^-G .*$/gm), ['-G office', '-G elsewhere.example']);
       assert.ok(!said.includes(TOKEN));
-      assert.equal(await forges({}).repoAt('git@work:acme/widget'), null);
+      assert.equal(await forges({}).repoAt('git@office:acme/widget'), null);
     } finally {
       box.remove();
     }

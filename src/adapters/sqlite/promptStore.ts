@@ -6,7 +6,7 @@ import type { PromptStore, StoredPrompt } from '../../conversations/ports.ts';
 import type { Claim } from '../../tasks/ports.ts';
 import type { Allowed } from '../../tasks/task.ts';
 import { isoClock, OPEN, touched } from './literals.ts';
-import { lostClaim } from './lostClaim.ts';
+import { requireClaim } from './lostClaim.ts';
 import { sayIn } from './outbox.ts';
 import type { PromptRow, Schema } from './schema.ts';
 
@@ -91,16 +91,7 @@ export function createPromptStore(db: Kysely<Schema>, now: () => number, newId: 
   return {
     insert: (prompt, { claim, attempt }, message) =>
       db.transaction().execute(async (tx) => {
-        if (claim) {
-          const task = await tx
-            .selectFrom('tasks')
-            .select('id')
-            .where('id', '=', claim.taskId)
-            .where('token', '=', claim.token)
-            .where('owner', '=', claim.owner)
-            .executeTakeFirst();
-          if (!task) throw lostClaim(claim.taskId);
-        }
+        if (claim) await requireClaim(tx, claim);
         const { automatic, choices, context, metadata, ...rest } = prompt;
         await tx
           .insertInto('prompts')

@@ -1,7 +1,7 @@
 import type { Generated } from 'kysely';
 import type { DeliverySchema } from './deliverySchema.ts';
 import type { ScheduleSchema } from './scheduleSchema.ts';
-import type { PromptAsks, PromptState } from '../../conversations/prompt.ts';
+import type { Prompt } from '../../conversations/prompt.ts';
 import type { Attempt, Check, Message, Task, TaskEvent } from '../../tasks/task.ts';
 
 /** Columns hold what both SQLite and PostgreSQL know: text, integers, JSON as text, booleans as 0 and 1. */
@@ -64,43 +64,22 @@ export interface ProcessRow {
   token: number;
 }
 
-/** A question; the rest of it is `Prompt`. */
-export interface PromptRow {
-  id: string;
-  task_id: string | null;
-  session: string;
-  work_item: string | null;
-  asks: PromptAsks;
-  kind: string;
-  summary: string;
-  detail: string;
-  prompt_text: string;
-  /** JSON, like `context` and `metadata`. */
-  choices: string;
-  context: string;
-  recommendation: string | null;
-  metadata: string;
-  prompt_file: string | null;
-  state: PromptState;
-  /** Owner of the claim whose process holds the agent; null: nobody has to deliver the answer. */
-  holder: string | null;
-  /** Fencing token of that claim; 0 where there is none. */
-  token: number;
-  /** Number of the turn that asks; 0 where there is none. */
-  attempt: number;
-  /** Of the answer that is on its way, or has arrived: two by the same name differ. */
-  answer_id: string | null;
-  response: string | null;
-  answered_by: string | null;
-  answered_at: string | null;
-  /** 1: the agent has the answer. */
-  delivered: number;
-  mode: string | null;
-  rule: string | null;
-  created_at: string;
-  /** ms since the epoch. */
-  expires_at: number;
-}
+/** A question, with its lists as JSON. */
+export type PromptRow = Omit<Prompt, 'choices' | 'context' | 'metadata' | 'automatic'> &
+  Record<'choices' | 'context' | 'metadata', string> & {
+    /** Owner of the claim whose process holds the agent; null: nobody has to deliver the answer. */
+    holder: string | null;
+    /** Fencing token of that claim; 0 where there is none. */
+    token: number;
+    /** Number of the turn that asks; 0 where there is none. */
+    attempt: number;
+    /** Of the answer that is on its way, or has arrived: two by the same name differ. */
+    answer_id: string | null;
+    /** 1: the agent has the answer. */
+    delivered: number;
+    mode: string | null;
+    rule: string | null;
+  };
 
 /** One change of a task; its id is the revision that the change made. Written by triggers only. */
 export interface EventRow extends TaskEvent {

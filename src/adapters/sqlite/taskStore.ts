@@ -7,7 +7,7 @@ import { isActive, STATUSES, type Status, type Task } from '../../tasks/task.ts'
 import { transition, type Lifecycle, type TransitionEvent } from '../../tasks/transition.ts';
 import { lastAttemptOf } from './attempts.ts';
 import { ACTIVE, isoClock, QUEUED, RESUME_PHASE, RUNNING, SLOTS_TAKEN, touched } from './literals.ts';
-import { lostClaim } from './lostClaim.ts';
+import { lostClaim, requireClaim } from './lostClaim.ts';
 import { prepareQuery, type Queries } from './prepared.ts';
 
 const LEASE_MS = 15_000;
@@ -156,14 +156,7 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
   /** Runs `work` in one transaction whose every write is void unless the claim holds. */
   const guarded = <R>(claim: Claim, work: (tx: Transaction<Schema>) => Promise<R>): Promise<R> =>
     db.transaction().execute(async (tx) => {
-      const held = await tx
-        .selectFrom('tasks')
-        .select('id')
-        .where('id', '=', claim.taskId)
-        .where('token', '=', claim.token)
-        .where('owner', '=', claim.owner)
-        .executeTakeFirst();
-      if (!held) throw lostClaim(claim.taskId);
+      await requireClaim(tx, claim);
       return work(tx);
     });
 
