@@ -63,6 +63,7 @@ export const STAGES: readonly Stage[] = [
   suite('bundle', ['package', 'setup'], 1),
   { ...suite('host', ['build', 'setup'], 1), argv: ['node', 'test/host/run.ts', 'source'], files: undefined },
   { ...suite('vsix', ['package', 'setup'], 1), argv: ['node', 'test/host/run.ts', 'vsix'], files: undefined },
-  // Alone: a browser, a server and an agent on two cores leave no room for a person's patience to be measured beside others.
-  suite('e2e', ['build', 'setup'], 2, '--timeout', '120000'),
+  suite('pages', ['build', 'setup'], 1, '--timeout', '60000'),
+  // Alone: browsers, servers and agents on two cores leave no room for a person's patience to be measured beside others.
+  suite('e2e', ['build', 'setup'], 2, '--timeout', '120000', '--parallel', '--jobs', '2'),
 ];

@@ -12,7 +12,10 @@ const THEMES: Record<Theme, { label: string; css: string }> = {
   light: { label: 'Light Modern', css: '.vs' },
   contrast: { label: 'Dark High Contrast', css: '.hc-black' },
 };
-const screenshots = path.join(root, 'test-results/screenshots');
+/** Where pictures go, which git ignores. */
+export const screenshots = path.join(root, 'test-results/screenshots');
+/** Pictures are for people: the tests look by themselves and take them only for `npm run pictures`. */
+export const picturesWanted = (): boolean => process.env['AMPA_TEST_PICTURES'] === '1';
 
 export async function launchBrowser(): Promise<Browser> {
   const executablePath = findChromium();
@@ -251,18 +254,23 @@ async function setTheme(page: Page, theme: Theme): Promise<void> {
   await quickInput(page).waitFor({ state: 'hidden' });
 }
 
-/** Takes test-results/screenshots/NAME.png, which git ignores. Returns its path. */
+/** Shows the window in this theme and size; it is then test-results/screenshots/NAME.png, when pictures are wanted. */
 export async function screenshot(
   page: Page,
   name: string,
   options: { theme?: Theme; width?: number; height?: number } = {},
-): Promise<string> {
-  fs.mkdirSync(screenshots, { recursive: true });
+): Promise<void> {
   if (options.theme) await setTheme(page, options.theme);
   const size = page.viewportSize() ?? { width: 1280, height: 800 };
   if (options.width || options.height) {
     await page.setViewportSize({ width: options.width ?? size.width, height: options.height ?? size.height });
   }
+  if (picturesWanted()) await takePicture(page, name);
+}
+
+/** Takes test-results/screenshots/NAME.png. Returns its path. */
+export async function takePicture(page: Page, name: string): Promise<string> {
+  fs.mkdirSync(screenshots, { recursive: true });
   const file = path.join(screenshots, `${name}.png`);
   await page.screenshot({ path: file, animations: 'disabled' });
   return file;
