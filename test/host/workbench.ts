@@ -107,18 +107,23 @@ const quickInput = (page: Page): Locator => page.locator('.quick-input-widget:vi
  * possible when it opens, so it is opened again until the command is there.
  */
 export async function runCommand(page: Page, title: string, timeoutMs = 20_000): Promise<void> {
+  const found = row(page, title);
+  const none = quickInput(page).locator('.monaco-list-row').getByText('No matching commands');
   const listed = async (): Promise<boolean> => {
     await page.keyboard.press('F1');
     try {
       // The palette may close again under us: a window that is still settling takes the focus away.
       await quickInput(page).locator('input').first().fill(`>${title}`, { timeout: 2000 });
-      await row(page, title).click({ timeout: 2000 });
-      return true;
+      await found.or(none).first().waitFor({ timeout: 2000 });
+      if (await found.isVisible()) {
+        await found.click({ timeout: 2000 });
+        return true;
+      }
     } catch (error) {
       if (!(error instanceof errors.TimeoutError)) throw error;
-      await page.keyboard.press('Escape');
-      return false;
     }
+    await page.keyboard.press('Escape');
+    return false;
   };
   await waitFor(listed, `the command "${title}" in the palette`, timeoutMs);
 }
@@ -181,8 +186,13 @@ export async function openActivity(page: Page, title: string): Promise<void> {
   await waitFor(async () => {
     if (await isOpen()) return true;
     await item.first().click();
-    await sleep(300);
-    return isOpen();
+    try {
+      await waitFor(isOpen, 'it to open', 1000);
+      return true;
+    } catch (error) {
+      if (!(error instanceof errors.TimeoutError)) throw error;
+      return false;
+    }
   }, `the view container ${title}`);
 }
 
