@@ -13,7 +13,7 @@ const THEMES: Record<Theme, { label: string; css: string }> = {
   contrast: { label: 'Dark High Contrast', css: '.hc-black' },
 };
 /** Where pictures go, which git ignores. */
-export const screenshots = path.join(root, 'test-results/screenshots');
+const screenshots = path.join(root, 'test-results/screenshots');
 /** Pictures are for people: the tests look by themselves and take them only for `npm run pictures`. */
 export const picturesWanted = (): boolean => process.env['AMPA_TEST_PICTURES'] === '1';
 
@@ -278,10 +278,8 @@ export async function screenshot(
   if (picturesWanted()) await takePicture(page, name);
 }
 
-/** Takes test-results/screenshots/NAME.png. Returns its path. */
-export async function takePicture(page: Page, name: string): Promise<string> {
+/** Takes test-results/screenshots/NAME.png. */
+export async function takePicture(page: Page, name: string): Promise<void> {
   fs.mkdirSync(screenshots, { recursive: true });
-  const file = path.join(screenshots, `${name}.png`);
-  await page.screenshot({ path: file, animations: 'disabled' });
-  return file;
+  await page.screenshot({ path: path.join(screenshots, `${name}.png`), animations: 'disabled' });
 }

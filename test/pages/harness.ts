@@ -6,11 +6,11 @@ import { pageHtml } from '../../src/vscode/pageHtml.ts';
 import { buildPage, filesView } from '../../src/webview/model.ts';
 import type { HostMessage, PageMessage } from '../../src/webview/protocol.ts';
 import { root } from '../host/server.ts';
-import { picturesWanted, screenshots } from '../host/workbench.ts';
+import { picturesWanted, takePicture } from '../host/workbench.ts';
 import { NOW, type PageCase } from '../support/taskPages.ts';
 
-export type PageTheme = 'dark' | 'light' | 'contrast';
-export const PAGE_THEMES: readonly PageTheme[] = ['dark', 'light', 'contrast'];
+type PageTheme = 'dark' | 'light' | 'contrast';
+const PAGE_THEMES: readonly PageTheme[] = ['dark', 'light', 'contrast'];
 const KINDS: Record<PageTheme, string> = {
   dark: 'vscode-dark',
   light: 'vscode-light',
@@ -56,9 +56,7 @@ export interface OpenPage<Sent = PageMessage, Posted = HostMessage> {
   close(): Promise<void>;
 }
 
-export interface PageOptions {
-  theme?: PageTheme;
-  width?: number;
+interface PageOptions {
   height?: number;
   /** What the editor remembers for the page. */
   memory?: unknown;
@@ -95,8 +93,7 @@ export async function picture(page: Page, name: string): Promise<void> {
   const { width, height } = page.viewportSize()!;
   const tall = await page.evaluate(() => document.documentElement.scrollHeight);
   await page.setViewportSize({ width, height: Math.max(600, tall) });
-  fs.mkdirSync(screenshots, { recursive: true });
-  await page.screenshot({ path: path.join(screenshots, `${name}.png`), animations: 'disabled' });
+  await takePicture(page, name);
   await page.setViewportSize({ width, height });
 }
 
@@ -107,9 +104,9 @@ export async function openBuilt<Sent, Posted>(
   data: Record<string, string>,
   options: PageOptions = {},
 ): Promise<OpenPage<Sent, Posted>> {
-  const { theme = 'dark', width = 1000, height = 900 } = options;
+  const { height = 900 } = options;
   const page = await browser.newPage({
-    viewport: { width, height },
+    viewport: { width: 1000, height },
     reducedMotion: 'reduce',
     timezoneId: options.timeZone,
   });
@@ -156,7 +153,7 @@ export async function openBuilt<Sent, Posted>(
       };
       document.addEventListener('DOMContentLoaded', () => window.dress(clothes));
     },
-    { clothes: clothes(theme), memory: options.memory ?? null },
+    { clothes: clothes('dark'), memory: options.memory ?? null },
   );
   await page.goto('http://page.test/');
   // As the host does: nothing is sent before the page has said that it listens.

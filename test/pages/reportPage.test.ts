@@ -4,7 +4,7 @@ import type { Browser } from 'playwright-core';
 import type { ReportHostMessage, ReportPageMessage } from '../../src/webview/reportProtocol.ts';
 import { launchBrowser } from '../host/workbench.ts';
 import { REPORTS } from '../support/reports.ts';
-import { inEveryDress, openBuilt, picture, type OpenPage, type PageOptions } from './harness.ts';
+import { inEveryDress, openBuilt, picture, type OpenPage } from './harness.ts';
 
 type Open = OpenPage<ReportPageMessage, ReportHostMessage>;
 
@@ -20,11 +20,11 @@ describe('The report page', () => {
   });
   after(() => browser.close());
 
-  async function show(name: string, options: PageOptions = {}): Promise<Open> {
+  async function show(name: string): Promise<Open> {
     const report = REPORTS[name]!;
     const folder = 'file:///home/me/demo-shop';
     const memory = { folder, range: report.range };
-    const it: Open = await openBuilt(browser, 'report', { folder }, { memory, timeZone: 'UTC', ...options });
+    const it: Open = await openBuilt(browser, 'report', { folder }, { memory, timeZone: 'UTC' });
     await it.post({ type: 'report', report });
     return it;
   }
