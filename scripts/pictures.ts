@@ -10,7 +10,8 @@ const PICTURES: Readonly<Record<string, string>> = {
   'report.png': 'report-night-light-1000.png',
 };
 
-const tests = spawnSync('npm', ['run', '-s', 'test:e2e'], { cwd: root, stdio: 'inherit' });
+const env = { ...process.env, AMPA_TEST_PICTURES: '1' };
+const tests = spawnSync(process.execPath, ['scripts/test.ts', 'pages', 'e2e'], { cwd: root, stdio: 'inherit', env });
 if (tests.status !== 0) throw new Error('the end-to-end tests failed, so there are no pictures');
 fs.mkdirSync(path.join(root, 'media/screenshots'), { recursive: true });
 for (const [name, taken] of Object.entries(PICTURES)) {

@@ -21,17 +21,17 @@ export const root = path.resolve(import.meta.dirname, '..');
 export const resultsDir = path.join(root, 'test-results');
 export const resultsFile = (stage: string): string => path.join(resultsDir, `${stage}.json`);
 
-const mocha = (dir: string, ...flags: string[]): string[] => [
+const mocha = (files: string[], flags: string[]): string[] => [
   'mocha',
   '--forbid-only',
   ...['--reporter', './test/reporter.ts'],
   ...flags,
-  `test/${dir}/**/*.test.ts`,
+  ...files,
 ];
 
 const suite = (name: string, needs: string[], cost: 1 | 2, ...flags: string[]): Stage => ({
   name,
-  argv: mocha(name, ...flags),
+  argv: mocha([`test/${name}/**/*.test.ts`], flags),
   needs,
   cost,
   tests: true,
@@ -63,6 +63,14 @@ export const STAGES: readonly Stage[] = [
   suite('bundle', ['package', 'setup'], 1),
   { ...suite('host', ['build', 'setup'], 1), argv: ['node', 'test/host/run.ts', 'source'], files: undefined },
   { ...suite('vsix', ['package', 'setup'], 1), argv: ['node', 'test/host/run.ts', 'vsix'], files: undefined },
-  // Alone: a browser, a server and an agent on two cores leave no room for a person's patience to be measured beside others.
-  suite('e2e', ['build', 'setup'], 2, '--timeout', '120000'),
+  suite('pages', ['build', 'setup'], 1, '--timeout', '60000'),
+  // Alone: browsers, servers and agents on two cores leave no room for a person's patience to be measured beside others.
+  {
+    ...suite('e2e', ['build', 'setup'], 2),
+    // Two windows side by side, the longest file first: what comes last has no other to run beside.
+    argv: mocha(
+      ['test/e2e/tasks.test.ts', 'test/e2e/!(tasks).test.ts'],
+      ['--timeout', '120000', '--parallel', '--jobs', '2'],
+    ),
+  },
 ];

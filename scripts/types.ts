@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 const root = path.resolve(import.meta.dirname, '..');
-const projects = ['.', 'test/e2e', 'src/webview/page'].filter((dir) =>
+const projects = ['.', 'test/e2e', 'test/pages', 'src/webview/page'].filter((dir) =>
   fs.existsSync(path.join(root, dir, 'tsconfig.json')),
 );
 

@@ -15,7 +15,7 @@ import {
   webviewFrame,
 } from '../host/workbench.ts';
 import { root } from '../host/server.ts';
-import { openSession, type Session } from './session.ts';
+import { openSession, pictureFailure, type Session } from './session.ts';
 
 describe('A workspace in the morning', () => {
   let session: Session;
@@ -64,6 +64,9 @@ describe('A workspace in the morning', () => {
     await treeRows(page, 'Tasks').filter({ hasText: 'Deploy version 2.4' }).waitFor();
   });
   after(() => session?.close());
+  afterEach(function () {
+    return pictureFailure(page, this.currentTest);
+  });
 
   const overflow = async (selector: string): Promise<number> =>
     (await webviewFrame(page, selector)).evaluate(

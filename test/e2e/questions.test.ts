@@ -1,6 +1,8 @@
 /** An agent that has to ask: the question reaches a person, is answered once, and a late click hears so. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Page } from 'playwright-core';
@@ -8,34 +10,50 @@ import {
   answerInput,
   notifications,
   openActivity,
+  openTaskPage,
   pick,
   runCommand,
   screenshot,
   statusBarItem,
   treeRows,
+  waitFor,
+  webviewFrame,
 } from '../host/workbench.ts';
-import { openSession, type Session } from './session.ts';
+import { openSession, pictureFailure, type Session } from './session.ts';
 
 describe('A question of an agent', () => {
   let session: Session;
   let page: Page;
+  let scripts: string;
   before(async () => {
+    scripts = fs.mkdtempSync(path.join(os.tmpdir(), 'ampa-script-'));
+    const script = path.join(scripts, 'script');
+    const steps = [
+      'say I will look **closely** before I change anything.',
+      'think Is it safe?',
+      'write src/note.mjs // noted',
+      'run echo allowed > ran.txt && echo done',
+    ];
+    fs.writeFileSync(script, steps.map((step) => `AGENT:${step}`).join('\n'));
     const agent = `'${process.execPath}' '${path.resolve(import.meta.dirname, '../support/acpAgent.ts')}'`;
     session = await openSession({
       env: {
         AMPA_AGENT_TYPE: 'acp',
         AMPA_AGENT_COMMAND: agent,
         AMPA_CHECKS_COMMAND: 'true',
-        AMPA_PERMISSIONS: 'edits',
+        // For a task that says nothing to the agent itself.
+        ACP_AGENT_SCRIPT: script,
       },
     });
     ({ page } = session);
     await openActivity(page, 'AMPA');
   });
-  after(() => session?.close());
-  afterEach(async function () {
-    if (this.currentTest?.state === 'failed')
-      await screenshot(page, `failed-${this.currentTest.title.slice(0, 40).replace(/\W+/g, '-')}`);
+  after(async () => {
+    await session?.close();
+    fs.rmSync(scripts, { recursive: true, force: true });
+  });
+  afterEach(function () {
+    return pictureFailure(page, this.currentTest);
   });
 
   const row = (it: Page, text: string) => treeRows(it, 'Tasks').filter({ hasText: text });
@@ -44,6 +62,7 @@ describe('A question of an agent', () => {
   it('is a notification, and its task needs the person', async () => {
     await runCommand(page, 'AMPA: Start Task…');
     await answerInput(page, 'AGENT:run echo hello > made.txt', /What should the agent do/);
+    await pick(page, 'It may edit files in its own worktree');
     await row(page, 'AGENT:run').filter({ hasText: 'has a question' }).waitFor();
     await row(page, 'Needs you').waitFor();
     await statusBarItem(page, '1 needs you').waitFor();
@@ -108,5 +127,21 @@ describe('A question of an agent', () => {
     await pick(page, 'After lunch');
     assert.match(await said, /After lunch/);
     await row(page, 'Deploy to production now?').waitFor({ state: 'detached' });
+  });
+
+  it('is on the page of its task with the exact command, and the task goes on when it is allowed', async () => {
+    await runCommand(page, 'AMPA: Start Task…');
+    await answerInput(page, 'Leave a note');
+    await openTaskPage(page, 'Leave a note');
+    const frame = await webviewFrame(page, '.prompt');
+    await frame.locator('.prompt .detail').getByText('echo allowed > ran.txt').waitFor();
+    assert.match(await frame.locator('.badge').innerText(), /Needs you/);
+    await frame.locator('.said strong').getByText('closely').waitFor();
+    await screenshot(page, 'task-page-prompt');
+    await frame.getByRole('button', { name: 'Allow', exact: true }).click();
+    await waitFor(async () => (await frame.locator('.prompt').count()) === 0, 'the question to go');
+    await waitFor(async () => /Success|Needs review/.test(await frame.locator('.badge').innerText()), 'an end', 60_000);
+    await frame.locator('.file-name').getByText('ran.txt').waitFor();
+    await screenshot(page, 'task-page-conversation');
   });
 });

@@ -13,7 +13,7 @@ import {
   treeRows,
   webviewFrame,
 } from '../host/workbench.ts';
-import { openSession, type Session } from './session.ts';
+import { openSession, pictureFailure, type Session } from './session.ts';
 
 describe('A schedule in the editor', () => {
   let session: Session;
@@ -27,9 +27,8 @@ describe('A schedule in the editor', () => {
     });
   });
   after(() => session?.close());
-  afterEach(async function () {
-    if (this.currentTest?.state === 'failed')
-      await screenshot(page, `failed-${this.currentTest.title.slice(0, 40).replace(/\W+/g, '-')}`);
+  afterEach(function () {
+    return pictureFailure(page, this.currentTest);
   });
 
   const input = (): Locator => page.locator('.quick-input-widget:visible input').first();

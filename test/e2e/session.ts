@@ -3,9 +3,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { createSample, type Sample } from '../../scripts/demo/sample.ts';
+import { createSample, demoEnv, type Sample } from '../../scripts/demo/sample.ts';
 import { root, startServer, type Server } from '../host/server.ts';
-import { launchBrowser, openWorkbench } from '../host/workbench.ts';
+import { launchBrowser, openWorkbench, takePicture } from '../host/workbench.ts';
 
 export interface Session {
   page: Page;
@@ -45,37 +45,41 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'ampa-e2e-'));
   const home = path.join(dir, 'home');
   fs.mkdirSync(home);
-  const sample = createSample(dir);
-  const extension = copyExtension(path.join(dir, 'extension'));
   const env = {
     HOME: home,
     XDG_CONFIG_HOME: path.join(home, '.config'),
     XDG_STATE_HOME: path.join(home, '.state'),
     DEMO_PAUSE_MS: '100',
-    ...sample.env,
+    ...demoEnv(),
     ...options.env,
   };
-  const server = await startServer({
-    data: path.join(dir, 'server'),
-    trustAll: options.trustAll,
-    settings: options.settings,
-    env,
-  });
-  const browser = await launchBrowser();
-  const { width, height } = options;
-  const openWindow = (folder = sample.folder): Promise<Page> =>
-    openWorkbench(browser, server, { folder, development: { extension }, width, height });
+  const { trustAll, settings, width, height } = options;
+  // They begin while the sample is made.
+  const serving = startServer({ data: path.join(dir, 'server'), trustAll, settings, env });
+  const browsing = launchBrowser();
   const close = async (): Promise<void> => {
-    await browser.close();
-    await server.stop();
+    const [server, browser] = await Promise.allSettled([serving, browsing]);
+    if (browser.status === 'fulfilled') await browser.value.close();
+    if (server.status === 'fulfilled') await server.value.stop();
     // A task goes on in its carrier, and writes until it ends.
     fs.rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
   };
   try {
+    const sample = createSample(dir);
+    const extension = copyExtension(path.join(dir, 'extension'));
+    const [server, browser] = await Promise.all([serving, browsing]);
+    const openWindow = (folder = sample.folder): Promise<Page> =>
+      openWorkbench(browser, server, { folder, development: { extension }, width, height });
     return { page: await openWindow(), server, browser, sample, dir, extension, env, openWindow, close };
   } catch (error) {
-    await browser.close();
-    await server.stop();
+    // What does not come up is not left behind: it would keep the whole run from ending.
+    await close();
     throw error;
   }
+}
+
+/** For `afterEach`: what the window of a failed test showed. */
+export async function pictureFailure(page: Page | undefined, test: Mocha.Test | undefined): Promise<void> {
+  if (page && test?.state === 'failed')
+    await takePicture(page, `failed-${test.title.slice(0, 40).replace(/\W+/g, '-')}`);
 }

@@ -1,6 +1,5 @@
 /** The harness itself: what the other tests here do in the workbench, done to VS Code's own parts. */
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
 import {
   filterAndPick,
   openActivity,
@@ -11,7 +10,7 @@ import {
   treeRows,
   webviewFrame,
 } from '../host/workbench.ts';
-import { openSession, type Session } from './session.ts';
+import { openSession, pictureFailure, type Session } from './session.ts';
 
 describe('The workbench', () => {
   let session: Session;
@@ -19,6 +18,9 @@ describe('The workbench', () => {
     session = await openSession();
   });
   after(() => session?.close());
+  afterEach(function () {
+    return pictureFailure(session?.page, this.currentTest);
+  });
 
   it('opens on the sample repository', async () => {
     await openActivity(session.page, 'Explorer');
@@ -43,8 +45,23 @@ describe('The workbench', () => {
 
   for (const theme of ['light', 'contrast', 'dark'] as const) {
     it(`is drawn in the ${theme} theme`, async () => {
-      const file = await screenshot(session.page, `workbench-${theme}`, { theme });
-      assert.ok(fs.statSync(file).size > 10_000);
+      await screenshot(session.page, `workbench-${theme}`, { theme });
+      assert.ok((await session.page.screenshot()).length > 10_000);
     });
   }
+
+  it('has a walkthrough of four steps for a newcomer', async () => {
+    const { page } = session;
+    await runCommand(page, 'Welcome: Open Walkthrough...');
+    await page.locator('.quick-input-widget:visible input').first().fill('AMPA');
+    await page
+      .locator('.quick-input-widget:visible .monaco-list-row')
+      .filter({ hasText: 'Get started with AMPA' })
+      .click();
+    await page.getByText('From a sentence to green checks.').first().waitFor();
+    for (const step of ['Have an agent', 'Start a task', 'Watch it, or close the window', 'Review and merge']) {
+      await page.locator('.getting-started-step').filter({ hasText: step }).waitFor();
+    }
+    await screenshot(page, 'walkthrough');
+  });
 });

@@ -1,8 +1,5 @@
 /** The task page where it lives: a webview of the real workbench, with a real task. */
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
 import type { Frame, Page } from 'playwright-core';
 import {
   answerInput,
@@ -15,8 +12,7 @@ import {
   waitFor,
   webviewFrame,
 } from '../host/workbench.ts';
-import { root } from '../host/server.ts';
-import { openSession, type Session } from './session.ts';
+import { openSession, pictureFailure, type Session } from './session.ts';
 
 describe('The task page in the workbench', () => {
   let session: Session;
@@ -34,6 +30,9 @@ describe('The task page in the workbench', () => {
     await openTaskPage(page, 'Give total a discount');
   });
   after(() => session?.close());
+  afterEach(function () {
+    return pictureFailure(page, this.currentTest);
+  });
 
   const task = (): Promise<Frame> => webviewFrame(page, '.header h1');
   const state = async (wanted: RegExp): Promise<void> => {
@@ -89,49 +88,5 @@ describe('The task page in the workbench', () => {
 
   it('breaks no rule of its own policy', () => {
     assert.deepEqual(problems, []);
-  });
-});
-
-describe('An agent that asks, on the task page', () => {
-  let session: Session;
-  let page: Page;
-  let scripts: string;
-  before(async () => {
-    scripts = fs.mkdtempSync(path.join(os.tmpdir(), 'ampa-script-'));
-    const script = path.join(scripts, 'script');
-    const steps = [
-      'say I will look **closely** before I change anything.',
-      'think Is it safe?',
-      'write src/note.mjs // noted',
-      'run echo allowed > ran.txt && echo done',
-    ];
-    fs.writeFileSync(script, steps.map((step) => `AGENT:${step}`).join('\n'));
-    const agent = path.join(root, 'test/support/acpAgent.ts');
-    session = await openSession({
-      height: 1000,
-      env: { AMPA_AGENT_TYPE: 'acp', AMPA_AGENT_COMMAND: `'${process.execPath}' '${agent}'`, ACP_AGENT_SCRIPT: script },
-    });
-    ({ page } = session);
-    await runCommand(page, 'AMPA: Start Task…');
-    await answerInput(page, 'Leave a note');
-    await pick(page, 'It may edit files in its own worktree');
-    await openTaskPage(page, 'Leave a note');
-  });
-  after(async () => {
-    await session?.close();
-    fs.rmSync(scripts, { recursive: true, force: true });
-  });
-
-  it('shows the exact command, and goes on when it is allowed', async () => {
-    const frame = await webviewFrame(page, '.prompt');
-    await frame.locator('.prompt .detail').getByText('echo allowed > ran.txt').waitFor();
-    assert.match(await frame.locator('.badge').innerText(), /Needs you/);
-    await frame.locator('.said strong').getByText('closely').waitFor();
-    await screenshot(page, 'task-page-prompt');
-    await frame.getByRole('button', { name: 'Allow', exact: true }).click();
-    await waitFor(async () => (await frame.locator('.prompt').count()) === 0, 'the question to go');
-    await waitFor(async () => /Success|Needs review/.test(await frame.locator('.badge').innerText()), 'an end', 60_000);
-    await frame.locator('.file-name').getByText('ran.txt').waitFor();
-    await screenshot(page, 'task-page-conversation');
   });
 });

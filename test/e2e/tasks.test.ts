@@ -20,7 +20,7 @@ import {
   waitFor,
   webviewFrame,
 } from '../host/workbench.ts';
-import { openSession, type Session } from './session.ts';
+import { openSession, pictureFailure, type Session } from './session.ts';
 
 describe('Tasks in the editor', () => {
   let session: Session;
@@ -36,9 +36,8 @@ describe('Tasks in the editor', () => {
     fs.rmSync(hold, { force: true });
     await session?.close();
   });
-  afterEach(async function () {
-    if (this.currentTest?.state === 'failed')
-      await screenshot(page, `failed-${this.currentTest.title.slice(0, 40).replace(/\W+/g, '-')}`);
+  afterEach(function () {
+    return pictureFailure(page, this.currentTest);
   });
 
   const row = (text: string | RegExp): Locator => treeRows(page, 'Tasks').filter({ hasText: text });

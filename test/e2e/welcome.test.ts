@@ -4,8 +4,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
-import { openActivity, runCommand, screenshot } from '../host/workbench.ts';
-import { openSession, type Session, type SessionOptions } from './session.ts';
+import { openActivity, screenshot } from '../host/workbench.ts';
+import { openSession, pictureFailure, type Session, type SessionOptions } from './session.ts';
 
 const welcome = (page: Page, view = 'Tasks') =>
   page.locator(`.pane:has(.pane-header[aria-label*="${view}"]) .welcome-view-content`);
@@ -18,7 +18,8 @@ async function says(page: Page, text: RegExp, button: string): Promise<void> {
 
 describe('The empty Tasks view', () => {
   let session: Session | undefined;
-  afterEach(async () => {
+  afterEach(async function () {
+    await pictureFailure(session?.page, this.currentTest);
     await session?.close();
     session = undefined;
   });
@@ -52,20 +53,5 @@ describe('The empty Tasks view', () => {
     await screenshot(other, 'welcome-no-git');
     assert.deepEqual(fs.readdirSync(plain), [], 'looking left nothing');
     fs.rmdirSync(plain);
-  });
-
-  it('is not all a newcomer has: a walkthrough has four steps', async () => {
-    const { page } = await open({});
-    await runCommand(page, 'Welcome: Open Walkthrough...');
-    await page.locator('.quick-input-widget:visible input').first().fill('AMPA');
-    await page
-      .locator('.quick-input-widget:visible .monaco-list-row')
-      .filter({ hasText: 'Get started with AMPA' })
-      .click();
-    await page.getByText('From a sentence to green checks.').first().waitFor();
-    for (const step of ['Have an agent', 'Start a task', 'Watch it, or close the window', 'Review and merge']) {
-      await page.locator('.getting-started-step').filter({ hasText: step }).waitFor();
-    }
-    await screenshot(page, 'walkthrough');
   });
 });

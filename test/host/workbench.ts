@@ -12,7 +12,10 @@ const THEMES: Record<Theme, { label: string; css: string }> = {
   light: { label: 'Light Modern', css: '.vs' },
   contrast: { label: 'Dark High Contrast', css: '.hc-black' },
 };
+/** Where pictures go, which git ignores. */
 const screenshots = path.join(root, 'test-results/screenshots');
+/** Pictures are for people: the tests look by themselves and take them only for `npm run pictures`. */
+export const picturesWanted = (): boolean => process.env['AMPA_TEST_PICTURES'] === '1';
 
 export async function launchBrowser(): Promise<Browser> {
   const executablePath = findChromium();
@@ -104,18 +107,23 @@ const quickInput = (page: Page): Locator => page.locator('.quick-input-widget:vi
  * possible when it opens, so it is opened again until the command is there.
  */
 export async function runCommand(page: Page, title: string, timeoutMs = 20_000): Promise<void> {
+  const found = row(page, title);
+  const none = quickInput(page).locator('.monaco-list-row').getByText('No matching commands');
   const listed = async (): Promise<boolean> => {
     await page.keyboard.press('F1');
     try {
       // The palette may close again under us: a window that is still settling takes the focus away.
       await quickInput(page).locator('input').first().fill(`>${title}`, { timeout: 2000 });
-      await row(page, title).click({ timeout: 2000 });
-      return true;
+      await found.or(none).first().waitFor({ timeout: 2000 });
+      if (await found.isVisible()) {
+        await found.click({ timeout: 2000 });
+        return true;
+      }
     } catch (error) {
       if (!(error instanceof errors.TimeoutError)) throw error;
-      await page.keyboard.press('Escape');
-      return false;
     }
+    await page.keyboard.press('Escape');
+    return false;
   };
   await waitFor(listed, `the command "${title}" in the palette`, timeoutMs);
 }
@@ -178,8 +186,13 @@ export async function openActivity(page: Page, title: string): Promise<void> {
   await waitFor(async () => {
     if (await isOpen()) return true;
     await item.first().click();
-    await sleep(300);
-    return isOpen();
+    try {
+      await waitFor(isOpen, 'it to open', 1000);
+      return true;
+    } catch (error) {
+      if (!(error instanceof errors.TimeoutError)) throw error;
+      return false;
+    }
   }, `the view container ${title}`);
 }
 
@@ -251,19 +264,22 @@ async function setTheme(page: Page, theme: Theme): Promise<void> {
   await quickInput(page).waitFor({ state: 'hidden' });
 }
 
-/** Takes test-results/screenshots/NAME.png, which git ignores. Returns its path. */
+/** Shows the window in this theme and size; it is then test-results/screenshots/NAME.png, when pictures are wanted. */
 export async function screenshot(
   page: Page,
   name: string,
   options: { theme?: Theme; width?: number; height?: number } = {},
-): Promise<string> {
-  fs.mkdirSync(screenshots, { recursive: true });
+): Promise<void> {
   if (options.theme) await setTheme(page, options.theme);
   const size = page.viewportSize() ?? { width: 1280, height: 800 };
   if (options.width || options.height) {
     await page.setViewportSize({ width: options.width ?? size.width, height: options.height ?? size.height });
   }
-  const file = path.join(screenshots, `${name}.png`);
-  await page.screenshot({ path: file, animations: 'disabled' });
-  return file;
+  if (picturesWanted()) await takePicture(page, name);
+}
+
+/** Takes test-results/screenshots/NAME.png. */
+export async function takePicture(page: Page, name: string): Promise<void> {
+  fs.mkdirSync(screenshots, { recursive: true });
+  await page.screenshot({ path: path.join(screenshots, `${name}.png`), animations: 'disabled' });
 }

@@ -1,4 +1,4 @@
-/** The report page in a real extension host; what it shows is tried in test/e2e. */
+/** The report page in a real extension host; what it shows is tried in test/pages. */
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import { activate, until } from '../host.ts';

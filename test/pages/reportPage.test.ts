@@ -1,15 +1,11 @@
 /** The report page as built: with what a night may bring, in every theme and width, by keyboard. */
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import type { ReportHostMessage, ReportPageMessage } from '../../src/webview/reportProtocol.ts';
-import { root } from '../host/server.ts';
 import { launchBrowser } from '../host/workbench.ts';
 import { REPORTS } from '../support/reports.ts';
-import { openBuilt, PAGE_THEMES, type OpenPage, type PageOptions } from './pageHarness.ts';
+import { inEveryDress, openBuilt, picture, type OpenPage } from './harness.ts';
 
-const pictures = path.join(root, 'test-results/screenshots');
 type Open = OpenPage<ReportPageMessage, ReportHostMessage>;
 
 describe('The report page', () => {
@@ -17,7 +13,6 @@ describe('The report page', () => {
   let open: Open | undefined;
   before(async () => {
     browser = await launchBrowser();
-    fs.mkdirSync(pictures, { recursive: true });
   });
   afterEach(async () => {
     await open?.close();
@@ -25,11 +20,11 @@ describe('The report page', () => {
   });
   after(() => browser.close());
 
-  async function show(name: string, options: PageOptions = {}): Promise<Open> {
+  async function show(name: string): Promise<Open> {
     const report = REPORTS[name]!;
     const folder = 'file:///home/me/demo-shop';
     const memory = { folder, range: report.range };
-    const it: Open = await openBuilt(browser, 'report', { folder }, { memory, timeZone: 'UTC', ...options });
+    const it: Open = await openBuilt(browser, 'report', { folder }, { memory, timeZone: 'UTC' });
     await it.post({ type: 'report', report });
     return it;
   }
@@ -38,31 +33,23 @@ describe('The report page', () => {
 
   for (const name of Object.keys(REPORTS)) {
     it(`is drawn in every theme and width: ${name}`, async () => {
-      for (const theme of PAGE_THEMES) {
-        // 500 px is the same as 1000 px at 200 %.
-        for (const width of [1000, 500, 320]) {
-          const it = await show(name, { theme, width });
-          const sizes = await it.page.evaluate(() => {
-            const { scrollWidth, clientWidth, scrollHeight } = document.documentElement;
-            const buttons = [...document.querySelectorAll('button, a')];
-            const nameless = buttons.filter((it) => !(it.textContent?.trim() || it.getAttribute('aria-label')));
-            const plots = [...document.querySelectorAll('svg:not([aria-hidden])')];
-            const silent = plots.filter((it) => it.getAttribute('role') !== 'img' || !it.getAttribute('aria-label'));
-            return {
-              over: scrollWidth - clientWidth,
-              scrollHeight,
-              bad: [...nameless, ...silent].map((it) => it.outerHTML),
-            };
-          });
-          assert.ok(sizes.over <= 0, `${theme} ${width}: ${sizes.over} px too wide`);
-          assert.deepEqual(sizes.bad, [], 'every control and every plot says what it is');
-          await it.page.setViewportSize({ width, height: Math.max(600, sizes.scrollHeight) });
-          const file = path.join(pictures, `report-${name}-${theme}-${width}.png`);
-          await it.page.screenshot({ path: file, animations: 'disabled' });
-          assert.deepEqual(await it.problems(), [], `${theme} ${width}`);
-          await it.close();
-        }
-      }
+      open = await show(name);
+      const { page, problems } = open;
+      // 500 px is the same as 1000 px at 200 %.
+      await inEveryDress(open, [1000, 500, 320], async (theme, width) => {
+        const sizes = await page.evaluate(() => {
+          const { scrollWidth, clientWidth } = document.documentElement;
+          const buttons = [...document.querySelectorAll('button, a')];
+          const nameless = buttons.filter((it) => !(it.textContent?.trim() || it.getAttribute('aria-label')));
+          const plots = [...document.querySelectorAll('svg:not([aria-hidden])')];
+          const silent = plots.filter((it) => it.getAttribute('role') !== 'img' || !it.getAttribute('aria-label'));
+          return { over: scrollWidth - clientWidth, bad: [...nameless, ...silent].map((it) => it.outerHTML) };
+        });
+        assert.ok(sizes.over <= 0, `${theme} ${width}: ${sizes.over} px too wide`);
+        assert.deepEqual(sizes.bad, [], 'every control and every plot says what it is');
+        await picture(page, `report-${name}-${theme}-${width}`);
+        assert.deepEqual(await problems(), [], `${theme} ${width}`);
+      });
     });
   }
 

@@ -8,16 +8,13 @@ import { launchBrowser } from '../host/workbench.ts';
 import { CASES, NOW, task } from '../support/taskPages.ts';
 import { buildPage } from '../../src/webview/model.ts';
 import type { PageMessage, Watch } from '../../src/webview/protocol.ts';
-import { openPage, PAGE_THEMES, type OpenPage } from './pageHarness.ts';
-
-const pictures = path.join(root, 'test-results/screenshots');
+import { inEveryDress, openPage, picture, type OpenPage } from './harness.ts';
 
 describe('The task page', () => {
   let browser: Browser;
   let open: OpenPage | undefined;
   before(async () => {
     browser = await launchBrowser();
-    fs.mkdirSync(pictures, { recursive: true });
   });
   afterEach(async () => {
     await open?.close();
@@ -27,29 +24,23 @@ describe('The task page', () => {
 
   for (const [name, it_] of Object.entries(CASES)) {
     it(`is drawn in every theme and width: ${name}`, async () => {
-      for (const theme of PAGE_THEMES) {
-        for (const width of [1000, 320]) {
-          const page = await openPage(browser, it_, { theme, width });
-          assert.equal(await page.page.locator('h1').innerText(), it_.detail.task.title);
-          const sizes = await page.page.evaluate(() => {
-            const { scrollWidth, clientWidth, scrollHeight } = document.documentElement;
-            const buttons = [...document.querySelectorAll('button, a, textarea')].filter(
-              (it) => it.getClientRects().length > 0,
-            );
-            const nameless = buttons.filter((it) => !(it.textContent?.trim() || it.getAttribute('aria-label')));
-            return { over: scrollWidth - clientWidth, scrollHeight, nameless: nameless.map((it) => it.outerHTML) };
-          });
-          assert.ok(sizes.over <= 0, `${theme} ${width}: ${sizes.over} px too wide`);
-          assert.deepEqual(sizes.nameless, [], 'every control has a name');
-          await page.page.setViewportSize({ width, height: Math.max(600, sizes.scrollHeight) });
-          await page.page.screenshot({
-            path: path.join(pictures, `task-${name}-${theme}-${width}.png`),
-            animations: 'disabled',
-          });
-          assert.deepEqual(await page.problems(), [], `${theme} ${width}`);
-          await page.close();
-        }
-      }
+      open = await openPage(browser, it_);
+      const { page, problems } = open;
+      await inEveryDress(open, [1000, 320], async (theme, width) => {
+        assert.equal(await page.locator('h1').innerText(), it_.detail.task.title);
+        const sizes = await page.evaluate(() => {
+          const { scrollWidth, clientWidth } = document.documentElement;
+          const buttons = [...document.querySelectorAll('button, a, textarea')].filter(
+            (it) => it.getClientRects().length > 0,
+          );
+          const nameless = buttons.filter((it) => !(it.textContent?.trim() || it.getAttribute('aria-label')));
+          return { over: scrollWidth - clientWidth, nameless: nameless.map((it) => it.outerHTML) };
+        });
+        assert.ok(sizes.over <= 0, `${theme} ${width}: ${sizes.over} px too wide`);
+        assert.deepEqual(sizes.nameless, [], 'every control has a name');
+        await picture(page, `task-${name}-${theme}-${width}`);
+        assert.deepEqual(await problems(), [], `${theme} ${width}`);
+      });
     });
   }
 

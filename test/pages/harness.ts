@@ -6,10 +6,11 @@ import { pageHtml } from '../../src/vscode/pageHtml.ts';
 import { buildPage, filesView } from '../../src/webview/model.ts';
 import type { HostMessage, PageMessage } from '../../src/webview/protocol.ts';
 import { root } from '../host/server.ts';
+import { picturesWanted, takePicture } from '../host/workbench.ts';
 import { NOW, type PageCase } from '../support/taskPages.ts';
 
-export type PageTheme = 'dark' | 'light' | 'contrast';
-export const PAGE_THEMES: readonly PageTheme[] = ['dark', 'light', 'contrast'];
+type PageTheme = 'dark' | 'light' | 'contrast';
+const PAGE_THEMES: readonly PageTheme[] = ['dark', 'light', 'contrast'];
 const KINDS: Record<PageTheme, string> = {
   dark: 'vscode-dark',
   light: 'vscode-light',
@@ -32,22 +33,30 @@ declare global {
     sent: { type: string }[];
     violations: string[];
     memory: unknown;
+    dress(clothes: Clothes): void;
   }
 }
+
+interface Clothes {
+  variables: Record<string, string>;
+  kind: string;
+}
+
+const clothes = (theme: PageTheme): Clothes => ({ variables: { ...FONTS, ...colours[theme] }, kind: KINDS[theme] });
 
 export interface OpenPage<Sent = PageMessage, Posted = HostMessage> {
   page: Page;
   /** What the page has sent so far. */
   sent(): Promise<Sent[]>;
   post(message: Posted): Promise<void>;
+  /** Changes the theme and the width under the open page, as the editor does, and waits until it is drawn. */
+  dress(theme: PageTheme, width: number): Promise<void>;
   /** Errors of the page and breaches of its policy. */
   problems(): Promise<string[]>;
   close(): Promise<void>;
 }
 
-export interface PageOptions {
-  theme?: PageTheme;
-  width?: number;
+interface PageOptions {
   height?: number;
   /** What the editor remembers for the page. */
   memory?: unknown;
@@ -64,6 +73,30 @@ export async function openPage(browser: Browser, it: PageCase, options: PageOpti
   return open;
 }
 
+/** Calls `look` with the page in each theme at each width. */
+export async function inEveryDress(
+  open: Pick<OpenPage, 'dress'>,
+  widths: readonly number[],
+  look: (theme: PageTheme, width: number) => Promise<void>,
+): Promise<void> {
+  for (const theme of PAGE_THEMES) {
+    for (const width of widths) {
+      await open.dress(theme, width);
+      await look(theme, width);
+    }
+  }
+}
+
+/** The whole page as test-results/screenshots/NAME.png, when pictures are wanted. */
+export async function picture(page: Page, name: string): Promise<void> {
+  if (!picturesWanted()) return;
+  const { width, height } = page.viewportSize()!;
+  const tall = await page.evaluate(() => document.documentElement.scrollHeight);
+  await page.setViewportSize({ width, height: Math.max(600, tall) });
+  await takePicture(page, name);
+  await page.setViewportSize({ width, height });
+}
+
 /** Opens a page by its name in dist/webview, and waits until it has said that it listens. */
 export async function openBuilt<Sent, Posted>(
   browser: Browser,
@@ -71,9 +104,9 @@ export async function openBuilt<Sent, Posted>(
   data: Record<string, string>,
   options: PageOptions = {},
 ): Promise<OpenPage<Sent, Posted>> {
-  const { theme = 'dark', width = 1000, height = 900 } = options;
+  const { height = 900 } = options;
   const page = await browser.newPage({
-    viewport: { width, height },
+    viewport: { width: 1000, height },
     reducedMotion: 'reduce',
     timezoneId: options.timeZone,
   });
@@ -98,7 +131,7 @@ export async function openBuilt<Sent, Posted>(
     return fs.existsSync(file) ? route.fulfill({ path: file }) : route.fulfill({ status: 404 });
   });
   await page.addInitScript(
-    ({ variables, kind, memory }) => {
+    ({ clothes, memory }) => {
       window.sent = [];
       window.violations = [];
       window.memory = memory;
@@ -111,12 +144,16 @@ export async function openBuilt<Sent, Posted>(
         setState: (state: unknown) => (window.memory = state),
       };
       Object.assign(window, { acquireVsCodeApi: () => api });
-      document.addEventListener('DOMContentLoaded', () => {
-        for (const [name, value] of Object.entries(variables)) document.documentElement.style.setProperty(name, value);
-        document.body.classList.add(kind);
-      });
+      // As the editor does: a variable that the new theme has not is gone.
+      window.dress = ({ variables, kind }) => {
+        const { style } = document.documentElement;
+        for (const name of [...style]) style.removeProperty(name);
+        for (const [name, value] of Object.entries(variables)) style.setProperty(name, value);
+        document.body.className = kind;
+      };
+      document.addEventListener('DOMContentLoaded', () => window.dress(clothes));
     },
-    { variables: { ...FONTS, ...colours[theme] }, kind: KINDS[theme], memory: options.memory ?? null },
+    { clothes: clothes('dark'), memory: options.memory ?? null },
   );
   await page.goto('http://page.test/');
   // As the host does: nothing is sent before the page has said that it listens.
@@ -127,8 +164,17 @@ export async function openBuilt<Sent, Posted>(
       // Two frames: drawn, and its effects run.
       return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve())));
     }, message);
+  const dress = async (it: PageTheme, wide: number): Promise<void> => {
+    await page.setViewportSize({ width: wide, height });
+    await page.evaluate((worn) => {
+      window.dress(worn);
+      // Two frames: what measures itself has been told its size, and is drawn again.
+      return new Promise<void>((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve())));
+    }, clothes(it));
+  };
   return {
     page,
+    dress,
     sent: () => page.evaluate(() => window.sent as never),
     post,
     problems: async () => [...errors, ...(await page.evaluate(() => window.violations))],
