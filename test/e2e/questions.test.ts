@@ -1,6 +1,7 @@
 /** An agent that has to ask: the question reaches a person, is answered once, and a late click hears so. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Page } from 'playwright-core';
@@ -14,6 +15,7 @@ import {
   statusBarItem,
   treeRows,
 } from '../host/workbench.ts';
+import { until } from '../support/until.ts';
 import { openSession, type Session } from './session.ts';
 
 describe('A question of an agent', () => {
@@ -91,6 +93,23 @@ describe('A question of an agent', () => {
     await screenshot(page, 'question-refused');
   });
 
+  it('is shown as the text that it is, and can be the last one that is', async () => {
+    await runCommand(page, 'AMPA: Start Task…');
+    const link = '[all of it](command:workbench.action.files.newUntitledFile)';
+    await answerInput(page, `AGENT:run echo '${link}' > third.txt`, /What should the agent do/);
+    const asked = question(page).filter({ hasText: 'all of it' });
+    await asked.waitFor();
+    assert.ok((await asked.innerText()).replaceAll('\u200b', '').includes(link));
+    await screenshot(page, 'question-text');
+    assert.deepEqual(await asked.locator('a:not(.monaco-button):not(.action-label)').allInnerTexts(), ["Don't Show Again"]);
+    for (const title of ['Allow', 'Refuse', 'Always Allow in This Task', 'Open…'])
+      assert.ok(await asked.locator('.monaco-button').getByText(title, { exact: true }).isVisible(), title);
+    await asked.locator('.monaco-button').getByText('Refuse').click();
+    await row(page, 'all of it')
+      .filter({ hasText: /permission denied|no changes/ })
+      .waitFor({ timeout: 60_000 });
+  });
+
   it('of a script, without a task, is a row of its own, and is answered there', async () => {
     const cli = path.join(session.extension, 'dist/cli.js');
     const ask = ['ask', 'release', 'Deploy to production now?', '--choice', 'Yes', '--choice', 'After lunch'];
@@ -108,5 +127,24 @@ describe('A question of an agent', () => {
     await pick(page, 'After lunch');
     assert.match(await said, /After lunch/);
     await row(page, 'Deploy to production now?').waitFor({ state: 'detached' });
+  });
+
+  it('is a row alone once a person wants no notifications', async () => {
+    const cli = path.join(session.extension, 'dist/cli.js');
+    const ask = (question: string) =>
+      spawn(process.execPath, [cli, 'ask', 'release', question, '--workspace', session.sample.folder], {
+        stdio: 'ignore',
+        env: { ...process.env, ...session.env },
+      });
+    ask('The first?');
+    await notifications(page).filter({ hasText: 'The first?' }).getByText("Don't Show Again").click();
+    await row(page, 'The first?').waitFor();
+    const settings = path.join(session.dir, 'server/data/User/settings.json');
+    await until('it is written', () => /"ampa.notifications": false/.test(readFileSync(settings, 'utf8')));
+    await runCommand(page, 'Notifications: Clear All Notifications');
+    ask('The second?');
+    await row(page, 'The second?').waitFor();
+    await statusBarItem(page, /[1-9] needs? you/).waitFor();
+    assert.equal(await notifications(page).filter({ hasText: 'The second?' }).count(), 0);
   });
 });

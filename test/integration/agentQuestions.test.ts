@@ -262,6 +262,21 @@ describe('A question of an agent', () => {
       assert.match(String(told[1]!['prompt']), /You had asked this, and nobody had answered it yet:\s+> Which one\?/);
     }).timeout(40_000);
 
+    for (const [end, script, vars] of [
+      ['agent_failed', 'crash 1', {}],
+      ['agent_stalled', 'wait 60000', { AMPA_AGENT_SILENT_MINUTES: '0.05' }],
+      ['budget_time', 'wait 60000', { AMPA_MAX_TASK_MINUTES: '0.05' }],
+    ] as const)
+      it(`is lost with the questions of its scripts, however its turn ends: ${end}`, async () => {
+        const cli = path.resolve(import.meta.dirname, '../../src/cli/guard.ts');
+        const turn = `shell ${process.execPath} ${cli} ask db "Which one?"\n${script}`;
+        const app = await it_.open(it_.env([turn, turn], vars));
+        const task = await it_.project.run(app);
+        assert.equal(task.reason, end, task.reason_detail ?? '');
+        assert.deepEqual(await app.prompts(), []);
+        await assert.rejects(app.respond({ session: 'db', response: 'pg', by }), { code: 'not_found' });
+      }).timeout(40_000);
+
     it('goes on once where the agent died, and ends in prompt_lost where it dies again', async () => {
       const app = await it_.open(it_.env(['run kill -9 $PPID']));
       const { id } = await start(app);
