@@ -322,6 +322,29 @@ describe('A question of an agent', () => {
       assert.deepEqual(await app.prompts(), []);
     });
 
+    it('is answered by a rule that was set after its carrier had begun', async () => {
+      const many = Array.from({ length: 40 }, (_, i) => `run true ${i}`).join('\n');
+      const app = await it_.open(it_.env([`${many}\nwrite state.txt good`]));
+      await app.startEngine({ schedule: false });
+      const { id } = await start(app);
+      const first = await it_.question(app);
+      writeFileSync(path.join(it_.project.repo, '.worklog/ampa/.env'), 'AMPA_FALLBACK_MODE=auto-accept\n');
+      const answered = new Set<string>();
+      await until(
+        'the task ends',
+        async () => {
+          const [open] = (await app.prompts()).filter((it) => it.state === 'waiting' && !answered.has(it.id));
+          if (open) await app.respond({ promptId: open.id, response: 'allow', by });
+          if (open) answered.add(open.id);
+          return (await app.find(id)).status === 'success';
+        },
+        30_000,
+      );
+      assert.ok(answered.has(first.id) && answered.size < 40, `${answered.size} were asked`);
+      const { text } = await app.readLog(id, { attempt: 1 });
+      assert.match(text, /allow, answered by AMPA \(auto-accept, by AMPA_FALLBACK_MODE\): true 39/);
+    }).timeout(40_000);
+
     it('for discussion is declined with that as the reason; the agent lays out options, and a person chooses', async () => {
       const app = await it_.open(
         it_.env(
