@@ -68,7 +68,8 @@ describe('A question of an agent', () => {
     // The toast may have gone to the centre by now.
     await runCommand(page, 'Notifications: Show Notifications');
     const centre = page.locator('.notifications-center .notification-list-item');
-    await centre.filter({ hasText: 'wants to run:' }).click();
+    // Its middle may be a link.
+    await centre.filter({ hasText: 'wants to run:' }).click({ position: { x: 60, y: 12 } });
     await centre
       .filter({ hasText: 'wants to run:' })
       .locator('.monaco-button')
