@@ -317,7 +317,7 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
       const { store, rendering } = deliverDeps(it, '', 'brief');
       // A desk may know channels that this process does not.
       if (loops === 0 && (await deskLives(it))) return;
-      if (await store.hasNews()) await store.fanOut({ ...rendering, channels: on, now: now() });
+      if (await store.hasNews(on)) await store.fanOut({ ...rendering, channels: on, now: now() });
       if (only === 'record') return;
       const end = now() + DRAIN_MS;
       const idle = async (): Promise<boolean> => {
