@@ -153,6 +153,15 @@ describe('A question of an agent', () => {
     assert.deepEqual(processesOf(task.id), []);
   });
 
+  it('that a script in its task asks, and waits for in vain, ends its turn like any other', async () => {
+    const cli = path.resolve(import.meta.dirname, '../../src/cli/guard.ts');
+    const ask = `${process.execPath} ${cli} ask db "Which one?" --wait || echo good > state.txt`;
+    const app = await it_.open(it_.env([`shell ${ask}\nwait 60000`], { AMPA_RESUME_TIMEOUT_SECONDS: '2' }));
+    const task = await it_.project.run(app);
+    assert.deepEqual([task.status, task.reason], ['needs_review', 'prompt_expired'], task.reason_detail ?? '');
+    assert.match(task.reason_detail!, /Which one\?/);
+  }).timeout(40_000);
+
   it('that a script in its task asks stops the clocks, and reaches the script', async () => {
     const cli = path.resolve(import.meta.dirname, '../../src/cli/guard.ts');
     const ask = `${process.execPath} ${cli} ask db "Which one?" --choice pg --choice lite --wait > answer.txt && echo good > state.txt`;
