@@ -7,7 +7,9 @@ export async function copyServerAddress(folder: Folder): Promise<void> {
   const address = await (await folder.app()).server();
   if (!address) {
     const chosen = await vscode.window.showInformationMessage(
-      plain(`No local server runs for ${folder.name}. It does once a port is set, or under \`ampa daemon --start-scheduler\`.`),
+      plain(
+        `No local server runs for ${folder.name}. It does once a port is set, or under \`ampa daemon --start-scheduler\`.`,
+      ),
       'Open Settings',
     );
     if (chosen) await vscode.commands.executeCommand('workbench.action.openSettings', 'ampa.metricsPort');

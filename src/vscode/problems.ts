@@ -36,7 +36,10 @@ export function createProblems(output: vscode.LogOutputChannel, documents: Docum
       if (help && chosen === help.title) await vscode.commands.executeCommand(help.command);
       return;
     }
-    const chosen = await vscode.window.showErrorMessage(plain(`AMPA: ${what} failed: ${describeError(error)}`), 'Show Report');
+    const chosen = await vscode.window.showErrorMessage(
+      plain(`AMPA: ${what} failed: ${describeError(error)}`),
+      'Show Report',
+    );
     if (chosen) await documents.show('AMPA Error Report', report(what, error, version));
   };
   return {

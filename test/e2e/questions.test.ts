@@ -102,7 +102,9 @@ describe('A question of an agent', () => {
     await asked.waitFor();
     assert.ok((await asked.innerText()).replaceAll('\u200b', '').includes(link));
     await screenshot(page, 'question-text');
-    assert.deepEqual(await asked.locator('a:not(.monaco-button):not(.action-label)').allInnerTexts(), ["Don't Show Again"]);
+    assert.deepEqual(await asked.locator('a:not(.monaco-button):not(.action-label)').allInnerTexts(), [
+      "Don't Show Again",
+    ]);
     for (const title of ['Allow', 'Refuse', 'Always Allow in This Task', 'Open…'])
       assert.ok(await asked.locator('.monaco-button').getByText(title, { exact: true }).isVisible(), title);
     await asked.locator('.monaco-button').getByText('Refuse').click();

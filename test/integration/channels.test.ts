@@ -252,7 +252,10 @@ describe('the channels', () => {
       assert.equal(server.received[0]?.headers.authorization, undefined);
       await send(ntfy(), message({ body: 'ü'.repeat(5000), links, fields: [{ name: 'Answer', value: 'here' }] }));
       const text = String(server.received[2]?.body['message']);
-      assert.ok(Buffer.byteLength(text) <= 4000 && text.endsWith(`Open the task: ${links[0]!.url}\nAnswer: here`), text);
+      assert.ok(
+        Buffer.byteLength(text) <= 4000 && text.endsWith(`Open the task: ${links[0]!.url}\nAnswer: here`),
+        text,
+      );
     });
     it('never hears a heartbeat', async () => {
       assert.equal((await send(ntfy(), heartbeat)).sent, false);

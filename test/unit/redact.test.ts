@@ -62,7 +62,11 @@ describe('what is masked', () => {
   it('a private key within a command is, to its last piece, and nothing that a shell would act on', () => {
     const random = ['a', 'b', 'c', 'd'].map((text) => createHash('sha512').update(text).digest());
     for (let bytes = 130; bytes < 256; bytes++) {
-      const body = Buffer.concat(random).subarray(0, bytes).toString('base64').match(/.{1,64}/g) ?? [];
+      const body =
+        Buffer.concat(random)
+          .subarray(0, bytes)
+          .toString('base64')
+          .match(/.{1,64}/g) ?? [];
       const pem = ['-----BEGIN EC PRIVATE KEY-----', ...body, '-----END EC PRIVATE KEY-----', ''].join('\n');
       for (const key of [pem, pem.replaceAll('\n', '\\n')]) {
         const shown = redactCommand(`cat > /home/me/keys/deploy.pem <<'EOF'\n${key}EOF\nreboot`);
@@ -71,7 +75,8 @@ describe('what is masked', () => {
         assert.match(shown, /^cat > \/home\/me\/keys\/deploy\.pem <<'EOF'\n[\s\S]*EOF\nreboot$/);
       }
     }
-    const command = 'echo -----BEGIN PRIVATE KEY-----\nreboot\n/usr/local/share/applications/bin/run\n-----END PRIVATE KEY-----';
+    const command =
+      'echo -----BEGIN PRIVATE KEY-----\nreboot\n/usr/local/share/applications/bin/run\n-----END PRIVATE KEY-----';
     assert.equal(redactCommand(command), command.replace('-----BEGIN PRIVATE KEY-----', '***'));
   });
 
