@@ -213,11 +213,14 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
     await it.deliveries.say(key, mask(message), { channels, now: now(), newId });
     const settled = (fate: Fate): boolean =>
       fate.state === 'sending' ? false : fate.state !== 'waiting' || (first && fate.detail !== null);
+    // Another host may bring it to more channels: nobody waits for those here.
+    const fates = async (): Promise<Fate[]> =>
+      (await it.deliveries.fate(key)).filter(({ channel }) => channels.includes(channel));
     await withLoop(it, async () => {
       it.watcher.poke();
-      await until(async () => (await it.deliveries.fate(key)).every(settled), first ? TEST_MS : PATIENCE_MS, signal);
+      await until(async () => (await fates()).every(settled), first ? TEST_MS : PATIENCE_MS, signal);
     });
-    return (await it.deliveries.fate(key)).map(outcomeOf);
+    return (await fates()).map(outcomeOf);
   }
 
   /** Records it in this process's name; a loop brings it out. */
