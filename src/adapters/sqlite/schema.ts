@@ -164,6 +164,13 @@ export interface OutboxRow {
   seq: Generated<number>;
 }
 
+interface BaseCheckRow {
+  repo: string;
+  sha: string;
+  command: string;
+  red: number;
+}
+
 export interface Schema extends ScheduleSchema, DeliverySchema {
   tasks: TaskRow;
   attempts: Attempt;
@@ -177,6 +184,7 @@ export interface Schema extends ScheduleSchema, DeliverySchema {
   watchers: WatcherRow;
   webhooks: WebhookRow;
   durations: DurationRow;
+  base_checks: BaseCheckRow;
   leases: LeaseRow;
   counters: CounterRow;
   outbox: OutboxRow;
