@@ -15,7 +15,8 @@ import { redact } from '../tasks/redact.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { HOST_GONE_MS } from '../tasks/timings.ts';
 import type { ChannelInfo, DoctorCheck } from './api.ts';
-import { bury, CHANNEL_TITLES, configuredChannels, deadLetterFile, halfConfigured, webChannels } from './channels.ts';
+import { CHANNEL_TITLES, configuredChannels, halfConfigured, webChannels } from './channels.ts';
+import { bury, deadLetterFile } from './deadLetter.ts';
 import { sendDirectly } from './directSend.ts';
 import type { EngineStore } from './engineStore.ts';
 import type { Meter } from './meter.ts';
@@ -212,11 +213,14 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
     await it.deliveries.say(key, mask(message), { channels, now: now(), newId });
     const settled = (fate: Fate): boolean =>
       fate.state === 'sending' ? false : fate.state !== 'waiting' || (first && fate.detail !== null);
+    // Another host may bring it to more channels: nobody waits for those here.
+    const fates = async (): Promise<Fate[]> =>
+      (await it.deliveries.fate(key)).filter(({ channel }) => channels.includes(channel));
     await withLoop(it, async () => {
       it.watcher.poke();
-      await until(async () => (await it.deliveries.fate(key)).every(settled), first ? TEST_MS : PATIENCE_MS, signal);
+      await until(async () => (await fates()).every(settled), first ? TEST_MS : PATIENCE_MS, signal);
     });
-    return (await it.deliveries.fate(key)).map(outcomeOf);
+    return (await fates()).map(outcomeOf);
   }
 
   /** Records it in this process's name; a loop brings it out. */
@@ -316,7 +320,7 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
       const { store, rendering } = deliverDeps(it, '', 'brief');
       // A desk may know channels that this process does not.
       if (loops === 0 && (await deskLives(it))) return;
-      if (await store.hasNews()) await store.fanOut({ ...rendering, channels: on, now: now() });
+      if (await store.hasNews(on)) await store.fanOut({ ...rendering, channels: on, now: now() });
       if (only === 'record') return;
       const end = now() + DRAIN_MS;
       const idle = async (): Promise<boolean> => {

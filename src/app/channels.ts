@@ -1,11 +1,8 @@
-import fs from 'node:fs';
-import path from 'node:path';
 import { createDiscordWebhook } from '../adapters/discord/webhook.ts';
 import { createNtfy } from '../adapters/ntfy/ntfy.ts';
 import { createSlackWebhook } from '../adapters/slack/webhook.ts';
-import { AmpaError } from '../errors.ts';
 import { KNOBS, type ConfigValues, type Knob, type KnobName } from '../config/knobs.ts';
-import type { Channel, ChannelName, DeadLetter, Post } from '../notifications/ports.ts';
+import type { Channel, ChannelName, Post } from '../notifications/ports.ts';
 
 export const CHANNEL_TITLES: Readonly<Record<ChannelName, string>> = {
   'discord-bot': 'Discord bot',
@@ -57,36 +54,3 @@ export const secretsOf = (config: ConfigValues): string[] =>
     const value: unknown = config[name as KnobName];
     return knob.secret && typeof value === 'string' && value !== '' ? [value] : [];
   });
-
-export const deadLetterFile = (config: ConfigValues, workspace: { root: string; stateDir: string }): string =>
-  config.deadletterFile === ''
-    ? path.join(workspace.stateDir, 'deadletter.log')
-    : path.resolve(workspace.root, config.deadletterFile);
-
-/**
- * Adds a line that is on the disk when this resolves. What lies there by the repository's own hand, and what
- * is a link in our own folder, leads anywhere: refused.
- */
-export async function bury(
-  file: string,
-  letter: DeadLetter,
-  { stateDir, isTracked }: { stateDir: string; isTracked(file: string): Promise<boolean> },
-): Promise<void> {
-  const own = path.dirname(file) === stateDir;
-  const hint = 'Move it away, or name another file with AMPA_DEADLETTER_FILE.';
-  for (const place of [file, path.dirname(file), ...(own ? [path.dirname(stateDir)] : [])])
-    if (await isTracked(place)) throw new AmpaError('refused', `${place} came with the repository`, hint);
-  // Windows has no such flag, and makes no links without a privilege.
-  const noLink = own ? (fs.constants.O_NOFOLLOW ?? 0) : 0;
-  const { O_WRONLY, O_APPEND, O_CREAT } = fs.constants;
-  const handle = await fs.promises.open(file, O_WRONLY | O_APPEND | O_CREAT | noLink, 0o600).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code !== 'ELOOP') throw error;
-    throw new AmpaError('refused', `${file} is a link`, hint, error);
-  });
-  try {
-    await handle.appendFile(`${JSON.stringify(letter)}\n`);
-    await handle.datasync();
-  } finally {
-    await handle.close();
-  }
-}

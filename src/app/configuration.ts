@@ -1,4 +1,4 @@
-import type { ConfigValues } from '../config/knobs.ts';
+import type { ConfigValues, KnobName } from '../config/knobs.ts';
 import { resolveConfig, type Resolved } from '../config/resolve.ts';
 import { configSources, readDotenvFiles, type DotenvFile, type SettingsReader } from '../config/sources.ts';
 
@@ -14,7 +14,7 @@ export interface ConfigurationDeps {
   trusted: boolean;
   /** Finds out whose the files are. Whether the folder is trusted now; null: as before. */
   look(): Promise<boolean | null>;
-  /** Values of the host that started this carrier: they go before every source. */
+  /** Values of the host that started this carrier: they go before every source that says what it said then. */
   handed?: ConfigValues;
   /** Told of the values each time they are read: the secrets among them are to be masked. */
   onValues(values: ConfigValues): void;
@@ -36,13 +36,16 @@ export interface Configuration {
 export function createConfiguration(deps: ConfigurationDeps): Configuration {
   const listeners = new Set<() => void>();
   let { trusted, dotenv } = deps;
+  /** What this process's own sources said when it began. */
+  let first: ConfigValues | undefined;
   let resolved = read();
 
   function read(): Resolved {
     const { sources, warnings } = configSources({ ...deps, dotenv, settings: deps.settings() });
     const result = resolveConfig(sources, trusted);
     result.warnings.push(...warnings);
-    const values = deps.handed ?? result.values;
+    first ??= result.values;
+    const values = deps.handed ? followed(deps.handed, first, result.values) : result.values;
     deps.onValues(values);
     return { ...result, values };
   }
@@ -76,4 +79,12 @@ export function createConfiguration(deps: ConfigurationDeps): Configuration {
       apply();
     },
   };
+}
+
+/** A carrier does not see all that its host sees; what has changed since where it sees it itself is the newer word. */
+function followed(handed: ConfigValues, before: ConfigValues, now: ConfigValues): ConfigValues {
+  const changed = Object.entries(now).filter(
+    ([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name as KnobName]),
+  );
+  return { ...handed, ...Object.fromEntries(changed) };
 }

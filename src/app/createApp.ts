@@ -63,7 +63,7 @@ export interface AppOptions {
   place?: { scheme: string; folder: string };
   /** Tests pass one that runs faster. */
   clock?: Clock;
-  /** Values handed down by the host that started this carrier: they go before every other source. */
+  /** Values handed down by the host that started this carrier: they go before every source that says what it said then. */
   config?: ConfigValues;
   /** More values that no log may show, handed down likewise. */
   secrets?: readonly string[];
@@ -123,11 +123,14 @@ export async function createApp(options: AppOptions): Promise<App> {
     remoteUrl: async (dir) => (await git.repository.locate(dir))?.remoteUrl ?? null,
     linkOf: (id) => taskLink({ ...place, extension: EXTENSION, baseUrl: config.values().linkBaseUrl }, id),
   });
+  const followConfig = (stop: AbortSignal): void =>
+    followSettings([...configFiles(workspace.root, env), trust.file], stop, config.reload, say);
   const engine = createEngine({
+    followConfig,
     meter,
     pulse: pulses['worker loop'],
     runBeside: async (it, host, stop) => {
-      followSettings([...configFiles(workspace.root, env), trust.file], stop, config.reload, say);
+      followConfig(stop);
       const socket = runSocket(
         {
           ...{ outbox: announcements.outbox, clock, newId, say, onError, onConfig: config.onChange },

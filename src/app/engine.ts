@@ -65,6 +65,8 @@ export interface EngineDeps {
   runSchedule(it: EngineStore, host: string, stop: AbortSignal): Promise<void>;
   /** What a host does beside its tasks and commands, until `stop`. */
   runBeside(it: EngineStore, host: string, stop: AbortSignal): Promise<unknown>;
+  /** Follows the settings until `stop`. */
+  followConfig(stop: AbortSignal): void;
   meter: Meter;
   pulse: Pulse;
   /** Brings out what is to be said, as a host of that id, until `stop`; a passive one only while no other host does. */
@@ -205,6 +207,7 @@ export function createEngine(deps: EngineDeps) {
     }
     const host = await announceHost(it.hosts, { id: claim.owner, kind: 'carrier', asks: false }, now, say);
     const ended = new AbortController();
+    deps.followConfig(ended.signal);
     const delivering = alone ? deps.deliver(it, host.id, ended.signal, 'passive') : undefined;
     try {
       await reapPredecessors(it.hosts, claim.taskId, claim.token);

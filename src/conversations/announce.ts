@@ -8,6 +8,10 @@ import { cutText, type Prompt } from './prompt.ts';
 const MAX_BUTTONS = 25;
 const MAX_LABEL = 80;
 const MAX_ID = 100;
+/** Of texts that others write, so that each line of the message has room; UTF-16 units. */
+const MAX_PLACE = 120;
+const MAX_SESSION = 200;
+const MAX_CHOICES = 500;
 
 const STYLES: Readonly<Record<string, ButtonStyle>> = { [ALLOW]: 'success', [REJECT]: 'danger', [ALWAYS]: 'secondary' };
 
@@ -28,7 +32,7 @@ export function announcement(
   where: string | null,
   linkOf: (taskId: string) => string,
 ): Message {
-  const place = where ?? task?.title ?? prompt.session;
+  const place = cutText(where ?? task?.title ?? prompt.session, MAX_PLACE);
   const buttons: Button[] = [...new Set(prompt.choices)].slice(0, MAX_BUTTONS).map((choice) => ({
     type: 'button',
     label: cutText(choiceLabel(prompt, choice).replace(/\s+/g, ' ').trim() || '-', MAX_LABEL),
@@ -48,9 +52,9 @@ export function announcement(
     body: prompt.prompt_text === prompt.summary ? null : prompt.prompt_text,
     fields: [
       ...field('Summary', prompt.summary),
-      ...field('Session', prompt.session),
+      ...field('Session', cutText(prompt.session, MAX_SESSION)),
       ...field('Work item', prompt.work_item),
-      ...field('Choices', labels.join(', ')),
+      ...field('Choices', cutText(labels.join(', '), MAX_CHOICES)),
       ...field('Answer', `in the editor, or \`ampa respond ${prompt.id} ${labels.length > 0 ? 'CHOICE' : 'TEXT'}\``),
       ...field('Pending prompt file', prompt.prompt_file),
     ],

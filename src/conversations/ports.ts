@@ -172,7 +172,7 @@ export interface TaskPrompts {
   lose(claim: Claim, id: string): Promise<void>;
   /** False: it was answered at the last moment. */
   expire(claim: Claim, id: string): Promise<boolean>;
-  /** The turn has failed, and with it the scripts that had asked. */
+  /** The turn has not ended in order: the scripts that had asked have ended with it. */
   loseScripts(taskId: string): Promise<void>;
   lostIn(taskId: string, attempt: number): Promise<Prompt[]>;
   /** Questions of scripts in this task that a rule wants discussed before a person is asked. */

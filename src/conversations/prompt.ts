@@ -137,7 +137,11 @@ export function refusal(
 }
 
 const expiredError = (id: string): AmpaError =>
-  new AmpaError('timed_out', `prompt ${id} is too old to be answered`, 'Continue its task with the answer.');
+  new AmpaError(
+    'timed_out',
+    `prompt ${id} is too old to be answered`,
+    'Continue its task with the answer, or ask again.',
+  );
 
 export const noSuchPrompt = (): AmpaError =>
   new AmpaError('not_found', 'No pending prompt found', '`ampa prompts` lists the open ones.');

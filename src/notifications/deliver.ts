@@ -93,7 +93,7 @@ export function createDelivery(deps: DeliverDeps, stop: AbortSignal): DeliveryLo
     const now = clock.now();
     await sayBuried();
     const listening = deps.configured();
-    const news = listening.length > 0 && (await store.hasNews());
+    const news = listening.length > 0 && (await store.hasNews(listening));
     const next = await store.next(now);
     const upkeep = now >= upkeepAt;
     if (!news && !upkeep && next.size === 0) return upkeepAt;

@@ -168,9 +168,9 @@ export interface DeliveryStore {
     message: Message,
     options: Pick<FanOut, 'channels' | 'now' | 'newId'> & { unless?: Likeness },
   ): Promise<boolean>;
-  /** Whether something was recorded that has no deliveries yet. Cheap. */
-  hasNews(): Promise<boolean>;
-  /** Makes the deliveries of everything that has none yet. What nobody wanted to hear for an hour is dropped. */
+  /** Whether something was recorded that one of these has not heard. Cheap. */
+  hasNews(channels: readonly ChannelName[]): Promise<boolean>;
+  /** Makes the deliveries of everything that its channels have not heard. What nobody wanted to hear for an hour is dropped. */
   fanOut(options: FanOut): Promise<void>;
   /** Of each channel with open deliveries. Cheap where there are none. */
   next(now: number): Promise<Map<ChannelName, Next>>;

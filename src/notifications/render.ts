@@ -73,12 +73,24 @@ export function bodyOf(message: Message): string {
   return [body, ...links.map(({ label, url }) => `${label}: ${url}`)].filter(Boolean).join('\n');
 }
 
-/** `# title`, body, fields as `Name: value`, output as code; with nobody mentioned, and at most `max` characters. */
+/** What is left of a body beside fields and links that are long themselves. */
+const LEAST_BODY = 200;
+
+/**
+ * `# title`, body, fields as `Name: value`, output as code; with nobody mentioned, and at most `max` characters. The
+ * body gives way first: what a person acts by (links, choices, where to answer) stands behind it.
+ */
 export function renderText(message: Message, options: { repeat?: boolean; max?: number } = {}): string {
   const { repeat = false, max = MESSAGE_CHARACTERS } = options;
   const title = titleOf(message, repeat);
   const fields = (message.fields ?? []).map(({ name, value }) => `${name}: ${value}`).join('\n');
   const output = message.output?.trim() ? fenced(cut(message.output.replace(/\n+$/, ''), OUTPUT_CHARACTERS)) : '';
-  const parts = [title && `# ${title}`, bodyOf(message), fields, output].filter(Boolean);
-  return cutMarkdown(withoutMentions(parts.join('\n')), max);
+  const body = withoutMentions(message.body?.trim() ?? '');
+  const textOf = (words: string): string => {
+    const parts = [title && `# ${title}`, bodyOf({ ...message, body: words }), fields, output].filter(Boolean);
+    return withoutMentions(parts.join('\n'));
+  };
+  const whole = textOf(body);
+  const room = Math.max(LEAST_BODY, max - (whole.length - body.length));
+  return cutMarkdown(whole.length <= max ? whole : textOf(cutMarkdown(body, room)), max);
 }

@@ -46,7 +46,10 @@ export function redactCommand(text: string, secrets: readonly string[] = []): st
   let out = text;
   for (const secret of secrets) if (secret.length >= 6) out = out.replaceAll(secret, '***');
   if (KEY_BEGIN.test(out))
-    out = out.replace(new RegExp(KEY_BEGIN, 'g'), '***').replace(/[A-Za-z0-9+]{16,}={0,2}/g, '***');
+    out = out
+      .replace(KEY_WORD, (word) => (isRandom(word) ? word.replace(/[A-Za-z0-9+=]+/g, '***') : word))
+      .replace(new RegExp(KEY_BEGIN, 'g'), '***')
+      .replace(/[A-Za-z0-9+]{16,}={0,2}/g, '***');
   for (const shape of SHAPES) if (shape !== KEY) out = out.replace(shape, '***');
   return out
     .replace(/\b(https?:\/\/)[A-Za-z0-9._~%+=,!-]+:[A-Za-z0-9._~%+=,!-]+@/g, '$1***@')
@@ -55,6 +58,11 @@ export function redactCommand(text: string, secrets: readonly string[] = []): st
 }
 
 const KEY_BEGIN = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
+/** A line of a key within a command, and its last one, which may be short. */
+const KEY_WORD = /[A-Za-z0-9+/]{60,}={0,2}|[A-Za-z0-9+/]+={0,2}(?=(?:\s|\\n)*-----END [A-Z ]*PRIVATE KEY-----)/g;
+/** No word of a person, and no name of a program or a folder. */
+const isRandom = (word: string): boolean =>
+  /[A-Z]/.test(word) && /[a-z]/.test(word) && (word.length < 60 || /[0-9+]/.test(word));
 const KEY_END = /-----END [A-Z ]*PRIVATE KEY-----/;
 /** A line within a key: base64 at its end (a log may put a time in front), a header, or nothing. */
 const KEY_LINE = /(?:^|\s)[A-Za-z0-9+/]{16,}={0,2}\s*$|^\s*$|(?:^|\s)(?:Proc-Type|DEK-Info): /;

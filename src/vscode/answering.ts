@@ -6,6 +6,7 @@ import type { OpenPrompt } from '../conversations/prompt.ts';
 import { AmpaError } from '../errors.ts';
 import type { Documents } from './documents.ts';
 import type { Folder } from './folders.ts';
+import { plain } from './plain.ts';
 import { lateWords, questionPage } from './questionWords.ts';
 import { cut } from './taskRows.ts';
 
@@ -29,7 +30,7 @@ export async function answer(folder: Folder, prompt: OpenPrompt, response: strin
     await giveAnswer(folder, prompt.id, response);
   } catch (error) {
     if (!(error instanceof AmpaError)) throw error;
-    void vscode.window.showInformationMessage(error.message);
+    void vscode.window.showInformationMessage(plain(error.message));
   }
 }
 
@@ -67,7 +68,7 @@ export async function askPerson(
 const askWords = (prompt: OpenPrompt, title: string): Thenable<string | undefined> =>
   vscode.window.showInputBox({
     title: cut(title, 120),
-    prompt: prompt.asks === 'permission' ? 'The agent is refused, and told this.' : prompt.summary,
+    prompt: prompt.asks === 'permission' ? 'The agent is refused, and told this.' : plain(prompt.summary),
     placeHolder: 'Your answer',
     ignoreFocusOut: true,
     validateInput: (text) => (text.trim() === '' ? 'Say something.' : null),

@@ -6,6 +6,7 @@ import type { Asked, Overview } from './overview.ts';
 import { stateWords, wishOf } from './taskRows.ts';
 import { parseElement } from './tasksModel.ts';
 import { groupOf, type Group } from './abilities.ts';
+import { plain } from './plain.ts';
 
 export interface Chosen {
   id: string;
@@ -56,7 +57,7 @@ export async function chooseTask(
   const folder = folders.of(id);
   const task = folder?.snapshot().tasks.get(id);
   if (folder && task) return { id, folder, task };
-  await vscode.window.showWarningMessage(`There is no task ${id} in this window.`);
+  await vscode.window.showWarningMessage(plain(`There is no task ${id} in this window.`));
   return undefined;
 }
 

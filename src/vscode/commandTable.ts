@@ -29,6 +29,7 @@ export const EDITOR_COMMANDS = {
   testNotification: { title: 'Send Test Notification', icon: 'bell' },
   whatNow: { title: 'What Now?', icon: 'pulse' },
   startWritten: { title: 'Start This Task', icon: 'play', internal: true },
+  muteNotifications: { title: "Don't Show Notifications", internal: true },
   showMore: { title: 'Show More', internal: true },
   showCheck: { title: 'Show Check', internal: true },
 } as const satisfies Record<string, EditorCommand>;

@@ -22,8 +22,10 @@ import { editFallbackRules } from './fallbackRules.ts';
 import type { Folder, Folders } from './folders.ts';
 import { doctorPage } from './doctorPage.ts';
 import type { Logs } from './logs.ts';
+import { stopTelling } from './notifications.ts';
 import { openWeb } from './openWeb.ts';
 import type { Overview } from './overview.ts';
+import { plain } from './plain.ts';
 import type { ReportPage } from './reportPage.ts';
 import { createScheduleHandlers } from './scheduleHandlers.ts';
 import type { ScheduleTree } from './scheduleTree.ts';
@@ -218,6 +220,7 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
     'ampa.manageTrust': async () => vscode.commands.executeCommand('workbench.trust.manage'),
     'ampa.whatNow': () => whatNow(overview),
     'ampa.testNotification': () => testNotification(folders),
+    'ampa.muteNotifications': stopTelling,
     'ampa.showMore': async (given) => {
       const element = typeof given === 'string' ? parseElement(given) : undefined;
       if (element?.kind === 'more') tree().showMore(element.parent);
@@ -250,7 +253,7 @@ async function continueTask(folder: Folder, task: Task, question: string | null)
   const active = isActive(task.status);
   const text = await vscode.window.showInputBox({
     title: active ? `A message for “${task.title}”` : `Continue “${task.title}”`,
-    prompt: active ? 'The agent gets it with its next turn.' : stateSentence(task, question),
+    prompt: active ? 'The agent gets it with its next turn.' : plain(stateSentence(task, question)),
     placeHolder: active ? 'What should it know?' : 'What should it do next? Empty: go on where it stopped',
     ignoreFocusOut: true,
     validateInput: (value) => (active && value.trim() === '' ? 'Say something to the agent.' : null),
@@ -342,7 +345,9 @@ async function cleanUp(folder: Folder, overview: Overview): Promise<void> {
   const count = (n: number, one: string): string => `${n} ${one}${n === 1 ? '' : 's'}`;
   const kept = report.kept.map(({ id, why }) => `${overview.task(id)?.title ?? id}: ${why}`);
   void vscode.window.showInformationMessage(
-    `Removed ${count(report.worktrees, 'worktree')} and ${count(report.logs, 'log')}.${kept.length > 0 ? ` Kept: ${kept.slice(0, 3).join('; ')}${kept.length > 3 ? ` and ${kept.length - 3} more` : ''}.` : ''}`,
+    plain(
+      `Removed ${count(report.worktrees, 'worktree')} and ${count(report.logs, 'log')}.${kept.length > 0 ? ` Kept: ${kept.slice(0, 3).join('; ')}${kept.length > 3 ? ` and ${kept.length - 3} more` : ''}.` : ''}`,
+    ),
   );
 }
 

@@ -9,6 +9,7 @@ import type { ChangedFile } from '../tasks/ports.ts';
 import type { Task } from '../tasks/task.ts';
 import { cutTitle, diffQuery, parseDiffQuery, type Side } from './diffQuery.ts';
 import type { Folders } from './folders.ts';
+import { plain } from './plain.ts';
 
 const DIFF_SCHEME = 'ampa-diff';
 /** The editor asks for a file's size before it reads it: what was read is kept for a moment. */
@@ -43,7 +44,7 @@ export function registerDiff(folders: Folders): Diffs {
     return { ...changed, sides };
   };
   const nothing = (task: Task): void =>
-    void vscode.window.showInformationMessage(`“${cutTitle(task.title)}” has not committed any change.`);
+    void vscode.window.showInformationMessage(plain(`“${cutTitle(task.title)}” has not committed any change.`));
 
   return {
     async openAll(app, task) {

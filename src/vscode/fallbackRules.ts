@@ -4,6 +4,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { FALLBACK_TEMPLATE } from './fallbackTemplate.ts';
 import type { Folder } from './folders.ts';
+import { plain } from './plain.ts';
 
 export async function editFallbackRules(folder: Folder): Promise<void> {
   // The rules lie with the rest of our state: it is made, with the file that keeps it out of git.
@@ -16,5 +17,5 @@ export async function editFallbackRules(folder: Folder): Promise<void> {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   }
   await vscode.window.showTextDocument(vscode.Uri.file(file), { preview: false });
-  for (const warning of warnings) void vscode.window.showWarningMessage(warning);
+  for (const warning of warnings) void vscode.window.showWarningMessage(plain(warning));
 }

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { requireTrust } from './choose.ts';
 import type { Folder, Folders } from './folders.ts';
 import { parseLink } from './links.ts';
+import { plain } from './plain.ts';
 
 const KEY = 'ampa.link';
 /** A link that waits for its folder is not remembered for longer. */
@@ -33,7 +34,7 @@ export function createLinkHandler(
   const elsewhere = async (id: string, folder: string): Promise<void> => {
     const uri = vscode.Uri.parse(folder);
     const chosen = await vscode.window.showInformationMessage(
-      `This task belongs to ${uri.fsPath}.`,
+      plain(`This task belongs to ${uri.fsPath}.`),
       'Open in New Window',
       'Open Here',
     );
@@ -46,14 +47,14 @@ export function createLinkHandler(
     async open(uri) {
       const link = parseLink(uri.path, uri.query);
       if (link.kind === 'invalid') {
-        await vscode.window.showWarningMessage(link.why);
+        await vscode.window.showWarningMessage(plain(link.why));
         return;
       }
       if (!(await requireTrust())) return;
       const folder = await find(link.id);
       if (folder) return openTask(link.id, folder);
       const isHere = link.folder === null || folders.of(vscode.Uri.parse(link.folder)) !== undefined;
-      if (isHere) await vscode.window.showWarningMessage(`There is no task ${link.id} in this window.`);
+      if (isHere) await vscode.window.showWarningMessage(plain(`There is no task ${link.id} in this window.`));
       else await elsewhere(link.id, link.folder ?? '');
     },
     async resume() {

@@ -74,7 +74,7 @@ export function summaryOf(notices: readonly Notice[]): Notice {
 
 /** What a permission prompt asks, in one line. */
 export const promptMessage = (prompt: OpenPrompt, title: string): string =>
-  `“${title}” ${wishOf(prompt)}${prompt.detail && prompt.detail !== prompt.summary ? ` — ${cut(prompt.detail.replace(/\s+/g, ' '), 300)}` : ''}`;
+  `“${cut(title, 80)}” ${wishOf(prompt)}${prompt.detail && prompt.detail !== prompt.summary ? ` — ${cut(prompt.detail.replace(/\s+/g, ' '), 300)}` : ''}`;
 
 /** Characters that the buttons of a notice have room for, beside the last one. */
 const ROOM = 52;

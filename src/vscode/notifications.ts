@@ -7,14 +7,18 @@ import type { CommandId } from './commandTable.ts';
 import type { Folder } from './folders.ts';
 import { noticeFor, promptButtons, promptMessage, summaryOf, type Notice } from './noticeFor.ts';
 import type { Overview, OverviewChange } from './overview.ts';
+import { plain } from './plain.ts';
 
 /** Tasks that end within this time of each other are told together, if they are many. */
 const GATHER_MS = 400;
 const MANY = 3;
 const OPEN = 'Open…';
 const NEVER = "Don't Show Again";
+/** A fifth button would be cut off. */
+const NEVER_LINK = `[${NEVER}](command:${'ampa.muteNotifications' satisfies CommandId} "Turns off the setting ampa.notifications")`;
 
-function message(severity: Notice['severity'], text: string, ...buttons: string[]): Thenable<string | undefined> {
+function message(severity: Notice['severity'], words: string, ...buttons: string[]): Thenable<string | undefined> {
+  const text = plain(words);
   if (severity === 'error') return vscode.window.showErrorMessage(text, ...buttons);
   return severity === 'warning'
     ? vscode.window.showWarningMessage(text, ...buttons)
@@ -88,7 +92,7 @@ const stillTrue = (task: Task | undefined): boolean =>
   task !== undefined &&
   (task.status === 'success' ? task.merged_at === null : ['error', 'needs_review'].includes(task.status));
 
-const stopTelling = (): Thenable<void> =>
+export const stopTelling = async (): Promise<void> =>
   vscode.workspace.getConfiguration('ampa').update('notifications', false, vscode.ConfigurationTarget.Global);
 
 async function tell(notice: Notice): Promise<void> {
@@ -102,7 +106,8 @@ async function tell(notice: Notice): Promise<void> {
 async function ask(prompt: OpenPrompt, folder: Folder, title: string): Promise<void> {
   const choices = promptButtons(prompt);
   const titles = [...choices.map((it) => it.title), OPEN];
-  const chosen = await vscode.window.showWarningMessage(promptMessage(prompt, title), ...titles);
+  const text = `${plain(promptMessage(prompt, title))} ${NEVER_LINK}`;
+  const chosen = await vscode.window.showWarningMessage(text, ...titles);
   // A question of a script has no page: it is asked with all its answers.
   const open: [CommandId, string] =
     prompt.task_id === null ? ['ampa.answerTask', `prompt:${prompt.id}`] : ['ampa.showTask', prompt.task_id];

@@ -7,6 +7,7 @@ import { fenced } from '../tasks/prompts.ts';
 import { AmpaError, describeError, type ErrorCode } from '../errors.ts';
 import type { CommandId } from './commandTable.ts';
 import type { Documents } from './documents.ts';
+import { plain } from './plain.ts';
 
 export interface Problems {
   /** Into the log only. */
@@ -31,11 +32,14 @@ export function createProblems(output: vscode.LogOutputChannel, documents: Docum
     if (error instanceof AmpaError) {
       const help = HELP[error.code];
       const text = `AMPA: ${sentence(describeError(error))}`;
-      const chosen = await vscode.window.showErrorMessage(text, ...(help ? [help.title] : []));
+      const chosen = await vscode.window.showErrorMessage(plain(text), ...(help ? [help.title] : []));
       if (help && chosen === help.title) await vscode.commands.executeCommand(help.command);
       return;
     }
-    const chosen = await vscode.window.showErrorMessage(`AMPA: ${what} failed: ${describeError(error)}`, 'Show Report');
+    const chosen = await vscode.window.showErrorMessage(
+      plain(`AMPA: ${what} failed: ${describeError(error)}`),
+      'Show Report',
+    );
     if (chosen) await documents.show('AMPA Error Report', report(what, error, version));
   };
   return {

@@ -5,6 +5,7 @@ import { chooseFolder, requireTrust } from './choose.ts';
 import type { CommandId } from './commandTable.ts';
 import type { Documents } from './documents.ts';
 import type { Folders } from './folders.ts';
+import { plain } from './plain.ts';
 import { guideAdd, guideEdit } from './scheduleGuide.ts';
 import { dueWords, historyPage, resultWords } from './scheduleRows.ts';
 import type { Scheduled, ScheduleTree } from './scheduleTree.ts';
@@ -130,7 +131,7 @@ export function createScheduleHandlers(deps: {
     const good = report.status === 'succeeded' || report.status === 'skipped';
     const show = good ? vscode.window.showInformationMessage : vscode.window.showWarningMessage;
     // The command is done when the run is; the button may be pressed much later.
-    void show(text, 'Show Output').then((answer) => (answer ? history(it) : undefined));
+    void show(plain(text), 'Show Output').then((answer) => (answer ? history(it) : undefined));
   };
   return {
     'ampa.scheduleRun': onCommand('Which command runs now?', (it) => it.command.unsupported === null, run),

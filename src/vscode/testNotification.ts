@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { requireTrust, chooseFolder } from './choose.ts';
 import type { Folders } from './folders.ts';
+import { plain } from './plain.ts';
 import { testSummary } from './testSummary.ts';
 
 export async function testNotification(folders: Folders): Promise<void> {
@@ -16,7 +17,7 @@ export async function testNotification(folders: Folders): Promise<void> {
   const { text, good } = testSummary(told, names);
   const settings = told.length === 0 ? ['How to Set Up'] : [];
   const chosen = await (good ? vscode.window.showInformationMessage : vscode.window.showWarningMessage)(
-    text,
+    plain(text),
     ...settings,
   );
   if (chosen) await vscode.commands.executeCommand('extension.open', 'ampa.ampa');

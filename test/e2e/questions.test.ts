@@ -19,6 +19,7 @@ import {
   waitFor,
   webviewFrame,
 } from '../host/workbench.ts';
+import { until } from '../support/until.ts';
 import { openSession, pictureFailure, type Session } from './session.ts';
 
 describe('A question of an agent', () => {
@@ -85,7 +86,8 @@ describe('A question of an agent', () => {
     // The toast may have gone to the centre by now.
     await runCommand(page, 'Notifications: Show Notifications');
     const centre = page.locator('.notifications-center .notification-list-item');
-    await centre.filter({ hasText: 'wants to run:' }).click();
+    // Its middle may be a link.
+    await centre.filter({ hasText: 'wants to run:' }).click({ position: { x: 60, y: 12 } });
     await centre
       .filter({ hasText: 'wants to run:' })
       .locator('.monaco-button')
@@ -110,6 +112,25 @@ describe('A question of an agent', () => {
     await screenshot(page, 'question-refused');
   });
 
+  it('is shown as the text that it is, and can be the last one that is', async () => {
+    await runCommand(page, 'AMPA: Start Task…');
+    const link = '[all of it](command:workbench.action.files.newUntitledFile)';
+    await answerInput(page, `AGENT:run echo '${link}' > third.txt`, /What should the agent do/);
+    const asked = question(page).filter({ hasText: 'all of it' });
+    await asked.waitFor();
+    assert.ok((await asked.innerText()).replaceAll('\u200b', '').includes(link));
+    await screenshot(page, 'question-text');
+    assert.deepEqual(await asked.locator('a:not(.monaco-button):not(.action-label)').allInnerTexts(), [
+      "Don't Show Again",
+    ]);
+    for (const title of ['Allow', 'Refuse', 'Always Allow in This Task', 'Open…'])
+      assert.ok(await asked.locator('.monaco-button').getByText(title, { exact: true }).isVisible(), title);
+    await asked.locator('.monaco-button').getByText('Refuse').click();
+    await row(page, 'all of it')
+      .filter({ hasText: /permission denied|no changes/ })
+      .waitFor({ timeout: 60_000 });
+  });
+
   it('of a script, without a task, is a row of its own, and is answered there', async () => {
     const cli = path.join(session.extension, 'dist/cli.js');
     const ask = ['ask', 'release', 'Deploy to production now?', '--choice', 'Yes', '--choice', 'After lunch'];
@@ -127,6 +148,25 @@ describe('A question of an agent', () => {
     await pick(page, 'After lunch');
     assert.match(await said, /After lunch/);
     await row(page, 'Deploy to production now?').waitFor({ state: 'detached' });
+  });
+
+  it('is a row alone once a person wants no notifications', async () => {
+    const cli = path.join(session.extension, 'dist/cli.js');
+    const ask = (question: string) =>
+      spawn(process.execPath, [cli, 'ask', 'release', question, '--workspace', session.sample.folder], {
+        stdio: 'ignore',
+        env: { ...process.env, ...session.env },
+      });
+    ask('The first?');
+    await notifications(page).filter({ hasText: 'The first?' }).getByText("Don't Show Again").click();
+    await row(page, 'The first?').waitFor();
+    const settings = path.join(session.dir, 'server/data/User/settings.json');
+    await until('it is written', () => /"ampa.notifications": false/.test(fs.readFileSync(settings, 'utf8')));
+    await runCommand(page, 'Notifications: Clear All Notifications');
+    ask('The second?');
+    await row(page, 'The second?').waitFor();
+    await statusBarItem(page, /[1-9] needs? you/).waitFor();
+    assert.equal(await notifications(page).filter({ hasText: 'The second?' }).count(), 0);
   });
 
   it('is on the page of its task with the exact command, and the task goes on when it is allowed', async () => {

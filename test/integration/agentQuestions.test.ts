@@ -153,6 +153,15 @@ describe('A question of an agent', () => {
     assert.deepEqual(processesOf(task.id), []);
   });
 
+  it('that a script in its task asks, and waits for in vain, ends its turn like any other', async () => {
+    const cli = path.resolve(import.meta.dirname, '../../src/cli/guard.ts');
+    const ask = `${process.execPath} ${cli} ask db "Which one?" --wait || echo good > state.txt`;
+    const app = await it_.open(it_.env([`shell ${ask}\nwait 60000`], { AMPA_RESUME_TIMEOUT_SECONDS: '2' }));
+    const task = await it_.project.run(app);
+    assert.deepEqual([task.status, task.reason], ['needs_review', 'prompt_expired'], task.reason_detail ?? '');
+    assert.match(task.reason_detail!, /Which one\?/);
+  }).timeout(40_000);
+
   it('that a script in its task asks stops the clocks, and reaches the script', async () => {
     const cli = path.resolve(import.meta.dirname, '../../src/cli/guard.ts');
     const ask = `${process.execPath} ${cli} ask db "Which one?" --choice pg --choice lite --wait > answer.txt && echo good > state.txt`;
@@ -262,6 +271,21 @@ describe('A question of an agent', () => {
       assert.match(String(told[1]!['prompt']), /You had asked this, and nobody had answered it yet:\s+> Which one\?/);
     }).timeout(40_000);
 
+    for (const [end, script, vars] of [
+      ['agent_failed', 'crash 1', {}],
+      ['agent_stalled', 'wait 60000', { AMPA_AGENT_SILENT_MINUTES: '0.05' }],
+      ['budget_time', 'wait 60000', { AMPA_MAX_TASK_MINUTES: '0.05' }],
+    ] as const)
+      it(`is lost with the questions of its scripts, however its turn ends: ${end}`, async () => {
+        const cli = path.resolve(import.meta.dirname, '../../src/cli/guard.ts');
+        const turn = `shell ${process.execPath} ${cli} ask db "Which one?"\n${script}`;
+        const app = await it_.open(it_.env([turn, turn], vars));
+        const task = await it_.project.run(app);
+        assert.equal(task.reason, end, task.reason_detail ?? '');
+        assert.deepEqual(await app.prompts(), []);
+        await assert.rejects(app.respond({ session: 'db', response: 'pg', by }), { code: 'not_found' });
+      }).timeout(40_000);
+
     it('goes on once where the agent died, and ends in prompt_lost where it dies again', async () => {
       const app = await it_.open(it_.env(['run kill -9 $PPID']));
       const { id } = await start(app);
@@ -306,6 +330,29 @@ describe('A question of an agent', () => {
       assert.ok(entries.some((entry) => entry.kind === 'note' && entry.text.includes('by public_default')));
       assert.deepEqual(await app.prompts(), []);
     });
+
+    it('is answered by a rule that was set after its carrier had begun', async () => {
+      const many = Array.from({ length: 40 }, (_, i) => `run true ${i}`).join('\n');
+      const app = await it_.open(it_.env([`${many}\nwrite state.txt good`]));
+      await app.startEngine({ schedule: false });
+      const { id } = await start(app);
+      const first = await it_.question(app);
+      writeFileSync(path.join(it_.project.repo, '.worklog/ampa/.env'), 'AMPA_FALLBACK_MODE=auto-accept\n');
+      const answered = new Set<string>();
+      await until(
+        'the task ends',
+        async () => {
+          const [open] = (await app.prompts()).filter((it) => it.state === 'waiting' && !answered.has(it.id));
+          if (open) await app.respond({ promptId: open.id, response: 'allow', by });
+          if (open) answered.add(open.id);
+          return (await app.find(id)).status === 'success';
+        },
+        30_000,
+      );
+      assert.ok(answered.has(first.id) && answered.size < 40, `${answered.size} were asked`);
+      const { text } = await app.readLog(id, { attempt: 1 });
+      assert.match(text, /allow, answered by AMPA \(auto-accept, by AMPA_FALLBACK_MODE\): true 39/);
+    }).timeout(40_000);
 
     it('for discussion is declined with that as the reason; the agent lays out options, and a person chooses', async () => {
       const app = await it_.open(

@@ -250,6 +250,12 @@ describe('the channels', () => {
       assert.ok(Buffer.byteLength(long?.['message'] as string) <= 4000);
       assert.deepEqual([long?.['priority'], short?.['priority'], short?.['message']], [2, 4, 'Hello']);
       assert.equal(server.received[0]?.headers.authorization, undefined);
+      await send(ntfy(), message({ body: 'ü'.repeat(5000), links, fields: [{ name: 'Answer', value: 'here' }] }));
+      const text = String(server.received[2]?.body['message']);
+      assert.ok(
+        Buffer.byteLength(text) <= 4000 && text.endsWith(`Open the task: ${links[0]!.url}\nAnswer: here`),
+        text,
+      );
     });
     it('never hears a heartbeat', async () => {
       assert.equal((await send(ntfy(), heartbeat)).sent, false);

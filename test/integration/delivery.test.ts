@@ -345,6 +345,34 @@ describe('what is to be said', () => {
     );
   });
 
+  it('goes to every channel that any host knows of, once, whichever of them is first', async () => {
+    const [a, b] = [await bench.host('a', undefined, ['slack']), await bench.host('b', undefined, ['ntfy'])];
+    await Promise.all([a.turn(), b.turn()]);
+    const heard = (channel: string): string[] => bench.taken.filter((it) => it.channel === channel).map((it) => it.key);
+    await a.say('by a');
+    await b.say('by b');
+    const message = { type: 'other', title: 'said', body: null } as const;
+    await sayIn(a.db, { id: bench.newId(), key: 'by the store', message, now: START });
+    await a.board.insert(makeTask({ id: bench.newId(), repo: '/r', title: 'Ended' }));
+    await a.tasks.apply((await a.tasks.claimNext('carrier', 1))!, { type: 'succeed' });
+    for (let i = 0; i < 3; i++) for (const host of [a, b]) await host.turn();
+    const ended = bench.taken.find((it) => it.message.type === 'doorbell')?.key;
+    assert.deepEqual(heard('slack').toSorted(), ['by a', 'by b', 'by the store', ended]);
+    assert.deepEqual(heard('ntfy').toSorted(), heard('slack').toSorted());
+    assert.deepEqual([heard('slack')[0], heard('ntfy')[0]], ['by a', 'by b']);
+    assert.equal(await a.pass(), START + HOUR, 'and then nothing is news any more');
+
+    const late = await bench.host('c', undefined, ['discord-webhook']);
+    await late.turn();
+    assert.deepEqual(heard('discord-webhook'), [], 'a new channel is not told what others have heard');
+    bench.time.to(START + 30 * MINUTE);
+    await a.say('at half past');
+    bench.time.to(START + 91 * MINUTE);
+    await a.say('after that');
+    await late.turn();
+    assert.deepEqual(heard('discord-webhook'), ['after that'], 'nobody is told old stories');
+  });
+
   it('tells a channel what it was told last', async () => {
     bench.state.answer = async ({ key }) =>
       key === 'quiet' ? { sent: false, why: 'somebody has spoken' } : { sent: true, remoteId: `id of ${key}` };

@@ -129,6 +129,18 @@ describe('notifications', () => {
       await hears(/^\[DONE\] Make it good checks green$/);
     }).timeout(30_000);
 
+    it('that a command says reach the channels of a host that stays, and the command waits for its own alone', async () => {
+      const dead = 'http://127.0.0.1:1';
+      const host = await project.open(undefined, { ...discord(), AMPA_NTFY_URL: `${dead}/topic` }, { asks: true });
+      await host.schedule.add('job', { command: 'true', frequency_minutes: 60 });
+      await host.startEngine({ schedule: false });
+      const app = await project.open(undefined, slack());
+      const told = await app.notify({ type: 'other', title: 'of its own', body: null });
+      assert.deepEqual(told, [{ channel: 'slack', outcome: 'sent', detail: null }]);
+      await hears(/of its own/, 'discord');
+      assert.deepEqual(heard(), ['of its own']);
+    }).timeout(30_000);
+
     it('hold up no process that ends, where they wait for longer than it would', async () => {
       server.always = () => ({ status: 500, body: 'oops' });
       const app = await project.open(undefined, { ...slack(), AMPA_BACKOFF_BASE_SECONDS: '60' });

@@ -6,6 +6,7 @@ import type { Prompt } from '../../src/conversations/prompt.ts';
 import { AmpaError } from '../../src/errors.ts';
 import type { Clock } from '../../src/tasks/ports.ts';
 import { createProject, type Project } from '../support/project.ts';
+import { ask } from '../support/localServer.ts';
 import { until } from '../support/until.ts';
 
 const code =
@@ -203,6 +204,34 @@ describe('A question of a script', () => {
     assert.deepEqual([again.code, /answered by .* \(command line\) at/.test(again.stderr)], [1, true], again.stderr);
     assert.equal((await project.ampa(['respond', 'deploy', 'no'])).code, 2);
   }).timeout(40_000);
+
+  it('is answered over HTTP, and who is late, too late or not plain hears why', async () => {
+    const vars = { AMPA_METRICS_PORT: '0', AMPA_DISABLE_DISCORD: '1', AMPA_RESUME_TIMEOUT_SECONDS: '2' };
+    const host = await project.open(undefined, vars, { asks: true });
+    await host.startEngine({ schedule: false });
+    const { url, token } = await until('it serves', () => host.server());
+    const post = async (body: Record<string, string>): Promise<[status: number, body: Record<string, unknown>]> => {
+      const answered = await ask(url, '/respond', { method: 'POST', token, body });
+      return [answered.status, answered.json()];
+    };
+    const old = await host.startConversation('old', 'Too late?');
+    const one = await app.startConversation('s', 'Go?', { choices: ['yes', 'no'] });
+    const [status, resumed] = await post({ session_id: 's', response: 'YES' });
+    assert.deepEqual(
+      [status, resumed['status'], resumed['prompt_id'], resumed['response']],
+      [200, 'resumed', one.id, 'yes'],
+    );
+    const [late, { error }] = await post({ prompt_id: one.id, response: 'no' });
+    assert.equal(late, 409);
+    assert.match(JSON.stringify(error), /"code":"invalid_state","message":"prompt \w+ was answered by HTTP at 20/);
+    const two = await Promise.all(['A?', 'B?'].map((text) => app.startConversation('s', text)));
+    const [several, ids] = await post({ session_id: 's', response: 'x' });
+    assert.ok(several === 409 && two.every(({ id }) => JSON.stringify(ids).includes(id)), JSON.stringify(ids));
+    await until('it is too old', () => Date.now() > old.expires_at);
+    assert.equal((await post({ prompt_id: old.id, response: 'x' }))[0], 410);
+    const [gone, nothing] = await post({ session_id: 'nobody', response: 'x' });
+    assert.deepEqual([gone, JSON.stringify(nothing).includes('No pending prompt found')], [404, true]);
+  });
 
   it('goes to the folder that is named', async () => {
     const dir = path.join(project.box.dir, 'out');

@@ -12,14 +12,13 @@ interface Fate {
   by: string;
   won: boolean;
   response: string;
-  code: string | null;
+  /** What a loser was told. */
   message: string;
 }
 
-/** Names of different lengths, so that each of two answers wins sometimes. */
 const HOSTS = [
-  ['VS Code', 'Ada (Discord)'],
-  ['Bob (HTTP)', 'Eve (command line)'],
+  ['editor', 'discord'],
+  ['http', 'cli'],
 ];
 
 export interface AnswerReport {
@@ -50,7 +49,7 @@ export async function runAnswers(options: {
       const child = spawn(
         process.execPath,
         [path.resolve(import.meta.dirname, 'answerer.ts'), project.repo, ...names],
-        { env: { ...project.env, ...vars }, stdio: ['pipe', 'pipe', 'inherit'] },
+        { env: { ...project.env, ...vars, AMPA_METRICS_PORT: '0' }, stdio: ['pipe', 'pipe', 'inherit'] },
       );
       hosts.push(child);
       await new Promise<void>((resolve) => {
@@ -94,10 +93,8 @@ export async function runAnswers(options: {
       const winner = winners[0]!;
       wins[winner.by] = (wins[winner.by] ?? 0) + 1;
       assert.equal(heard.get(command), winner.response === 'allow' ? 'once' : 'no', 'the agent heard the winner');
-      for (const loser of all.filter((fate) => !fate.won)) {
-        assert.equal(loser.code, 'invalid_state', JSON.stringify(loser));
+      for (const loser of all.filter((fate) => !fate.won))
         assert.ok(loser.message.includes(` by ${winner.by} at 20`), `${loser.message} should name ${winner.by}`);
-      }
     }
     return { seconds: (Date.now() - from) / 1000, wins };
   } finally {

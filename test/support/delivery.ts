@@ -67,8 +67,8 @@ export function deliveryBench() {
     errors,
     notices,
     open,
-    /** A host with its own connection, that serves the named channels; default: all that are configured. */
-    async host(name: string, serves?: readonly ChannelName[]) {
+    /** A host with its own connection, that serves the named channels; default: all that are configured, or that it knows of. */
+    async host(name: string, serves?: readonly ChannelName[], knows?: readonly ChannelName[]) {
       const { db, store, tasks, board } = await open();
       const stop = new AbortController();
       stops.push(stop);
@@ -85,8 +85,8 @@ export function deliveryBench() {
           store,
           clock,
           owner: name,
-          configured: () => state.configured,
-          channels: () => (serves ?? state.configured).map(channelOf),
+          configured: () => knows ?? state.configured,
+          channels: () => (serves ?? knows ?? state.configured).map(channelOf),
           policy: () => ({ tries: 10, baseMs: 2000 }),
           random: () => 0.5,
           rendering: {
@@ -125,7 +125,7 @@ export function deliveryBench() {
           store.say(
             key,
             { type: 'other', title: key, body: null, ...over },
-            { channels: state.configured, now: clock.now(), newId },
+            { channels: knows ?? state.configured, now: clock.now(), newId },
           ),
       };
     },

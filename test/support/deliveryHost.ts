@@ -5,7 +5,7 @@ import { createSlackWebhook } from '../../src/adapters/slack/webhook.ts';
 import { createDeliveryStore } from '../../src/adapters/sqlite/deliveryStore.ts';
 import { createHostStore } from '../../src/adapters/sqlite/hostStore.ts';
 import { openDatabase } from '../../src/adapters/sqlite/open.ts';
-import { bury } from '../../src/app/channels.ts';
+import { bury } from '../../src/app/deadLetter.ts';
 import { wallClock } from '../../src/app/engine.ts';
 import { announceHost, isOwnerDead } from '../../src/app/hosts.ts';
 import { createPost } from '../../src/app/post.ts';

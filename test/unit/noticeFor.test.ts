@@ -55,6 +55,7 @@ describe('A notice', () => {
     const text = promptMessage(prompt, 'Fix it');
     assert.match(text, /^“Fix it” wants to run: Install — npm install x+…$/);
     assert.ok(text.length < 360);
+    assert.ok(promptMessage(prompt, 'session '.repeat(500)).length < 440);
     assert.match(promptMessage({ ...prompt, kind: 'other', detail: 'Install' }, 'Fix it'), /^“Fix it” asks: Install$/);
   });
 

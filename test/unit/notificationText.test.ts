@@ -53,6 +53,20 @@ describe('the text of a message', () => {
     assert.equal(renderText(message({ body: 'x'.repeat(300) }), { max: 100 }).length, 100);
   });
 
+  it('keeps links and fields behind a body that is too long', () => {
+    const links = [{ label: 'Pull request', url: 'https://github.com/o/r/pull/1' }];
+    const fields = [{ name: 'Answer', value: '`ampa respond P1 CHOICE`' }];
+    const text = renderText(message({ title: 'T', body: fenced('y'.repeat(5000)), links, fields }));
+    assert.equal(text.length, 2000);
+    assert.match(
+      text,
+      /^# T\n```\ny+\.\.\.\n```\nPull request: https:\/\/github\.com\/o\/r\/pull\/1\nAnswer: `ampa respond P1 CHOICE`$/,
+    );
+    const all = { body: '@everyone '.repeat(500), fields: [{ name: 'n', value: 'z'.repeat(3000) }] };
+    const full = renderText(message(all));
+    assert.ok(full.length === 2000 && full.endsWith('z...'));
+  });
+
   it('is never cut inside a character', () => {
     assert.equal(cut('ab😀', 4), 'ab😀');
     assert.equal(cut('abc😀d', 5), 'ab...');

@@ -19,6 +19,7 @@ import {
   type PromptEvent,
 } from '../../src/conversations/prompt.ts';
 import type { AmpaError } from '../../src/errors.ts';
+import { renderText } from '../../src/notifications/render.ts';
 import { makePrompt } from '../support/prompts.ts';
 
 describe('A question', () => {
@@ -202,6 +203,28 @@ describe('What is said of a question', () => {
     );
     assert.equal(announcement(prompt, null, null, linkOf).links, undefined, 'no task, no link');
     assert.equal(message.priority, 'high');
+  });
+
+  it('has room for each of its lines, however long what was asked is', () => {
+    const long = (text: string): string => `${text} `.repeat(2000).trim();
+    const prompt = makePrompt({
+      ...{ id: 'P1', asks: 'question', session: long('session'), summary: 'x'.repeat(500), prompt_text: long('words') },
+      ...{ choices: [long('one'), long('two')], prompt_file: '/w/pending.json' },
+    });
+    const text = renderText(announcement(prompt, null, null, linkOf));
+    for (const line of [
+      '# [NEEDS-HUMAN] session',
+      'words',
+      'Summary: x',
+      'Session: s',
+      'Choices: one',
+      'Answer: in the',
+    ])
+      assert.ok(text.includes(`\n${line}`) || text.startsWith(line), line);
+    assert.ok(
+      text.length <= 2000 && text.endsWith('`ampa respond P1 CHOICE`\nPending prompt file: /w/pending.json'),
+      text,
+    );
   });
 
   it('keeps ids of buttons within 100 characters, and gives long or odd choices by number', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { excerptOf } from '../../src/tasks/excerpt.ts';
-import { createMask, createRedactor, redact, secretForms } from '../../src/tasks/redact.ts';
+import { createMask, createRedactor, redact, redactCommand, secretForms } from '../../src/tasks/redact.ts';
 
 const pem = (type: 'pkcs1' | 'pkcs8'): string =>
   generateKeyPairSync('rsa', {
@@ -57,6 +57,27 @@ describe('what is masked', () => {
     const out = mask(`${cut}\nnot a key any more\nnor this\n`);
     assertHidden(cut, out);
     assert.match(out, /not a key any more\nnor this/);
+  });
+
+  it('a private key within a command is, to its last piece, and nothing that a shell would act on', () => {
+    const random = ['a', 'b', 'c', 'd'].map((text) => createHash('sha512').update(text).digest());
+    for (let bytes = 130; bytes < 256; bytes++) {
+      const body =
+        Buffer.concat(random)
+          .subarray(0, bytes)
+          .toString('base64')
+          .match(/.{1,64}/g) ?? [];
+      const pem = ['-----BEGIN EC PRIVATE KEY-----', ...body, '-----END EC PRIVATE KEY-----', ''].join('\n');
+      for (const key of [pem, pem.replaceAll('\n', '\\n')]) {
+        const shown = redactCommand(`cat > /home/me/keys/deploy.pem <<'EOF'\n${key}EOF\nreboot`);
+        for (const piece of body.join('/').split(/[/=]/))
+          if (piece.length > 5) assert.ok(!shown.includes(piece), `${piece} of ${pem} is in ${shown}`);
+        assert.match(shown, /^cat > \/home\/me\/keys\/deploy\.pem <<'EOF'\n[\s\S]*EOF\nreboot$/);
+      }
+    }
+    const command =
+      'echo -----BEGIN PRIVATE KEY-----\nreboot\n/usr/local/share/applications/bin/run\n-----END PRIVATE KEY-----';
+    assert.equal(redactCommand(command), command.replace('-----BEGIN PRIVATE KEY-----', '***'));
   });
 
   it('a secret of many lines is known line by line', () => {

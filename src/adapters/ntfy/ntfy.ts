@@ -58,7 +58,11 @@ function ntfyMessage(message: Message, repeat: boolean): Record<string, unknown>
   const links = linksInOrder(message.links ?? []);
   const fields = (message.fields ?? []).map(({ name, value }) => `${name}: ${value}`);
   const output = message.output?.trim() ? [cut(message.output.trim(), OUTPUT)] : [];
-  const text = [bodyOf(message), ...fields, ...output].filter(Boolean).join('\n');
+  const textOf = (body: string | null): string =>
+    [bodyOf({ ...message, body }), ...fields, ...output].filter(Boolean).join('\n');
+  // The body gives way first: what a person acts by stands behind it.
+  const rest = Buffer.byteLength(textOf(null));
+  const text = textOf(message.body === null ? null : cutBytes(message.body, Math.max(500, MESSAGE_BYTES - rest - 1)));
   const priority = message.priority ?? (URGENT.includes(message.type) ? 'high' : 'default');
   return {
     title: cut(titleOf(message, repeat) || 'AMPA', TITLE),
@@ -72,10 +76,10 @@ function ntfyMessage(message: Message, repeat: boolean): Record<string, unknown>
   };
 }
 
-function cutBytes(text: string): string {
-  for (let limit = MESSAGE_BYTES; ; limit = Math.floor(limit * 0.9)) {
+function cutBytes(text: string, bytes = MESSAGE_BYTES): string {
+  for (let limit = bytes; ; limit = Math.floor(limit * 0.9)) {
     const result = cut(text, limit);
-    if (Buffer.byteLength(result) <= MESSAGE_BYTES) return result;
+    if (Buffer.byteLength(result) <= bytes) return result;
   }
 }
 

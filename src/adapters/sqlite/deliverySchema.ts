@@ -32,6 +32,8 @@ interface ChannelRow {
   last_at: number | null;
   buried: number;
   buried_at: number | null;
+  /** The newest of the outbox that it was told; null: it is new here. */
+  heard: number | null;
 }
 
 export interface DeliverySchema {
@@ -39,4 +41,6 @@ export interface DeliverySchema {
   channels: ChannelRow;
   /** One row: the newest event whose ends of tasks have been told. */
   told: { id: number; event: number };
+  /** One row: the newest `seq` of the outbox. */
+  said: { id: number; last: number };
 }

@@ -2,6 +2,7 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Message } from '../../notifications/message.ts';
 import type { ChannelName, Delivery, DeliveryStore, LastSent, Next } from '../../notifications/ports.ts';
 import { LONGEST_WAIT_MS, PATIENT_TRIES } from '../../notifications/retry.ts';
+import { channelOf, setChannel } from './channelRows.ts';
 import { createFanOut, deliverTo, STALE_MS } from './fanOut.ts';
 import { UNDELIVERED as OPEN } from './literals.ts';
 import { sayIn } from './outbox.ts';
@@ -16,19 +17,6 @@ const REMEMBERED_MS = 7 * 24 * 3600_000;
 /** Messages on their way to the channels, and the claims on them. Times are ms since the epoch. */
 export function createDeliveryStore(db: Kysely<Schema>): DeliveryStore {
   const news = createFanOut(db);
-
-  const channelOf = (queries: Queries, name: ChannelName) =>
-    queries.selectFrom('channels').selectAll().where('name', '=', name).executeTakeFirst();
-  const setChannel = (queries: Queries, name: ChannelName, values: Partial<Omit<Schema['channels'], 'name'>>) =>
-    queries
-      .insertInto('channels')
-      .values({
-        ...{ name, state: 'ok', error: null, hold_until: 0, last_type: null, last_remote_id: null, last_at: null },
-        ...{ buried: 0, buried_at: null },
-        ...values,
-      })
-      .onConflict((oc) => oc.column('name').doUpdateSet(values))
-      .execute();
 
   /**
    * What comes next in a channel: the oldest message, where it has not failed often; one that has lets those

@@ -3,11 +3,13 @@ import { kindOf, type Ring } from '../../notifications/doorbell.ts';
 import { audienceOf } from '../../notifications/heartbeat.ts';
 import type { Message } from '../../notifications/message.ts';
 import type { ChannelName, FanOut } from '../../notifications/ports.ts';
+import { setChannel } from './channelRows.ts';
 import { UNDELIVERED } from './literals.ts';
 import { sayIn } from './outbox.ts';
 import type { Schema } from './schema.ts';
 
 type Tx = Transaction<Schema>;
+type Row = { id: string; message: string; seq: number };
 
 /** What nobody wanted to hear for so long is not told to whoever comes later; ms. */
 export const STALE_MS = 3600_000;
@@ -124,6 +126,37 @@ export function createFanOut(db: Kysely<Schema>) {
       .execute();
   }
 
+  const lastSaid = async (queries: Kysely<Schema> | Tx): Promise<number> =>
+    (await queries.selectFrom('said').select('last').executeTakeFirstOrThrow()).last;
+
+  const heardBy = async (queries: Kysely<Schema> | Tx, channels: readonly ChannelName[]) =>
+    new Map(
+      (await queries.selectFrom('channels').select(['name', 'heard']).where('name', 'in', channels).execute()).flatMap(
+        ({ name, heard }) => (heard === null ? [] : [[name, heard] as const]),
+      ),
+    );
+
+  /** What a channel has not heard of the last hour; one that is new here hears what nobody has. */
+  const unheard = (tx: Tx, channel: ChannelName, heard: number | null, now: number): Promise<Row[]> =>
+    tx
+      .selectFrom('outbox')
+      .select(['id', 'message', 'seq'])
+      .where(heard === null ? OPEN : sql<boolean>`outbox.seq > ${heard}`)
+      .where('created_at', '>=', now - STALE_MS)
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('deliveries')
+              .select('deliveries.id')
+              .whereRef('deliveries.outbox_id', '=', 'outbox.id')
+              .where('deliveries.channel', '=', channel),
+          ),
+        ),
+      )
+      .orderBy('seq')
+      .limit(BATCH)
+      .execute();
+
   const newest = async (queries: Kysely<Schema> | Tx): Promise<number> =>
     (
       await queries
@@ -133,7 +166,7 @@ export function createFanOut(db: Kysely<Schema>) {
     )?.id ?? 0;
 
   return {
-    async hasNews(): Promise<boolean> {
+    async hasNews(channels: readonly ChannelName[]): Promise<boolean> {
       const last = await newest(db);
       // A restored backup may be behind.
       if (seen < 0 || last < seen) seen = await told(db);
@@ -148,24 +181,29 @@ export function createFanOut(db: Kysely<Schema>) {
         if (end) return true;
         seen = last;
       }
-      return (await db.selectFrom('outbox').select('id').where(OPEN).limit(1).executeTakeFirst()) !== undefined;
+      const said = await lastSaid(db);
+      const heard = await heardBy(db, channels);
+      return channels.some((channel) => (heard.get(channel) ?? -1) < said);
     },
     async fanOut(options: FanOut): Promise<void> {
-      const { channels, now, mask } = options;
+      const { channels, mask, now } = options;
       const upTo = await db.transaction().execute(async (tx) => {
         await ring(tx, options);
-        const rows = await tx
-          .selectFrom('outbox')
-          .selectAll()
-          .where(OPEN)
-          .orderBy('created_at')
-          .orderBy('id')
-          .limit(BATCH)
-          .execute();
-        for (const { id, message, created_at } of rows) {
-          if (now - created_at > STALE_MS) await tx.deleteFrom('outbox').where('id', '=', id).execute();
-          else await deliverTo(tx, { id, message: mask(JSON.parse(message) as Message), now }, channels);
+        const said = await lastSaid(tx);
+        const heard = await heardBy(tx, channels);
+        const news = new Map<number, { row: Row; channels: ChannelName[] }>();
+        for (const channel of channels) {
+          const rows = await unheard(tx, channel, heard.get(channel) ?? null, now);
+          for (const row of rows) {
+            const known = news.get(row.seq);
+            if (known) known.channels.push(channel);
+            else news.set(row.seq, { row, channels: [channel] });
+          }
+          const upTo = rows.length === BATCH ? (rows.at(-1)?.seq ?? said) : said;
+          if (heard.get(channel) !== upTo) await setChannel(tx, channel, { heard: upTo });
         }
+        for (const [, { row, channels: hear }] of [...news].toSorted(([a], [b]) => a - b))
+          await deliverTo(tx, { id: row.id, message: mask(JSON.parse(row.message) as Message), now }, hear);
         return told(tx);
       });
       seen = upTo;

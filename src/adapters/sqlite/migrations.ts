@@ -238,4 +238,18 @@ export const MIGRATIONS: readonly string[] = [
     repo text not null, sha text not null, command text not null, red integer not null, primary key (repo, sha, command)
   );
   `,
+  // Each channel is told what is said by how far it has heard, whichever process knows of it; `seq` counts what is said.
+  `
+  alter table outbox add column seq integer not null default 0;
+  update outbox set seq = rowid;
+  create index outbox_seq on outbox (seq);
+  create table said (id integer primary key, last integer not null);
+  insert into said select 1, coalesce(max(seq), 0) from outbox;
+  create trigger outbox_said after insert on outbox begin
+    update said set last = last + 1;
+    update outbox set seq = (select last from said) where id = new.id;
+  end;
+  alter table channels add column heard integer;
+  update channels set heard = coalesce((select min(seq) - 1 from outbox where fanned_at is null), (select last from said));
+  `,
 ];

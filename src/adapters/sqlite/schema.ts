@@ -158,8 +158,10 @@ export interface OutboxRow {
   message: string;
   /** ms since the epoch. */
   created_at: number;
-  /** When its deliveries were made, ms; null: they are not yet. */
+  /** When its first deliveries were made, ms; null: they are not yet. */
   fanned_at: Generated<number | null>;
+  /** Counts what was said; a trigger does. */
+  seq: Generated<number>;
 }
 
 interface BaseCheckRow {

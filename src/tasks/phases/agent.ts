@@ -232,6 +232,8 @@ async function conclude(carry: Carry, task: Task, { outcome, stalled, expired, l
     ...(usage?.costUsd === undefined ? {} : { cost_usd: usage.costUsd }),
   };
 
+  // Its scripts have died with a turn that did not end in order.
+  if (expired || stalled || outcome.outcome !== 'completed') await deps.prompts.loseScripts(task.id);
   if (expired) {
     const { summary: asked } = expired;
     await store.endAttempt(claim, task.attempts, { ...end, outcome: 'cancelled', error: 'nobody answered in time' });
@@ -247,7 +249,6 @@ async function conclude(carry: Carry, task: Task, { outcome, stalled, expired, l
   }
   const detail = carry.mask(outcome.error ?? 'It ended without saying why.');
   if (!outcome.auth && task.turn_failures + 1 < MAX_FAILURES) {
-    await deps.prompts.loseScripts(task.id);
     const log = await carry.log(task.attempts);
     log.note(`the turn failed and is tried once more: ${detail}`);
     await store.note(claim, 'The turn failed and is tried once more.');

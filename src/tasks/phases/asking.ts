@@ -66,7 +66,8 @@ export function startAsking(deps: AskingDeps): Asking {
   /** Discussed in this turn: asked again, a person is asked at once. */
   const discussed = new Set<string>();
   let lost: string | null = null;
-  let scripts = false;
+  /** Questions of its scripts that the agent waits for. */
+  let scripts: ReadonlySet<string> = new Set();
   /** When the agent was last heard to work, ms since the epoch. */
   let workedAt = 0;
 
@@ -78,6 +79,10 @@ export function startAsking(deps: AskingDeps): Asking {
   const note = (text: string): void => {
     log.note(text);
     log.say({ at: new Date(clock.now()).toISOString(), kind: 'note', text });
+  };
+  const expire = (prompt: Prompt): void => {
+    note(`nobody answered in time: ${prompt.summary}`);
+    deps.onExpired(prompt);
   };
   const afterwards = (work: Promise<void>): void => {
     const done = work
@@ -100,13 +105,17 @@ export function startAsking(deps: AskingDeps): Asking {
         const states = new Map(open.map((it) => [it.id, it.state]));
         for (const [id, wake] of waiting) if (states.get(id) !== 'waiting') wake();
         // A script of the agent asks: the agent waits, too, and so do the clocks, until it is heard again.
-        const asks = open.some(
+        const asks = open.filter(
           (it) => it.holder === null && it.attempt === task.attempts && Date.parse(it.created_at) > workedAt,
         );
-        if (asks !== scripts) {
-          scripts = asks;
-          await (asks ? deps.hold() : deps.release());
+        const ids = new Set(asks.map((it) => it.id));
+        for (const id of scripts) {
+          const closed = ids.has(id) ? undefined : await prompts.get(id);
+          if (closed?.state === 'expired') expire(closed);
         }
+        const held = scripts.size > 0;
+        scripts = ids;
+        if (held !== ids.size > 0) await (held ? deps.release() : deps.hold());
       }
     } finally {
       looking = false;
@@ -160,8 +169,7 @@ export function startAsking(deps: AskingDeps): Asking {
           continue;
         }
         if (now.state === 'expired' || (clock.now() >= now.expires_at && (await prompts.expire(claim, now.id)))) {
-          note(`nobody answered in time: ${now.summary}`);
-          deps.onExpired(now);
+          expire(now);
           return 'cancelled';
         }
         if (until.aborted) {
@@ -343,15 +351,15 @@ export function startAsking(deps: AskingDeps): Asking {
     onAnswered,
     goesOn() {
       workedAt = clock.now();
-      if (scripts) afterwards(look());
+      if (scripts.size > 0) afterwards(look());
     },
     lost: () => lost,
     async stop() {
       off();
       ended.abort();
       while (writing.size > 0) await Promise.all(writing);
-      if (scripts) await deps.release();
-      scripts = false;
+      if (scripts.size > 0) await deps.release();
+      scripts = new Set();
     },
   };
 }
