@@ -314,6 +314,7 @@ export async function createApp(options: AppOptions): Promise<App> {
 
     hosts: async () => listHosts((await engine.existing())?.hosts, now),
     health: serving.health,
+    stalls: serving.stalls,
     server: serving.address,
     doctor: async () => [
       ...(await runDoctor({

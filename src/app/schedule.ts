@@ -330,6 +330,8 @@ export function createSchedule(deps: ScheduleDeps): {
     open,
     async runSchedule(it, host, stop) {
       runs = true;
+      // What comes before the loop may hang as well.
+      deps.pulse.begins();
       // The next list tries again; what is there already runs meanwhile.
       await (tookOver ? registerDefaults(it) : takeOver(it)).catch((error: unknown) => say(describeError(error)));
       await deps.announcements

@@ -110,7 +110,8 @@ export function createStatusBar({
       const hosts = await answered(app.hosts());
       const own = hosts.find((host) => host.kind === 'vscode' && host.pid === process.pid);
       const seenAt = own ? now : sight.seenAt;
-      const found = engineProblems({ awakeSince, own, seenAt, tasks, slots, freeSince, now });
+      const stalls = app.stalls(hosts);
+      const found = engineProblems({ awakeSince, own, seenAt, tasks, slots, freeSince, stalls, now });
       return { ...sight, hosts, seenAt, problems: found };
     } catch (error) {
       return { ...sight, problems: [`The database does not answer: ${describeError(error)}`] };

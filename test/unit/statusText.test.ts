@@ -130,7 +130,8 @@ describe('An engine that has stalled', () => {
     live: true,
     alive: true,
   };
-  const sight = { awakeSince: 0, own, seenAt: NOW, tasks: [], slots: 2, freeSince: NOW - 3600_000, now: NOW };
+  const since = { awakeSince: 0, seenAt: NOW, freeSince: NOW - 3600_000 };
+  const sight = { ...since, own, tasks: [], slots: 2, stalls: [] as string[], now: NOW };
   const at = (ago: number): string => new Date(NOW - ago).toISOString();
   const queued = (ago: number) => editorTask({ status: 'queued', phase: null, slot: false, updated_at: at(ago) });
   const working = () => editorTask({ status: 'running', phase: 'agent', slot: true, updated_at: at(3600_000) });
@@ -141,6 +142,13 @@ describe('An engine that has stalled', () => {
     assert.match(problem!, /stalled: it gave no sign of life for 46 s/);
     assert.deepEqual(engineProblems({ ...sight, own: undefined }), []);
     assert.equal(engineProblems({ ...sight, own: undefined, seenAt: NOW - 50_000 }).length, 1);
+  });
+
+  it('is known by a loop of its own that hangs alone, and by another engine that hangs', () => {
+    const stalls = ['The scheduler of this process is 41 s late.', 'The daemon 8 has given no sign of life for 50 s.'];
+    assert.deepEqual(engineProblems({ ...sight, stalls }), stalls);
+    assert.equal(engineProblems({ ...sight, stalls, own: { ...own, lastBeat: NOW - 46_000 } }).length, 3);
+    assert.deepEqual(engineProblems({ ...sight, stalls, awakeSince: NOW - 20_000 }), [], 'it has just been asleep');
   });
 
   it('is not one that has just been asleep with its machine', () => {
