@@ -4,7 +4,7 @@ import { askPerson } from './answering.ts';
 import { askIssue } from './askIssue.ts';
 import type { App } from '../app/api.ts';
 import { isActive, type Task } from '../tasks/task.ts';
-import { hasDiff, hasLog, hasWorktree, isAbortable, isContinuable, isMergeable } from './abilities.ts';
+import { hasDiff, hasLog, hasWorktree, isAbortable, isContinuable, isMergeable } from '../tasks/abilities.ts';
 import {
   chooseFolder,
   chooseQuestion,
