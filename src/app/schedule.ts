@@ -135,11 +135,7 @@ export function createSchedule(deps: ScheduleDeps): {
     onError: (error) => say(`The scheduler goes on after an error: ${describeError(error)}`),
     async afterRun(run) {
       it.watcher.poke();
-      const kept = await it.schedule.runsOf(run.command_id, keepRuns() + 1);
-      await outputs.prune(
-        run.command_id,
-        kept.map(({ id }) => id),
-      );
+      await outputs.prune(run.command_id, await it.schedule.runIds(run.command_id));
     },
     execute: (claimed, signal) =>
       runCommand(
@@ -252,7 +248,7 @@ export function createSchedule(deps: ScheduleDeps): {
       const it = await look();
       await one(it, id);
       const run = await it!.schedule.run(runId);
-      if (run?.command_id !== id) throw notFound('run', runId, 'Only the last runs of a command are remembered.');
+      if (run?.command_id !== id) throw notFound('run', runId, 'Only the last runs of a command and its last failures are remembered.');
       return viewRun(run, await outputs.read(id, runId));
     },
     async history(id, limit) {
