@@ -128,6 +128,8 @@ export interface App {
   reloadConfig(): Promise<boolean>;
   setTrusted(trusted: boolean): void;
   isTrusted(): boolean;
+  /** Values that nothing may show, as known by now. */
+  secrets(): readonly string[];
 
   /** All that who starts tasks here is called: logins on GitHub, and name and address as git knows them. */
   me(): Promise<string[]>;

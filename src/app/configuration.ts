@@ -10,6 +10,8 @@ export interface ConfigurationDeps {
   settings(): SettingsReader;
   isTracked(file: string): boolean;
   trusted: boolean;
+  /** What the editor keeps of the person's secrets, by environment name; asked for each time. */
+  stored?: (env: string) => string | undefined;
   /** Values of the host that started this carrier: they go before every source. */
   handed?: ConfigValues;
   /** Told of the values each time they are read: the secrets among them are to be masked. */

@@ -74,12 +74,12 @@ export function createSchedule(deps: ScheduleDeps): {
   };
 
   /** An old store that cannot be read is said, and stands in nobody's way. */
-  async function takeOver(it: EngineStore | null): Promise<boolean> {
+  async function takeOver(it: EngineStore | null, shared = deps.kind !== 'vscode'): Promise<boolean> {
     // Once for each process: the file may be large, and lists are read often.
     if (it && tookOver) return false;
     let found = false;
     try {
-      found = await importOnce(importDeps, it, deps.kind !== 'vscode');
+      found = await importOnce(importDeps, it, shared);
     } catch (error) {
       if (!(error instanceof AmpaError)) throw error;
       say(describeError(error));
@@ -172,7 +172,8 @@ export function createSchedule(deps: ScheduleDeps): {
   async function nextChoice(it: EngineStore): Promise<string | null> {
     const schedules = (await it.schedule.list()).map(asSchedule);
     const free = { ...rules(), minIntervalMs: 0 };
-    const up = schedules.some((schedule) => schedule.requiresLlm) ? await llmUp() : true;
+    const asksLlm = schedules.some((it) => it.requiresLlm && choose([it], now(), null, free, true) !== null);
+    const up = asksLlm ? await llmUp() : true;
     return choose(schedules, now(), null, free, up)?.id ?? null;
   }
 
@@ -248,7 +249,8 @@ export function createSchedule(deps: ScheduleDeps): {
       const it = await look();
       await one(it, id);
       const run = await it!.schedule.run(runId);
-      if (run?.command_id !== id) throw notFound('run', runId, 'Only the last runs of a command and its last failures are remembered.');
+      if (run?.command_id !== id)
+        throw notFound('run', runId, 'Only the last runs of a command and its last failures are remembered.');
       return viewRun(run, await outputs.read(id, runId));
     },
     async history(id, limit) {
@@ -261,6 +263,12 @@ export function createSchedule(deps: ScheduleDeps): {
       const it = await look();
       const schedules = ((await it?.schedule.list()) ?? []).map(asSchedule);
       return simulate(schedules, rules(), { from: now(), ...options });
+    },
+    async enable() {
+      const it = await deps.writable();
+      tookOver = false;
+      await takeOver(it, true);
+      it.watcher.poke();
     },
     async import(file) {
       const it = await open();

@@ -95,12 +95,7 @@ async function require(store: TaskStore, claim: Claim): Promise<Task> {
 }
 
 /** Runs one phase. Whatever it throws ends in a reason on the task, unless the halt explains it. */
-async function step(
-  carry: Carry,
-  budget: BudgetClock,
-  task: Task,
-  halted: () => Halt | undefined,
-): Promise<Task> {
+async function step(carry: Carry, budget: BudgetClock, task: Task, halted: () => Halt | undefined): Promise<Task> {
   const { deps, claim } = carry;
   const phase = task.phase ?? 'preparing';
   const run = PHASE_STEPS[phase];

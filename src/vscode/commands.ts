@@ -28,6 +28,7 @@ import type { ReportPage } from './reportPage.ts';
 import { createScheduleHandlers } from './scheduleHandlers.ts';
 import type { ScheduleTree } from './scheduleTree.ts';
 import type { Start, StartArguments } from './startTask.ts';
+import { askForSecret, type StoredSecrets } from './storedSecrets.ts';
 import { stateSentence, stateWords, wishOf } from './taskRows.ts';
 import { nextNeeding, parseElement } from './tasksModel.ts';
 import { testNotification } from './testNotification.ts';
@@ -41,6 +42,7 @@ export interface CommandDeps {
   overview: Overview;
   unread: Unread;
   documents: Documents;
+  secrets: StoredSecrets;
   start: Start;
   openTask(id: string, folder: Folder): Promise<void>;
   /** Parts that may have failed to come up; they throw then. */
@@ -215,6 +217,7 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
       if (folder) await copyServerAddress(folder);
     },
     'ampa.openSettings': async () => vscode.commands.executeCommand('workbench.action.openSettings', '@ext:ampa.ampa'),
+    'ampa.storeSecret': async () => askForSecret(deps.secrets),
     'ampa.manageTrust': async () => vscode.commands.executeCommand('workbench.trust.manage'),
     'ampa.whatNow': () => whatNow(overview),
     'ampa.testNotification': () => testNotification(folders),

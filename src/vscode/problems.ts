@@ -21,7 +21,13 @@ const HELP: Partial<Record<ErrorCode, { title: string; command: CommandId }>> = 
   repository: { title: 'Check Setup', command: 'ampa.doctor' },
 };
 
-export function createProblems(output: vscode.LogOutputChannel, documents: Documents, version: string): Problems {
+/** `secrets`: what the engines know of that nothing may show. */
+export function createProblems(
+  output: vscode.LogOutputChannel,
+  documents: Documents,
+  version: string,
+  secrets: () => readonly string[],
+): Problems {
   const log = (what: string, error: unknown): void =>
     output.error(
       `${what}: ${error instanceof AmpaError ? `${error.code}: ${describeError(error)}` : ''}`,
@@ -36,7 +42,11 @@ export function createProblems(output: vscode.LogOutputChannel, documents: Docum
       return;
     }
     const chosen = await vscode.window.showErrorMessage(`AMPA: ${what} failed: ${describeError(error)}`, 'Show Report');
-    if (chosen) await documents.show('AMPA Error Report', report(what, error, version));
+    if (chosen)
+      await documents.show(
+        'AMPA Error Report',
+        report(what, error, version, [...secretValues(process.env, SECRET_NAMES), ...secrets()]),
+      );
   };
   return {
     log,
@@ -51,12 +61,12 @@ const sentence = (text: string): string =>
   text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? '' : '.');
 
 /** The command line's report, as a page. */
-function report(what: string, error: unknown, version: string): string {
+function report(what: string, error: unknown, version: string, secrets: readonly string[]): string {
   const { command, error_type, error_message, timestamp, node_version, platform, traceback } = errorReport(
     error,
     [what],
     1,
-    secretValues(process.env, SECRET_NAMES),
+    secrets,
   );
   const rows = [
     ['Command', command],

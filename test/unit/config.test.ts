@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Knob } from '../../src/config/knobs.ts';
 import { resolveConfig, type Source } from '../../src/config/resolve.ts';
+import { configSources } from '../../src/config/sources.ts';
 
 const source = (name: string, values: Record<string, unknown>, repository = false): Source => ({
   name,
@@ -56,6 +57,25 @@ describe('configuration', () => {
     );
     assert.equal(values.githubApiUrl, '');
     assert.match(warnings.join(), /AMPA_GITHUB_API_URL of \.env is not read/);
+  });
+
+  it('takes from what the editor keeps secrets and nothing else, after every other source', () => {
+    const stored: Record<string, string> = {
+      AMPA_NTFY_TOKEN: 'kept',
+      AMPA_NTFY_URL: 'https://ntfy.example/kept',
+      AMPA_SETUP: 'evil',
+    };
+    const { sources } = configSources({
+      workspace: '/nowhere',
+      env: { AMPA_NTFY_URL: 'https://ntfy.example/own' },
+      settings: { workspace: () => undefined, user: () => undefined },
+      isTracked: () => false,
+      stored: (env) => stored[env],
+    });
+    const { values, sources: from } = resolveConfig(sources, false);
+    assert.deepEqual([values.ntfyToken, from.ntfyToken], ['kept', 'SecretStorage']);
+    assert.deepEqual([values.ntfyUrl, from.ntfyUrl], ['https://ntfy.example/own', 'environment']);
+    assert.deepEqual([values.setup, from.setup], ['', 'default']);
   });
 
   it('shows no secret in a warning', () => {

@@ -50,8 +50,7 @@ describe('an engine that has stalled', () => {
 });
 
 describe('what a window that sees its own beat is told of beside', () => {
-  const beside = (hosts: HostInfo[], loops: LoopState[] = []) =>
-    stalledBeside({ hosts, own: 'a', loops, now: NOW });
+  const beside = (hosts: HostInfo[], loops: LoopState[] = []) => stalledBeside({ hosts, own: 'a', loops, now: NOW });
 
   it('is each loop that hangs alone', () => {
     const loops = ['worker loop', 'scheduler'].map((name, i) => ({ name, overdueMs: 41_000 + 1000 * i }));
