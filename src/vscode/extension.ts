@@ -19,7 +19,7 @@ import { registerReportPage } from './reportPage.ts';
 import { createScheduleTree, type ScheduleTree } from './scheduleTree.ts';
 import { createStart } from './startTask.ts';
 import { createStatusBar } from './statusBar.ts';
-import { createStoredSecrets } from './storedSecrets.ts';
+import { createStoredSecrets, type StoredSecrets } from './storedSecrets.ts';
 import { failingChannels, githubLines } from './statusText.ts';
 import { registerTaskPage } from './taskPage.ts';
 import { createTasksTree, type TasksTree } from './tasksTree.ts';
@@ -35,6 +35,7 @@ export interface Internals {
   tree: TasksTree | undefined;
   schedule: ScheduleTree | undefined;
   notifications: Notifications | undefined;
+  secrets: StoredSecrets;
   openLink(uri: vscode.Uri): Promise<void>;
   /** How long `activate` took, ms. */
   activationMs: number;
@@ -142,6 +143,7 @@ export function activate(context: vscode.ExtensionContext): Internals {
     tree,
     schedule: scheduleTree,
     notifications,
+    secrets,
     openLink: links.open,
     activationMs: performance.now() - begun,
   };

@@ -8,7 +8,8 @@ const NOW = 100 * FAILURES_MS;
 
 /** Runs that a letter each stands for, the newest last and a minute before now: ok, Failed, Timed out, Interrupted, skipped. */
 const runs = (letters: string) =>
-  [...letters]
+  letters
+    .split('')
     .map((letter, i) => ({
       id: `${letter}${i}`,
       status: ({ o: 'succeeded', F: 'failed', T: 'timed_out', I: 'interrupted', s: 'skipped' } as const)[letter]!,
