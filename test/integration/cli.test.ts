@@ -276,6 +276,27 @@ describe('the command line', () => {
     );
   });
 
+  it('tells what nobody foresaw as a report, with its stack where that is wanted, and no secret', async () => {
+    project.box.write(path.join(project.repo, '.worklog/ampa'), 'a file in the place of a folder');
+    const add = (...more: string[]) =>
+      project.ampa(['schedule', 'add', 'x', 'echo hunter22', '--every', '5', ...more], { MY_TOKEN: 'hunter22' });
+    const text = await add();
+    assert.deepEqual([text.code, text.stdout], [1, '']);
+    assert.match(
+      text.stderr,
+      /^Error Report\n {2}Command +schedule add x echo \*\*\* --every 5\n {2}Error +Error: EEXIST/,
+    );
+    assert.doesNotMatch(text.stderr, /\n +at /);
+    assert.match((await add('--verbose')).stderr, /^Error Report\n[\s\S]*\n +at makeStateDir/);
+    const { stdout, stderr } = await add('--json');
+    assert.equal(stdout, '');
+    const report = JSON.parse(stderr) as Record<string, unknown>;
+    const fields = 'command args error_type error_message timestamp hostname node_version platform exit_code traceback';
+    assert.deepEqual(Object.keys(report), fields.split(' '));
+    assert.deepEqual([report['command'], report['exit_code']], ['schedule', 1]);
+    assert.doesNotMatch(text.stderr + stderr, /hunter22/);
+  });
+
   it('shows in no error what a .env keeps secret', async () => {
     project.box.write(path.join(project.repo, '.worklog/ampa/.env'), 'AMPA_NTFY_TOKEN=hunter2-of-the-phone\n');
     for (const args of [
