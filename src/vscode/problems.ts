@@ -4,6 +4,7 @@ import { errorReport } from '../app/errorReport.ts';
 import { secretValues } from '../app/state.ts';
 import { SECRET_NAMES } from '../config/knobs.ts';
 import { fenced } from '../tasks/prompts.ts';
+import { redact } from '../tasks/redact.ts';
 import { AmpaError, describeError, type ErrorCode } from '../errors.ts';
 import type { CommandId } from './commandTable.ts';
 import type { Documents } from './documents.ts';
@@ -28,25 +29,23 @@ export function createProblems(
   version: string,
   secrets: () => readonly string[],
 ): Problems {
+  const hidden = (): string[] => [...secretValues(process.env, SECRET_NAMES), ...secrets()];
+  const words = (error: unknown): string => redact(describeError(error), hidden());
   const log = (what: string, error: unknown): void =>
     output.error(
-      `${what}: ${error instanceof AmpaError ? `${error.code}: ${describeError(error)}` : ''}`,
-      error instanceof Error ? error : String(error),
+      `${what}: ${error instanceof AmpaError ? `${error.code}: ${words(error)}` : ''}`,
+      redact(error instanceof Error ? (error.stack ?? error.message) : String(error), hidden()),
     );
   const show = async (what: string, error: unknown): Promise<void> => {
     if (error instanceof AmpaError) {
       const help = HELP[error.code];
-      const text = `AMPA: ${sentence(describeError(error))}`;
+      const text = `AMPA: ${sentence(words(error))}`;
       const chosen = await vscode.window.showErrorMessage(text, ...(help ? [help.title] : []));
       if (help && chosen === help.title) await vscode.commands.executeCommand(help.command);
       return;
     }
-    const chosen = await vscode.window.showErrorMessage(`AMPA: ${what} failed: ${describeError(error)}`, 'Show Report');
-    if (chosen)
-      await documents.show(
-        'AMPA Error Report',
-        report(what, error, version, [...secretValues(process.env, SECRET_NAMES), ...secrets()]),
-      );
+    const chosen = await vscode.window.showErrorMessage(`AMPA: ${what} failed: ${words(error)}`, 'Show Report');
+    if (chosen) await documents.show('AMPA Error Report', report(what, error, version, hidden()));
   };
   return {
     log,
