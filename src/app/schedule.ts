@@ -135,7 +135,7 @@ export function createSchedule(deps: ScheduleDeps): {
     onError: (error) => say(`The scheduler goes on after an error: ${describeError(error)}`),
     async afterRun(run) {
       it.watcher.poke();
-      await outputs.prune(run.command_id, await it.schedule.runIds(run.command_id));
+      await outputs.prune(run.command_id, () => it.schedule.runIds(run.command_id));
     },
     execute: (claimed, signal) =>
       runCommand(
@@ -206,7 +206,7 @@ export function createSchedule(deps: ScheduleDeps): {
       const it = await deps.writable();
       await it.schedule.remove(id, now());
       it.watcher.poke();
-      if (state.running === null) await outputs.prune(id, []);
+      if (state.running === null) await outputs.prune(id, async () => []);
     },
     async run(id, { signal, onOutput }) {
       const there = await look();

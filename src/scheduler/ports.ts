@@ -151,6 +151,6 @@ export interface RunOutputs {
   open(commandId: string, runId: string): Promise<RunOutput>;
   /** Empty where nothing was written. */
   read(commandId: string, runId: string): Promise<string>;
-  /** Removes the output of all runs of a command but these. */
-  prune(commandId: string, keep: readonly string[]): Promise<void>;
+  /** Removes the output of all runs of a command but those that are known after it has looked: others begin meanwhile. */
+  prune(commandId: string, known: () => Promise<readonly string[]>): Promise<void>;
 }

@@ -131,6 +131,11 @@ describe('scheduled commands', () => {
       }
       assert.match((await ampa('simulate', '--hours', '1')).stdout, /m1 .*starts, every \d+ s/);
       assert.match((await ampa('list')).stderr, /need 102 starts an hour.*allows 60/);
+      const { checks } = JSON.parse((await project.ampa(['doctor', '--json'])).stdout) as {
+        checks: { name: string; ok: boolean; detail: string }[];
+      };
+      const check = checks.find((it) => it.name === 'schedule');
+      assert.deepEqual([check?.ok, /need 102 starts an hour/.test(check?.detail ?? '')], [false, true]);
     });
   });
 
