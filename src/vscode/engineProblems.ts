@@ -46,6 +46,12 @@ export function engineProblems(sight: EngineSight): string[] {
   return found;
 }
 
+/** The same for an engine that is not up yet; `since` when it was first seen to start. */
+export const startProblems = (since: number | undefined, now: number): string[] =>
+  since === undefined || now - since <= SILENT_MS
+    ? []
+    : [`The engine of this window has stalled: it has been starting for ${seconds(now - since)}.`];
+
 const isWaiting = (task: Task): boolean => task.status === 'queued' && task.abort_requested_at === null;
 
 export function freeSlots(tasks: Iterable<Task>, slots: number): number {

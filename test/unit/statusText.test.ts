@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { ChannelInfo } from '../../src/app/api.ts';
 import type { ScheduledCommand } from '../../src/app/scheduleApi.ts';
 import type { Task } from '../../src/tasks/task.ts';
-import { engineProblems } from '../../src/vscode/engineProblems.ts';
+import { engineProblems, startProblems } from '../../src/vscode/engineProblems.ts';
 import {
   failingChannels,
   githubLines,
@@ -163,6 +163,14 @@ describe('An engine that has stalled', () => {
     const asleep = { ...sight, own: { ...own, lastBeat: NOW - 3600_000 } };
     assert.deepEqual(engineProblems({ ...asleep, awakeSince: NOW - 20_000 }), []);
     assert.equal(engineProblems({ ...asleep, awakeSince: NOW - 25_000 }).length, 1);
+  });
+
+  it('is known while it does not come up', () => {
+    assert.deepEqual(startProblems(undefined, NOW), []);
+    assert.deepEqual(startProblems(NOW - 45_000, NOW), []);
+    assert.deepEqual(startProblems(NOW - 46_000, NOW), [
+      'The engine of this window has stalled: it has been starting for 46 s.',
+    ]);
   });
 
   it('is known by a queued task that nobody takes although there is room', () => {
