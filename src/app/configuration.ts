@@ -1,17 +1,21 @@
 import type { ConfigValues } from '../config/knobs.ts';
 import { resolveConfig, type Resolved } from '../config/resolve.ts';
-import { configSources, type SettingsReader } from '../config/sources.ts';
+import { configSources, readDotenvFiles, type DotenvFile, type SettingsReader } from '../config/sources.ts';
 
 export interface ConfigurationDeps {
   /** The workspace's root. */
   workspace: string;
   env: Readonly<Record<string, string | undefined>>;
+  /** As they were before `isTracked` learned whose they are. */
+  dotenv: readonly DotenvFile[];
   /** Asked for each time: files are read anew. */
   settings(): SettingsReader;
   isTracked(file: string): boolean;
   trusted: boolean;
   /** What the editor keeps of the person's secrets, by environment name; asked for each time. */
   stored?: (env: string) => string | undefined;
+  /** Finds out whose the files are. Whether the folder is trusted now; null: as before. */
+  look(): Promise<boolean | null>;
   /** Values of the host that started this carrier: they go before every source. */
   handed?: ConfigValues;
   /** Told of the values each time they are read: the secrets among them are to be masked. */
@@ -22,8 +26,8 @@ export interface ConfigurationDeps {
 export interface Configuration {
   current(): Resolved;
   values(): ConfigValues;
-  /** Reads the sources again. True when a value changed; then whoever goes by it is told. */
-  reload(): boolean;
+  /** Reads the sources again. True when something changed; then whoever goes by it is told. */
+  reload(): Promise<boolean>;
   onChange(listener: () => void): () => void;
   isTrusted(): boolean;
   /** Whether the repository's own files may say more than what is safe. */
@@ -33,18 +37,19 @@ export interface Configuration {
 /** What is configured here, and by whom; followed while the process lives. */
 export function createConfiguration(deps: ConfigurationDeps): Configuration {
   const listeners = new Set<() => void>();
-  let { trusted } = deps;
+  let { trusted, dotenv } = deps;
   let resolved = read();
 
   function read(): Resolved {
-    const { sources, warnings } = configSources({ ...deps, settings: deps.settings() });
+    const { sources, warnings } = configSources({ ...deps, dotenv, settings: deps.settings() });
     const result = resolveConfig(sources, trusted);
     result.warnings.push(...warnings);
     const values = deps.handed ?? result.values;
     deps.onValues(values);
     return { ...result, values };
   }
-  function reload(): boolean {
+  /** True when something changed. */
+  function apply(): boolean {
     const [before, known] = [JSON.stringify(resolved), resolved.warnings];
     resolved = read();
     if (JSON.stringify(resolved) === before) return false;
@@ -55,7 +60,14 @@ export function createConfiguration(deps: ConfigurationDeps): Configuration {
   return {
     current: () => resolved,
     values: () => resolved.values,
-    reload,
+    async reload() {
+      const files = readDotenvFiles(deps.workspace, deps.env);
+      const found = await deps.look();
+      const changed = found !== null && found !== trusted;
+      trusted = found ?? trusted;
+      dotenv = files;
+      return apply() || changed;
+    },
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -63,7 +75,7 @@ export function createConfiguration(deps: ConfigurationDeps): Configuration {
     isTrusted: () => trusted,
     setTrusted(value) {
       trusted = value;
-      reload();
+      apply();
     },
   };
 }

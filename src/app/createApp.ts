@@ -8,7 +8,7 @@ import { createGitAdapter } from '../adapters/git/adapter.ts';
 import { childEnv, withOwner } from '../adapters/process/env.ts';
 import { findOnPath } from '../adapters/process/find.ts';
 import { PERSONAL_TOKENS, SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
-import { configFiles, ownDotenvFiles, type SettingsReader } from '../config/sources.ts';
+import { configFiles, ownDotenvFiles, readDotenvFiles, type SettingsReader } from '../config/sources.ts';
 import { describeError, notFound } from '../errors.ts';
 import { taskLink } from '../notifications/doorbell.ts';
 import { isDiscord } from '../notifications/heartbeat.ts';
@@ -98,31 +98,25 @@ export async function createApp(options: AppOptions): Promise<App> {
   const git = createGitAdapter({ env: taskEnv, clock, credentials: forges.credential });
   const find = (program: string): Promise<string | null> => findOnPath(program, hostEnv, { notIn: [workspace.root] });
   const trust = createTrust(env, now);
+  // A pull puts a file in place before git's index says whose it is: first the text, then the question.
+  const dotenv = readDotenvFiles(workspace.root, env);
   const tracked = await createTracked(git.repository, workspace, paths);
   const { repo, isTracked } = tracked;
   const remoteUrl = repo?.remoteUrl ?? null;
   const config = createConfiguration({
-    ...{ workspace: workspace.root, env, say },
+    ...{ workspace: workspace.root, env, dotenv, say },
     settings: () => options.settings(workspace.root),
     isTracked: (file) => tracked.last()?.tracks(file) ?? false,
     trusted: options.trusted ?? trust.isTrusted(workspace.root, remoteUrl),
     stored: options.storedSecret,
+    async look() {
+      await tracked.look();
+      // The editor says itself when that changes.
+      return options.trusted === undefined ? trust.isTrusted(workspace.root, tracked.last()?.remoteUrl ?? null) : null;
+    },
     handed: options.config,
     onValues: (values) => secretsOf(values).forEach(learn),
   });
-
-  /** What the files of the folder may say, and what they say now. */
-  async function reloadConfig(): Promise<boolean> {
-    await tracked.look();
-    // The editor says itself when that changes.
-    const trusts =
-      options.trusted === undefined
-        ? trust.isTrusted(workspace.root, tracked.last()?.remoteUrl ?? null)
-        : config.isTrusted();
-    const changed = trusts !== config.isTrusted();
-    if (changed) config.setTrusted(trusts);
-    return config.reload() || changed;
-  }
 
   const pulses = { 'worker loop': createPulse(now), scheduler: createPulse(wallClock.now) };
   const place = options.place ?? { scheme: 'vscode', folder: pathToFileURL(workspace.root).href };
@@ -136,7 +130,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     meter,
     pulse: pulses['worker loop'],
     runBeside: async (it, host, stop) => {
-      followSettings([...configFiles(workspace.root, env), trust.file], stop, reloadConfig, say);
+      followSettings([...configFiles(workspace.root, env), trust.file], stop, config.reload, say);
       const socket = runSocket(
         {
           ...{ outbox: announcements.outbox, clock, newId, say, onError, onConfig: config.onChange },
@@ -266,7 +260,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     workspace,
     hasStore: engine.exists,
     config: config.current,
-    reloadConfig,
+    reloadConfig: config.reload,
     setTrusted: config.setTrusted,
     isTrusted: config.isTrusted,
     secrets: () => secrets,

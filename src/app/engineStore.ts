@@ -71,12 +71,16 @@ export const storeFiles = (workspace: Workspace, paths: StatePaths): string[] =>
 
 /**
  * git puts files in place first and says only then, in its index, that they are its own. Waits for one
- * that is at it, 5 s at most: the lock may have been left by a git that was killed.
+ * that is at it, 5 s at most: the lock may have been left by a git that was killed. True if there was one.
  */
-export async function indexWritten(root: string): Promise<void> {
+export async function indexWritten(root: string): Promise<boolean> {
   const gitDir = (await gitDirOf(root)) ?? root;
-  for (const until = performance.now() + 5_000; performance.now() < until; await delay(25))
-    if (!fs.existsSync(path.join(gitDir, 'index.lock'))) return;
+  let waited = false;
+  for (const until = performance.now() + 5_000; performance.now() < until; await delay(25)) {
+    if (!fs.existsSync(path.join(gitDir, 'index.lock'))) break;
+    waited = true;
+  }
+  return waited;
 }
 
 function refuseTracked(file: string | null): void {

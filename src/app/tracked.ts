@@ -14,7 +14,7 @@ export interface Tracked {
   look(): Promise<void>;
   /** The first of the store's files that git tracks now, or null. */
   state(): Promise<string | null>;
-  /** As git has it now, wherever the file lies. */
+  /** As git has it now, wherever the file lies. What the file says is to be read before. */
   isTracked(file: string): Promise<boolean>;
 }
 
@@ -23,7 +23,8 @@ const FRESH_MS = 1000;
 
 export async function createTracked(git: Repository, workspace: Workspace, paths: StatePaths): Promise<Tracked> {
   const locate = (): Promise<Located | null> => git.locate(workspace.root);
-  const repo = workspace.isGit ? await locate() : null;
+  const first = workspace.isGit ? await locate() : null;
+  const repo = first && (await indexWritten(first.root)) ? await locate() : first;
   const locatedAt = performance.now();
   let last = repo;
   let asked = false;
@@ -41,6 +42,9 @@ export async function createTracked(git: Repository, workspace: Workspace, paths
       asked = true;
       return storeFiles(workspace, paths).find((file) => last?.tracks(file)) ?? null;
     },
-    isTracked: async (file) => (await git.locate(path.dirname(file), [path.basename(file)]))?.tracks(file) ?? false,
+    async isTracked(file) {
+      if (repo) await indexWritten(repo.root);
+      return (await git.locate(path.dirname(file), [path.basename(file)]))?.tracks(file) ?? false;
+    },
   };
 }

@@ -14,8 +14,19 @@ export interface SettingsReader {
   user(setting: string): unknown;
 }
 
+/** A `.env` as it was read, or why it could not be. */
+export interface DotenvFile {
+  file: string;
+  /** For people. */
+  name: string;
+  kind: 'state' | 'user' | 'application';
+  content: Buffer | AmpaError;
+}
+
 export interface SourceOptions {
   workspace: string;
+  /** Read before `isTracked` learned its answers: git puts a file in place before it says that it is its own. */
+  dotenv: readonly DotenvFile[];
   env: Env;
   settings: SettingsReader;
   /** Whether git tracks a file: then it is the repository's text, wherever it lies. */
@@ -32,8 +43,8 @@ export function configSources(options: SourceOptions): { sources: Source[]; warn
   const { env, settings, stored } = options;
   const sources: Source[] = [];
   const warnings: string[] = [];
-  const dotenvSource = readDotenv(options, warnings);
-  if (dotenvSource) sources.push(dotenvSource);
+  const first = dotenvSource(options, warnings);
+  if (first) sources.push(first);
   sources.push({ name: 'environment', repository: false, get: (knob) => env[knob.env] });
   sources.push({
     name: 'workspace settings',
@@ -76,10 +87,24 @@ export const configFiles = (workspace: string, env: Env): string[] => [
   settingsFile(workspace),
 ];
 
+/** The `.env` files that are there, as they are now. */
+export const readDotenvFiles = (workspace: string, env: Env): DotenvFile[] =>
+  dotenvFiles(workspace, env)
+    .filter(({ file }) => fs.existsSync(file))
+    .map((place) => {
+      try {
+        return { ...place, content: fs.readFileSync(place.file) };
+      } catch (error) {
+        return {
+          ...place,
+          content: new AmpaError('external', `${place.file} cannot be read`, 'Check its permissions.', error),
+        };
+      }
+    });
+
 /** The first `.env` there is: the workspace's own, the shared one of the user, the application's. */
-function readDotenv({ workspace, env, isTracked }: SourceOptions, warnings: string[]): Source | undefined {
-  for (const { file, name, kind } of dotenvFiles(workspace, env)) {
-    if (!fs.existsSync(file)) continue;
+function dotenvSource({ workspace, dotenv: found, isTracked }: SourceOptions, warnings: string[]): Source | undefined {
+  for (const { file, name, kind, content } of found) {
     // What git tracks under the state folder was written by somebody else: as if it were not there.
     // The way there may be the repository's, too: a link or a submodule.
     const tracked = [file, path.dirname(file), path.join(workspace, '.worklog')].find(isTracked);
@@ -89,12 +114,8 @@ function readDotenv({ workspace, env, isTracked }: SourceOptions, warnings: stri
       );
       continue;
     }
-    let values: Record<string, string>;
-    try {
-      values = dotenv.parse(fs.readFileSync(file));
-    } catch (error) {
-      throw new AmpaError('external', `${file} cannot be read`, 'Check its permissions.', error);
-    }
+    if (content instanceof AmpaError) throw content;
+    const values = dotenv.parse(content);
     return { name, repository: kind === 'application', get: (knob: Knob) => values[knob.env] };
   }
   return undefined;

@@ -212,6 +212,10 @@ export interface TaskGit {
     signal: AbortSignal,
   ): Promise<{ kind: 'unchanged' | 'merged' } | { kind: 'conflict'; files: string[] }>;
   head(task: Task): Promise<string>;
+  /** The commit that `head` is compared with: where the task started, or what of the base was merged in since. */
+  baseOf(task: Task, head: string): Promise<string>;
+  /** Checks `sha` out beside the task's worktree; the place is gone again when `use` has ended. */
+  withBase<T>(task: Task, sha: string, signal: AbortSignal, use: (dir: string) => Promise<T>): Promise<T>;
   /** Files that differ between the base and `head`, and whether any do. */
   changedFiles(task: Task, head: string): Promise<ChangedFile[]>;
   /** What a reviewer should look at: changed workflows or check scripts, deleted tests. Pure. */
@@ -331,6 +335,9 @@ export interface TaskStore {
   saveCheck(claim: Claim, check: Check): Promise<void>;
   attemptsOf(taskId: string): Promise<Attempt[]>;
   checksOf(taskId: string): Promise<Check[]>;
+  /** Whether a command was red on a commit that tasks start from; undefined: nobody has tried. */
+  baseCheck(repo: string, sha: string, command: string): Promise<boolean | undefined>;
+  saveBaseCheck(claim: Claim, repo: string, sha: string, command: string, red: boolean): Promise<void>;
   messagesOf(taskId: string): Promise<Message[]>;
 }
 

@@ -9,6 +9,8 @@ export interface RedCheck {
   excerpt: string;
   /** Why it counts as red where that is not its exit code ("timed out after 60 min"). */
   remark: string | null;
+  /** It fails on the base, too. */
+  onBase?: boolean;
 }
 
 /** A fence that no run of backticks inside the text can close. */
@@ -28,6 +30,7 @@ export function retryPrompt(
   const parts = red.map((check) => {
     const head = [
       `The check ${JSON.stringify(check.name)} failed on your last commit${check.remark ? ` (${check.remark})` : ''}.`,
+      check.onBase ? 'It fails on the base branch too, without any change of yours.' : '',
       check.step ? `Failed step: ${check.step}` : '',
       check.url ? `Details: ${check.url}` : '',
     ];

@@ -1,6 +1,8 @@
 /** Settings change, repositories bring files, people take their trust back: what runs hears of it. */
 import assert from 'node:assert/strict';
 import path from 'node:path';
+import { createConfiguration } from '../../src/app/configuration.ts';
+import { fileSettings, readDotenvFiles } from '../../src/config/sources.ts';
 import { createProject, type Project } from '../support/project.ts';
 import { until } from '../support/until.ts';
 
@@ -24,6 +26,33 @@ describe('a host that runs', () => {
     await until('it is not read any more', () => app.config().values.maxAttempts !== 7);
     assert.equal(app.config().values.agentCommand, '');
     assert.match(app.config().warnings.join(), /git tracks .*\.env, so it is the repository's/);
+  });
+
+  it('reads a .env before it asks whose it is: a pull puts the file there first', async () => {
+    const { box, repo } = project;
+    const file = path.join(repo, '.worklog', 'ampa', '.env');
+    box.write(file, 'AMPA_AGENT_COMMAND=mine\n');
+    const env = { HOME: box.dir };
+    let tracked = false;
+    const config = createConfiguration({
+      ...{ workspace: repo, env, dotenv: readDotenvFiles(repo, env), settings: () => fileSettings(repo) },
+      isTracked: (name) => tracked && name === file,
+      trusted: true,
+      // git answers; then it goes on with the pull.
+      look: () => {
+        box.write(file, 'AMPA_AGENT_COMMAND=evil\n');
+        return Promise.resolve(null);
+      },
+      onValues: () => undefined,
+      say: () => undefined,
+    });
+    await config.reload();
+    assert.equal(config.values().agentCommand, 'mine');
+    config.setTrusted(false);
+    assert.equal(config.values().agentCommand, 'mine');
+    tracked = true;
+    await config.reload();
+    assert.equal(config.values().agentCommand, '');
   });
 
   it('follows the settings file of the folder', async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Knob } from '../../src/config/knobs.ts';
 import { resolveConfig, type Source } from '../../src/config/resolve.ts';
-import { configSources } from '../../src/config/sources.ts';
+import { configSources, readDotenvFiles } from '../../src/config/sources.ts';
 
 const source = (name: string, values: Record<string, unknown>, repository = false): Source => ({
   name,
@@ -29,6 +29,7 @@ describe('a .env', () => {
       for (const [file, , untrusted] of files) {
         const { sources } = configSources({
           workspace: path.join(dir, 'work'),
+          dotenv: readDotenvFiles(path.join(dir, 'work'), env),
           env,
           settings: { workspace: () => undefined, user: () => undefined },
           isTracked: () => false,
@@ -102,6 +103,7 @@ describe('configuration', () => {
     };
     const { sources } = configSources({
       workspace: '/nowhere',
+      dotenv: [],
       env: { AMPA_NTFY_URL: 'https://ntfy.example/own' },
       settings: { workspace: () => undefined, user: () => undefined },
       isTracked: () => false,

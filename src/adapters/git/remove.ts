@@ -1,6 +1,7 @@
 /** What stands against taking a task's worktree away, and taking it away. */
 import type { Task } from '../../tasks/task.ts';
 import { readRefs, snapshotRef } from './base.ts';
+import { removeBase } from './baseCheckout.ts';
 import { gitFailed } from './git.ts';
 import type { Git } from './git.ts';
 import { isAncestor } from './head.ts';
@@ -61,6 +62,7 @@ export async function removeWorktree(
         why: `it has ${unpushed === 1 ? '1 commit that is' : `${unpushed} commits that are`} not pushed`,
       };
   }
+  await removeBase(git, repo, worktree);
   await removeWorktreeAt(git, repo, worktree);
   if (snapshot) await git.text(repo, ['update-ref', '-d', snapshotRef(snapshot)]);
   return { removed: true };

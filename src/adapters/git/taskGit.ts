@@ -3,9 +3,10 @@ import { AmpaError } from '../../errors.ts';
 import type { Clock, TaskGit } from '../../tasks/ports.ts';
 import type { Task } from '../../tasks/task.ts';
 import { startPoint } from './base.ts';
+import { withBase } from './baseCheckout.ts';
 import { commitAll } from './commit.ts';
 import { copyIgnored } from './copy.ts';
-import { changedFiles, flags } from './diff.ts';
+import { changedFiles, diffBase, flags } from './diff.ts';
 import type { Git } from './git.ts';
 import { verifyHead } from './head.ts';
 import { mergeBase } from './mergeBase.ts';
@@ -36,6 +37,8 @@ export function createTaskGit({ git, clock, env, retryMs = 60_000, credentials }
     push: (task, processes, signal) => push(dependencies, task, processes, signal),
     mergeBase: (task, signal) => mergeBase(dependencies, task, signal),
     head: (task) => git.text(worktreeOf(task), ['rev-parse', 'HEAD']),
+    baseOf: (task, head) => diffBase(git, task, head),
+    withBase: (task, sha, signal, use) => withBase(dependencies, task, sha, signal, use),
     changedFiles: (task, head) => changedFiles(git, task, head),
     flags: (changed, task) =>
       flags(changed, {

@@ -23,7 +23,8 @@ export interface WorktreeOptions {
   note?: (text: string) => void;
 }
 
-const REASON = 'in use by an AMPA task';
+/** What worktrees of ours are locked with. */
+export const LOCK_REASON = 'in use by an AMPA task';
 const CHECKOUT_TIMEOUT_MS = 60 * 60_000;
 
 /** Without git-lfs its files stay pointers, instead of failing the checkout. */
@@ -51,7 +52,7 @@ export async function ensureWorktree(
   let place = wanted;
   const registered = (await listWorktrees(git, repo, signal)).find((entry) => entry.branch === `refs/heads/${branch}`);
   if (registered) {
-    if (registered.path !== worktree && registered.lockReason !== REASON) {
+    if (registered.path !== worktree && registered.lockReason !== LOCK_REASON) {
       throw new AmpaError(
         'git',
         `the branch ${branch} is checked out in ${registered.path}`,
@@ -135,8 +136,8 @@ interface Adding {
   note: (text: string) => void;
 }
 
-/** Adds it, locked: neither `git worktree prune` nor a careless `remove` takes it away. */
-async function addWorktree(
+/** Adds it, locked (on no branch: detached): neither `git worktree prune` nor a careless `remove` takes it away. */
+export async function addWorktree(
   adding: Adding,
   place: string,
   branch: readonly string[],
@@ -144,7 +145,19 @@ async function addWorktree(
 ): Promise<GitResult> {
   const { git, searchPath, repo, signal, note } = adding;
   const track = branch.length > 0 ? ['--no-track'] : [];
-  const args = ['worktree', 'add', '--quiet', ...track, '--lock', '--reason', REASON, ...branch, '--', place, commit];
+  const args = [
+    'worktree',
+    'add',
+    '--quiet',
+    ...track,
+    '--lock',
+    '--reason',
+    LOCK_REASON,
+    ...branch,
+    '--',
+    place,
+    commit,
+  ];
   const options = { signal, timeoutMs: CHECKOUT_TIMEOUT_MS };
   let made = await git.run(repo, args, options);
   let withoutLfs = false;
@@ -168,7 +181,7 @@ async function addWorktree(
 }
 
 /** Submodules, where the repository has them. */
-async function finish(
+export async function finish(
   git: Git,
   place: string,
   { signal, note }: { signal?: AbortSignal; note: (text: string) => void },

@@ -232,4 +232,10 @@ export const MIGRATIONS: readonly string[] = [
   `
   create index schedule_runs_started on schedule_runs (started_at, id);
   `,
+  // Whether a local check was red on a commit that tasks start from.
+  `
+  create table base_checks (
+    repo text not null, sha text not null, command text not null, red integer not null, primary key (repo, sha, command)
+  );
+  `,
 ];

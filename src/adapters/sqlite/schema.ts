@@ -162,6 +162,13 @@ export interface OutboxRow {
   fanned_at: Generated<number | null>;
 }
 
+interface BaseCheckRow {
+  repo: string;
+  sha: string;
+  command: string;
+  red: number;
+}
+
 export interface Schema extends ScheduleSchema, DeliverySchema {
   tasks: TaskRow;
   attempts: Attempt;
@@ -175,6 +182,7 @@ export interface Schema extends ScheduleSchema, DeliverySchema {
   watchers: WatcherRow;
   webhooks: WebhookRow;
   durations: DurationRow;
+  base_checks: BaseCheckRow;
   leases: LeaseRow;
   counters: CounterRow;
   outbox: OutboxRow;

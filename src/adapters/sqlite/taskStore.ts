@@ -339,6 +339,23 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
         .orderBy('started_at')
         .execute();
     },
+    async baseCheck(repo, sha, command) {
+      const row = await db
+        .selectFrom('base_checks')
+        .select('red')
+        .where((eb) => eb.and({ repo, sha, command }))
+        .executeTakeFirst();
+      return row && row.red === 1;
+    },
+    saveBaseCheck: (claim, repo, sha, command, red) =>
+      guarded(claim, async (tx) => {
+        const row = { repo, sha, command, red: Number(red) };
+        await tx
+          .insertInto('base_checks')
+          .values(row)
+          .onConflict((oc) => oc.columns(['repo', 'sha', 'command']).doUpdateSet(row))
+          .execute();
+      }),
     async messagesOf(taskId) {
       return db.selectFrom('messages').selectAll().where('task_id', '=', taskId).orderBy('id').execute();
     },

@@ -5,6 +5,7 @@ import type { Check, Task } from '../task.ts';
 import { finishGreen } from './green.ts';
 import { forgeChecksPhase } from './forgeChecks.ts';
 import { withForge } from './forgeFailure.ts';
+import { localOnBase } from './onBase.ts';
 import { askAgain } from './red.ts';
 
 /** All checks of the head commit, folded to one verdict. */
@@ -18,21 +19,22 @@ export async function checksPhase(carry: Carry, task: Task): Promise<Task> {
 
   const sha = task.head_sha ?? (await deps.git.head(task));
   const { command } = task.checks;
+  let begun = deps.clock.now();
   let result = await runLocal(carry, task, command, sha);
   // A check that something else killed says nothing about the commit: once more, then it is blocked.
   const rerun = foldChecks([result.state]) === 'rerun';
+  if (rerun) begun = deps.clock.now();
   if (rerun) result = await runLocal(carry, task, command, sha);
 
   switch (foldChecks([result.state], rerun)) {
     case 'green':
       return finishGreen(carry, task, sha);
-    case 'red':
-      return askAgain(
-        carry,
-        task,
-        [{ name: command, step: null, url: null, excerpt: result.excerpt, remark: describe(result, task) }],
-        sha,
-      );
+    case 'red': {
+      const onBase = await localOnBase(carry, task, command, sha, deps.clock.now() - begun);
+      const { excerpt } = result;
+      const red = { name: command, step: null, url: null, excerpt, remark: describe(result, task), onBase };
+      return askAgain(carry, task, [red], sha);
+    }
     default:
       return store.apply(claim, {
         type: 'stop',

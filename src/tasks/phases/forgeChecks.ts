@@ -8,6 +8,7 @@ import type { Check, Task } from '../task.ts';
 import { watchChecks, watchKey } from '../watch.ts';
 import { finishGreen } from './green.ts';
 import { ifMerged } from './merged.ts';
+import { forgeOnBase } from './onBase.ts';
 import { askAgain } from './red.ts';
 
 /** No check so long after the push and the pull request: there is none, ms. */
@@ -160,6 +161,7 @@ async function failures(
   const failed = checks.filter((check) => check.state === 'failure' || check.state === 'timed_out');
   const red: FailedCheck[] = [];
   const rest = failed.map((check) => check.name);
+  const onBase = await forgeOnBase(carry, forge, task, sha, failed);
   for (const check of failed) {
     if (red.filter((it) => !it.neverStarted).length === MAX_RED) break;
     rest.shift();
@@ -171,7 +173,7 @@ async function failures(
       excerpt: failure.excerpt,
       log_path: logFile,
     });
-    red.push(failure);
+    red.push({ ...failure, onBase: onBase.has(check) });
   }
   const last = red.at(-1);
   if (last && rest.length > 0) red[red.length - 1] = { ...last, remark: `these failed too: ${rest.join(', ')}` };

@@ -1,6 +1,7 @@
 import type { Carry } from './phase.ts';
 import { conflictText } from '../prompts.ts';
 import type { Task } from '../task.ts';
+import { runSetup } from './setup.ts';
 
 /** Agent there, base known, branch and worktree made and usable. */
 export async function preparingPhase(carry: Carry, task: Task): Promise<Task> {
@@ -28,42 +29,8 @@ export async function preparingPhase(carry: Carry, task: Task): Promise<Task> {
     const copied = await git.copyIgnored(task, worktree, task.copy_patterns);
     if (copied.length > 0) task = await store.patch(claim, { copied_files: copied });
 
-    if (task.setup_command) {
-      const log = await carry.log(0);
-      log.note(`Setup: ${task.setup_command}`);
-      let tail = '';
-      const result = await carry.processes.run({
-        kind: 'setup',
-        command: { shell: task.setup_command },
-        cwd: worktree,
-        env: {
-          AMPA_TASK_ID: task.id,
-          AMPA_WORKTREE: worktree,
-          AMPA_REPO: task.repo,
-          AMPA_PORT: String(await deps.freePort()),
-        },
-        signal,
-        timeoutMs: task.limits.checksMs,
-        onOutput(chunk) {
-          const text = new TextDecoder().decode(chunk);
-          tail = (tail + text).slice(-2000);
-          return log.write(text);
-        },
-      });
-      signal.throwIfAborted();
-      if (result.code !== 0) {
-        const how = result.timedOut
-          ? 'timed out'
-          : result.code === null
-            ? `ended by ${result.signal}`
-            : `exited with ${result.code}`;
-        return store.apply(claim, {
-          type: 'stop',
-          reason: 'setup_failed',
-          detail: `${task.setup_command} ${how}\n${carry.mask(tail.trim())}`,
-        });
-      }
-    }
+    const trouble = await runSetup(carry, task, worktree, 0);
+    if (trouble !== null) return store.apply(claim, { type: 'stop', reason: 'setup_failed', detail: trouble });
     task = await store.patch(claim, { worktree_ready: true });
   }
   const phase = task.resume_phase ?? 'agent';

@@ -9,7 +9,12 @@ import type { Task } from '../task.ts';
  */
 export async function askAgain(carry: Carry, task: Task, red: readonly RedCheck[], checkedSha?: string): Promise<Task> {
   const { store, git } = carry.deps;
-  const patch = checkedSha === undefined ? {} : { checked_sha: checkedSha };
+  const onBase = red.filter((check) => check.onBase).map((check) => `${check.name} fails on the base, too`);
+  for (const remark of onBase) await store.note(carry.claim, `${remark}.`);
+  const patch = {
+    ...(checkedSha === undefined ? {} : { checked_sha: checkedSha }),
+    ...(onBase.length === 0 ? {} : { flags: [...new Set([...task.flags, ...onBase])] }),
+  };
   if (task.attempts >= task.max_attempts) {
     const prompt = retryPrompt(red, task.attempts + 1, task.attempts + task.limits.attempts);
     const detail = red.map((check) => `${check.name}: ${firstLine(check.excerpt)}`).join('\n');

@@ -1,0 +1,85 @@
+/**
+ * Whether what is red was red before the task's work (tasks: "Fold of checks"): a remark for the agent
+ * and for people, never a verdict. What cannot be found out is not said.
+ */
+import type { Carry } from './phase.ts';
+import { AmpaError, describeError } from '../../errors.ts';
+import { foldChecks } from '../fold.ts';
+import type { Forge, ForgeCheck } from '../forge.ts';
+import type { Task } from '../task.ts';
+import { runSetup } from './setup.ts';
+
+/** A check that takes longer is not run once more for a remark, ms. */
+const WORTH_MS = 10 * 60_000;
+
+/** Runs the command on the base, in a checkout of its own; once for each commit of it. `tookMs` is what it took on ours. */
+export async function localOnBase(
+  carry: Carry,
+  task: Task,
+  command: string,
+  head: string,
+  tookMs: number,
+): Promise<boolean> {
+  const { store, git, checks } = carry.deps;
+  const log = await carry.log(task.attempts);
+  return orNo(carry, task, async () => {
+    const sha = await git.baseOf(task, head);
+    const known = await store.baseCheck(task.repo, sha, command);
+    if (known !== undefined) return known;
+    if (tookMs > WORTH_MS) return false;
+    log.note(`the same on the base, ${sha.slice(0, 10)}: ${command}`);
+    const red = await git.withBase(task, sha, carry.signal, async (dir) => {
+      await git.copyIgnored(task, dir, task.copy_patterns);
+      const trouble = await runSetup(carry, task, dir, task.attempts);
+      if (trouble !== null) throw new AmpaError('external', trouble);
+      const result = await checks.run({ ...task, worktree: dir }, command, carry.processes, carry.signal);
+      return verdict(foldChecks([result.state]));
+    });
+    carry.signal.throwIfAborted();
+    if (red === null) return false;
+    log.note(red ? 'it fails on the base, too' : 'it is green on the base');
+    await store.saveBaseCheck(carry.claim, task.repo, sha, command, red);
+    return red;
+  });
+}
+
+/** Of these red checks those that are red on the base, too. One request. */
+export async function forgeOnBase(
+  carry: Carry,
+  forge: Forge,
+  task: Task,
+  head: string,
+  red: readonly ForgeCheck[],
+): Promise<ReadonlySet<ForgeCheck>> {
+  const none: ReadonlySet<ForgeCheck> = new Set();
+  return (
+    (await orNo(carry, task, async () => {
+      const sha = await carry.deps.git.baseOf(task, head);
+      const { snapshots } = await forge.snapshots(task.forge!, [{ sha, pullRequest: null }], carry.signal);
+      const there = snapshots.flatMap((it) => it.checks).filter((it) => foldChecks([it.state]) === 'red');
+      return new Set(red.filter((check) => there.some((it) => isSame(it, check))));
+    })) || none
+  );
+}
+
+const verdict = (folded: ReturnType<typeof foldChecks>): boolean | null =>
+  folded === 'red' ? true : folded === 'green' ? false : null;
+
+/** Names carry workflow and event only where there are several of them, which may differ between two commits. */
+const isSame = (a: ForgeCheck, b: ForgeCheck): boolean => a.workflow === b.workflow && plain(a) === plain(b);
+const plain = ({ name, workflow }: ForgeCheck): string =>
+  (workflow !== null && name.startsWith(`${workflow} / `) ? name.slice(workflow.length + 3) : name).replace(
+    / \((push|pull_request|pull_request_target|merge_group|schedule|workflow_dispatch)\)$/,
+    '',
+  );
+
+async function orNo<T>(carry: Carry, task: Task, find: () => Promise<T>): Promise<T | false> {
+  try {
+    return await find();
+  } catch (error) {
+    if (carry.signal.aborted || !(error instanceof AmpaError) || error.code === 'lost_claim') throw error;
+    const log = await carry.log(task.attempts);
+    log.note(`whether it fails on the base, too, is not known: ${carry.mask(describeError(error))}`);
+    return false;
+  }
+}
