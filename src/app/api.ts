@@ -128,6 +128,8 @@ export interface App {
   reloadConfig(): Promise<boolean>;
   setTrusted(trusted: boolean): void;
   isTrusted(): boolean;
+  /** Values that nothing may show, as known by now. */
+  secrets(): readonly string[];
 
   /** All that who starts tasks here is called: logins on GitHub, and name and address as git knows them. */
   me(): Promise<string[]>;
@@ -172,6 +174,8 @@ export interface App {
   hosts(): Promise<HostInfo[]>;
   /** Whether the engine can do its work and people hear of it; why not. */
   health(): Promise<HealthReport>;
+  /** Of these hosts and this process, what stands still, each a sentence for people. Only looks, and costs nothing. */
+  stalls(hosts: readonly HostInfo[]): string[];
   /** The local server of the workspace, whichever process runs it; null: none does. */
   server(): Promise<ServerAddress | null>;
   doctor(): Promise<DoctorCheck[]>;

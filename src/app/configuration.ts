@@ -12,6 +12,8 @@ export interface ConfigurationDeps {
   settings(): SettingsReader;
   isTracked(file: string): boolean;
   trusted: boolean;
+  /** What the editor keeps of the person's secrets, by environment name; asked for each time. */
+  stored?: (env: string) => string | undefined;
   /** Finds out whose the files are. Whether the folder is trusted now; null: as before. */
   look(): Promise<boolean | null>;
   /** Values of the host that started this carrier: they go before every source that says what it said then. */

@@ -8,7 +8,7 @@ import { createGitAdapter } from '../adapters/git/adapter.ts';
 import { childEnv, withOwner } from '../adapters/process/env.ts';
 import { findOnPath } from '../adapters/process/find.ts';
 import { PERSONAL_TOKENS, SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
-import { configFiles, readDotenvFiles, type SettingsReader } from '../config/sources.ts';
+import { configFiles, ownDotenvFiles, readDotenvFiles, type SettingsReader } from '../config/sources.ts';
 import { describeError, notFound } from '../errors.ts';
 import { taskLink } from '../notifications/doorbell.ts';
 import { isDiscord } from '../notifications/heartbeat.ts';
@@ -56,6 +56,8 @@ export interface AppOptions {
   trusted?: boolean;
   /** Token of the editor's own GitHub session, asked silently; null: nobody is signed in there. */
   editorToken?: (host: string) => Promise<string | null>;
+  /** What the editor keeps of the person's secrets, by environment name; after a change `reloadConfig` reads it. */
+  storedSecret?: (env: string) => string | undefined;
   /** This host can put a question to a person. */
   asks: boolean;
   carrier: CarrierCommand;
@@ -106,6 +108,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     settings: () => options.settings(workspace.root),
     isTracked: (file) => tracked.last()?.tracks(file) ?? false,
     trusted: options.trusted ?? trust.isTrusted(workspace.root, remoteUrl),
+    stored: options.storedSecret,
     async look() {
       await tracked.look();
       // The editor says itself when that changes.
@@ -263,6 +266,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     reloadConfig: config.reload,
     setTrusted: config.setTrusted,
     isTrusted: config.isTrusted,
+    secrets: () => secrets,
 
     async me() {
       const host = remoteUrl === null ? undefined : (await forges.repoAt(remoteUrl))?.host;
@@ -311,6 +315,7 @@ export async function createApp(options: AppOptions): Promise<App> {
 
     hosts: async () => listHosts((await engine.existing())?.hosts, now),
     health: serving.health,
+    stalls: serving.stalls,
     server: serving.address,
     doctor: async () => [
       ...(await runDoctor({
@@ -320,6 +325,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         agents: await app.agents(),
         config: config.current(),
         trusted: config.isTrusted(),
+        dotenvFiles: ownDotenvFiles(workspace.root, env),
         onGitHub: remoteUrl !== null && (await forges.repoAt(remoteUrl)) !== null,
         github: async () => (remoteUrl === null ? null : forges.describe(remoteUrl)),
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,

@@ -14,6 +14,8 @@ export interface DoctorDeps {
   agents: AgentInfo[];
   config: Resolved;
   trusted: boolean;
+  /** Those that may hold secrets, there or not. */
+  dotenvFiles: readonly string[];
   onGitHub: boolean;
   /** Who we are at the remote; null: nobody is signed in. */
   github(): Promise<{ label: string; missing: string[] } | null>;
@@ -82,15 +84,12 @@ export async function runDoctor(deps: DoctorDeps): Promise<DoctorCheck[]> {
     if (verdict !== null && verdict !== 'ok') throw new Error(`${paths.database}: ${verdict}`);
     return verdict === null ? 'none yet' : `${paths.database}: ok`;
   });
-  const dotenv = path.join(workspace.stateDir, '.env');
-  const mode = fs.statSync(dotenv, { throwIfNoEntry: false })?.mode;
-  if (mode !== undefined && process.platform !== 'win32')
-    add(
-      '.env',
-      (mode & 0o077) === 0,
-      (mode & 0o077) === 0 ? `${dotenv}: only yours` : `${dotenv} can be read by others`,
-      `chmod 600 ${dotenv}`,
-    );
+  for (const dotenv of process.platform === 'win32' ? [] : deps.dotenvFiles) {
+    const mode = fs.statSync(dotenv, { throwIfNoEntry: false })?.mode;
+    if (mode === undefined) continue;
+    const ok = (mode & 0o077) === 0;
+    add('.env', ok, ok ? `${dotenv}: only yours` : `${dotenv} can be read by others`, `chmod 600 ${dotenv}`);
+  }
   add(
     'configuration',
     config.warnings.length === 0,

@@ -7,7 +7,7 @@ import { describeError } from '../errors.ts';
 import type { Clock } from '../tasks/ports.ts';
 import type { Change } from './api.ts';
 import type { EngineStore } from './engineStore.ts';
-import { withLease } from './lease.ts';
+import { aborted, withLease } from './lease.ts';
 import { removeAddress, writeAddress } from './serverAddress.ts';
 
 /** What the workspace has one of. */
@@ -40,12 +40,6 @@ function isServed(kind: HostKind, { values, sources }: Resolved): boolean {
   if (kind === 'daemon') return true;
   return kind === 'vscode' && (sources.metricsPort !== 'default' || values.githubWebhookSecret !== '');
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 
 /** Serves the workspace as the host of that id whenever that is wanted and no other host does, until `stop`. */
 export async function runLocalServer(

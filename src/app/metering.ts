@@ -37,10 +37,11 @@ export function meterTask<S extends TaskStore>(store: S, meter: Meter, now: () =
       return task;
     },
     async endAttempt(claim, number, end) {
-      await store.endAttempt(claim, number, end);
-      meter.count('ampa_attempts_total', { outcome: end.outcome ?? 'unknown' });
+      const ended = await store.endAttempt(claim, number, end);
+      if (ended) meter.count('ampa_attempts_total', { outcome: end.outcome ?? 'unknown' });
       if (turnBegan !== null) meter.count('ampa_agent_seconds_total', {}, seconds(turnBegan));
       turnBegan = null;
+      return ended;
     },
   };
 }

@@ -74,12 +74,12 @@ export function createSchedule(deps: ScheduleDeps): {
   };
 
   /** An old store that cannot be read is said, and stands in nobody's way. */
-  async function takeOver(it: EngineStore | null): Promise<boolean> {
+  async function takeOver(it: EngineStore | null, shared = deps.kind !== 'vscode'): Promise<boolean> {
     // Once for each process: the file may be large, and lists are read often.
     if (it && tookOver) return false;
     let found = false;
     try {
-      found = await importOnce(importDeps, it, deps.kind !== 'vscode');
+      found = await importOnce(importDeps, it, shared);
     } catch (error) {
       if (!(error instanceof AmpaError)) throw error;
       say(describeError(error));
@@ -135,11 +135,7 @@ export function createSchedule(deps: ScheduleDeps): {
     onError: (error) => say(`The scheduler goes on after an error: ${describeError(error)}`),
     async afterRun(run) {
       it.watcher.poke();
-      const kept = await it.schedule.runsOf(run.command_id, keepRuns() + 1);
-      await outputs.prune(
-        run.command_id,
-        kept.map(({ id }) => id),
-      );
+      await outputs.prune(run.command_id, () => it.schedule.runIds(run.command_id));
     },
     execute: (claimed, signal) =>
       runCommand(
@@ -176,7 +172,8 @@ export function createSchedule(deps: ScheduleDeps): {
   async function nextChoice(it: EngineStore): Promise<string | null> {
     const schedules = (await it.schedule.list()).map(asSchedule);
     const free = { ...rules(), minIntervalMs: 0 };
-    const up = schedules.some((schedule) => schedule.requiresLlm) ? await llmUp() : true;
+    const asksLlm = schedules.some((it) => it.requiresLlm && choose([it], now(), null, free, true) !== null);
+    const up = asksLlm ? await llmUp() : true;
     return choose(schedules, now(), null, free, up)?.id ?? null;
   }
 
@@ -209,7 +206,7 @@ export function createSchedule(deps: ScheduleDeps): {
       const it = await deps.writable();
       await it.schedule.remove(id, now());
       it.watcher.poke();
-      if (state.running === null) await outputs.prune(id, []);
+      if (state.running === null) await outputs.prune(id, async () => []);
     },
     async run(id, { signal, onOutput }) {
       const there = await look();
@@ -252,7 +249,8 @@ export function createSchedule(deps: ScheduleDeps): {
       const it = await look();
       await one(it, id);
       const run = await it!.schedule.run(runId);
-      if (run?.command_id !== id) throw notFound('run', runId, 'Only the last runs of a command are remembered.');
+      if (run?.command_id !== id)
+        throw notFound('run', runId, 'Only the last runs of a command and its last failures are remembered.');
       return viewRun(run, await outputs.read(id, runId));
     },
     async history(id, limit) {
@@ -265,6 +263,12 @@ export function createSchedule(deps: ScheduleDeps): {
       const it = await look();
       const schedules = ((await it?.schedule.list()) ?? []).map(asSchedule);
       return simulate(schedules, rules(), { from: now(), ...options });
+    },
+    async enable() {
+      const it = await deps.writable();
+      tookOver = false;
+      await takeOver(it, true);
+      it.watcher.poke();
     },
     async import(file) {
       const it = await open();
@@ -330,6 +334,8 @@ export function createSchedule(deps: ScheduleDeps): {
     open,
     async runSchedule(it, host, stop) {
       runs = true;
+      // What comes before the loop may hang as well.
+      deps.pulse.begins();
       // The next list tries again; what is there already runs meanwhile.
       await (tookOver ? registerDefaults(it) : takeOver(it)).catch((error: unknown) => say(describeError(error)));
       await deps.announcements

@@ -70,6 +70,11 @@ export interface Schedule {
   /** Newest first. */
   history(id: string, limit: number): Promise<RunReport[]>;
   simulate(options: { hours: number; tickSeconds: number }): Promise<Simulation>;
+  /**
+   * Opens the scheduler because a person wants it here: an old store is taken over, the user's shared one
+   * too. Makes the store.
+   */
+  enable(): Promise<void>;
   /** Merges a store of the originals' layout by id. */
   import(file: string): Promise<ScheduleImportReport>;
   /** Calls back when a command or its state has changed, whichever process did it; returns the way to stop. */

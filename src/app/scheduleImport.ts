@@ -23,7 +23,7 @@ export interface ImportDeps {
   say(notice: string): void;
 }
 
-/** The originals' store that belongs to the workspace, or null. The user's shared one only where it was asked for. */
+/** The originals' store that belongs to the workspace, or null. The user's shared one only where the scheduler was asked for: windows open by themselves. */
 function findStore(deps: ImportDeps, shared: boolean): string | null {
   const named = deps.storeFile();
   const config = deps.env['XDG_CONFIG_HOME'] || path.join(deps.env['HOME'] ?? '', '.config');

@@ -1,4 +1,4 @@
-import { type HostKind, stateOfHost } from './hosts.ts';
+import { type HostInfo, type HostKind, stateOfHost } from './hosts.ts';
 import type { Resolved } from '../config/resolve.ts';
 import { describeError } from '../errors.ts';
 import type { Respond } from '../conversations/ports.ts';
@@ -6,7 +6,7 @@ import type { Clock } from '../tasks/ports.ts';
 import { redact } from '../tasks/redact.ts';
 import type { App, Change, DoctorCheck } from './api.ts';
 import type { EngineStore } from './engineStore.ts';
-import { engineStalled, type HealthReason, type HealthReport } from './health.ts';
+import { engineStalled, stalledBeside, type EngineSight, type HealthReason, type HealthReport } from './health.ts';
 import { httpError } from './httpErrors.ts';
 import { runLocalServer, SERVER_LEASE, type ServedRoutes } from './localServer.ts';
 import type { Meter } from './meter.ts';
@@ -37,6 +37,8 @@ export interface Serving {
   /** Serves whenever that is wanted and nobody else does, until `stop`. */
   run(it: EngineStore, host: string, stop: AbortSignal): Promise<void>;
   health(): Promise<HealthReport>;
+  /** Loops of this process and other engines that stand still, each a sentence for people; only looks. */
+  stalls(hosts: readonly HostInfo[]): string[];
   /** What of it a person mends on this machine. */
   doctor(): Promise<DoctorCheck[]>;
   address(): Promise<ServerAddress | null>;
@@ -71,6 +73,13 @@ export function createServing(deps: ServingDeps): Serving {
     }
   }
 
+  const sight = (hosts: readonly HostInfo[]): EngineSight => ({
+    hosts,
+    own: deps.hostId(),
+    loops: Object.entries(deps.pulses).map(([name, pulse]) => ({ name, overdueMs: pulse.overdueMs() })),
+    now: clock.now(),
+  });
+
   async function health(): Promise<HealthReport> {
     // One connection serves all: what waits for a lock holds up what only reads.
     const looked = inTime(deps.app().hosts()).catch(describeError);
@@ -81,9 +90,7 @@ export function createServing(deps: ServingDeps): Serving {
     if (problem !== null) reasons.push({ kind: 'database', detail: problem });
     else if (typeof hosts === 'string')
       reasons.push({ kind: 'database', detail: `The database cannot be read: ${hosts}` });
-    const loops = Object.entries(deps.pulses).map(([name, pulse]) => ({ name, overdueMs: pulse.overdueMs() }));
-    const known = typeof hosts === 'string' ? [] : hosts;
-    for (const detail of engineStalled(known, deps.hostId(), loops, clock.now()))
+    for (const detail of engineStalled(sight(typeof hosts === 'string' ? [] : hosts)))
       reasons.push({ kind: 'engine', detail });
     return { ok: reasons.length === 0, reasons };
   }
@@ -128,6 +135,7 @@ export function createServing(deps: ServingDeps): Serving {
 
   return {
     health,
+    stalls: (hosts) => stalledBeside(sight(hosts)),
     async doctor() {
       const { reasons } = await health();
       return reasons

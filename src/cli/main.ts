@@ -1,3 +1,4 @@
+import type { App } from '../app/api.ts';
 import { createApp } from '../app/createApp.ts';
 import type { CarrierCredentials } from '../app/carriers.ts';
 import { fileSettings } from '../config/sources.ts';
@@ -17,11 +18,13 @@ export async function main(argv: readonly string[], entry: string): Promise<numb
   const json = argv.includes('--json');
   const verbose = argv.includes('--verbose');
   const env: Record<string, string | undefined> = { ...process.env };
+  // Once the settings are read there are more.
+  let known = (): readonly string[] => secretValues(env, SECRET_NAMES);
   try {
-    return await run(argv, entry, env);
+    return await run(argv, entry, env, (app) => (known = app.secrets));
   } catch (error) {
     const code = exitCodeOf(error);
-    const secrets = secretValues(env, SECRET_NAMES);
+    const secrets = known();
     if (error instanceof AmpaError) {
       const mask = (text: string): string => redact(text, secrets);
       if (json) {
@@ -40,7 +43,12 @@ export async function main(argv: readonly string[], entry: string): Promise<numb
   }
 }
 
-async function run(argv: readonly string[], entry: string, env: Record<string, string | undefined>): Promise<number> {
+async function run(
+  argv: readonly string[],
+  entry: string,
+  env: Record<string, string | undefined>,
+  onApp: (app: App) => void,
+): Promise<number> {
   const line = parseLine(argv);
   if (line.kind === 'version') {
     process.stdout.write(`ampa ${packageJson.version}\n`);
@@ -82,6 +90,7 @@ async function run(argv: readonly string[], entry: string, env: Record<string, s
     place: credentials?.place,
     editorToken: async (host) => (host === 'github.com' ? (credentials?.githubToken ?? null) : null),
   });
+  onApp(app);
   const session: Session = { app, io };
   const warnings = app.config().warnings;
   if (!isCarrier) for (const warning of warnings) io.err(`Warning: ${warning}`);

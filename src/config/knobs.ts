@@ -284,7 +284,8 @@ export const KNOBS = {
     max: 10000,
     integer: true,
     safe: true,
-    description: 'Runs of each scheduled command that are remembered.',
+    description:
+      'Newest runs of each scheduled command that are remembered; of older ones as many failures, for a week.',
   },
   commandTimeoutSeconds: {
     env: 'AMPA_CMD_TIMEOUT_SECONDS',

@@ -31,14 +31,16 @@ export interface SourceOptions {
   settings: SettingsReader;
   /** Whether git tracks a file: then it is the repository's text, wherever it lies. */
   isTracked: (file: string) => boolean;
+  /** What the editor keeps of the person's secrets, by environment name. */
+  stored?: (env: string) => string | undefined;
 }
 
 /**
- * The sources in their order: the `.env` file, the environment, workspace settings, user settings; and
- * the files that were left out, for people.
+ * The sources in their order: the `.env` file, the environment, workspace settings, user settings, what
+ * the editor keeps; and the files that were left out, for people.
  */
 export function configSources(options: SourceOptions): { sources: Source[]; warnings: string[] } {
-  const { env, settings } = options;
+  const { env, settings, stored } = options;
   const sources: Source[] = [];
   const warnings: string[] = [];
   const first = dotenvSource(options, warnings);
@@ -54,6 +56,12 @@ export function configSources(options: SourceOptions): { sources: Source[]; warn
     repository: false,
     get: (knob) => knob.setting && settings.user(knob.setting),
   });
+  if (stored)
+    sources.push({
+      name: 'SecretStorage',
+      repository: false,
+      get: (knob) => (knob.secret ? stored(knob.env) : undefined),
+    });
   return { sources, warnings };
 }
 
@@ -66,6 +74,10 @@ function dotenvFiles(workspace: string, env: Env) {
     { file: path.join(workspace, '.env'), name: '.env', kind: 'application' },
   ] as const;
 }
+
+/** Those that are the user's own, and may hold secrets. */
+export const ownDotenvFiles = (workspace: string, env: Env): string[] =>
+  dotenvFiles(workspace, env).flatMap(({ file, kind }) => (kind === 'application' ? [] : [file]));
 
 const settingsFile = (workspace: string): string => path.join(workspace, '.vscode', 'settings.json');
 

@@ -115,6 +115,8 @@ function readSpec(id: string, raw: Record<string, unknown>): { spec: CommandSpec
       compileCron(spec.cron, spec.timezone);
     } catch (error) {
       problems.push(error instanceof Error ? error.message : String(error));
+      // What is not ours to run is not ours to mend: it goes out as it came.
+      if (!runnable(spec.type)) Object.assign(extra, { cron, ...(timezone === undefined ? {} : { timezone }) });
       Object.assign(spec, { cron: null, timezone: null });
     }
   } else {

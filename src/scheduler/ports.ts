@@ -113,12 +113,14 @@ export interface ScheduleStore {
   claim(request: ClaimRequest): Promise<Claimed | undefined>;
   /** Extends the lease; null: the run is not ours any more. */
   renew(runId: string, owner: string, until: number): Promise<{ stop: boolean } | null>;
-  /** Clears the running mark and keeps the newest `keep` runs; false: it was not running. */
+  /** Clears the running mark and forgets what `retention.ts` says of all but the newest `keep` runs; false: it was not running. */
   finish(runId: string, end: RunEnd & { at: number; owner: string }, keep: number): Promise<boolean>;
   noteTask(commandId: string, taskId: string): Promise<void>;
   running(): Promise<Run[]>;
   /** Newest first. */
   runsOf(commandId: string, limit: number): Promise<Run[]>;
+  /** All that are remembered. */
+  runIds(commandId: string): Promise<string[]>;
   run(id: string): Promise<Run | undefined>;
 
   /** Times after `now` become `now`, and what gaps have swallowed counts as served where it is not made up for. */
@@ -149,6 +151,6 @@ export interface RunOutputs {
   open(commandId: string, runId: string): Promise<RunOutput>;
   /** Empty where nothing was written. */
   read(commandId: string, runId: string): Promise<string>;
-  /** Removes the output of all runs of a command but these. */
-  prune(commandId: string, keep: readonly string[]): Promise<void>;
+  /** Removes the output of all runs of a command but those that are known after it has looked: others begin meanwhile. */
+  prune(commandId: string, known: () => Promise<readonly string[]>): Promise<void>;
 }

@@ -3,6 +3,7 @@
  * were, and how tasks ended. Folded from runs and ends of tasks, one by one, so that a long history is
  * never held whole. Pure; times are ms since the epoch.
  */
+import { hasFailed } from './retention.ts';
 import type { RunStatus } from './spec.ts';
 import type { Status } from '../tasks/task.ts';
 
@@ -68,7 +69,7 @@ export interface Lane {
   runs: number;
   failed: number;
   marks: Mark[];
-  /** Runs before this one are not remembered any more; null where the range is whole. */
+  /** Of the runs before this one only failures are remembered; null where the range is whole. */
   keptSince: number | null;
 }
 
@@ -81,6 +82,8 @@ export interface CommandFailure {
   exit_code: number | null;
   at: number;
   times: number;
+  /** It may have been oftener: no more failures are remembered. */
+  orMore: boolean;
   /** Since when it succeeds again; null: it has not. */
   fixedAt: number | null;
 }
@@ -130,14 +133,12 @@ export interface ReportOptions {
   /** IANA name: what a day is. */
   timeZone: string;
   commands: readonly ReportCommand[];
-  /** Runs that are remembered of each command. */
+  /** The newest runs of each command, which are remembered whatever became of them. */
   keepRuns: number;
 }
 
 const isOutcome = (status: Status): status is Outcome =>
   status === 'success' || status === 'needs_review' || status === 'error' || status === 'aborted';
-const hasFailed = (status: RunStatus): boolean =>
-  status === 'failed' || status === 'timed_out' || status === 'interrupted';
 
 /** From when on runs belong to the report. */
 export const runsFrom = (range: ReportRange, now: number): number => now - RANGES[range].ms;
@@ -146,6 +147,8 @@ export const tasksFrom = (now: number): number => now - (DAYS + 1) * DAY;
 
 interface LaneFold {
   lane: Lane;
+  /** When its last `keepRuns` runs began, each over the one that many before it. */
+  starts: number[];
   failure: CommandFailure | null;
 }
 
@@ -169,7 +172,7 @@ export function foldReport({ range, now, timeZone, commands, keepRuns }: ReportO
         ...{ command, title: titles.get(command) ?? command },
         ...{ runs: 0, failed: 0, marks: [], keptSince: null },
       };
-      lanes.set(command, (it = { lane, failure: null }));
+      lanes.set(command, (it = { lane, starts: [], failure: null }));
     }
     return it;
   };
@@ -195,7 +198,7 @@ export function foldReport({ range, now, timeZone, commands, keepRuns }: ReportO
     addRun(run: ReportRun): void {
       const it = laneOf(run.command_id);
       const { lane } = it;
-      lane.runs++;
+      it.starts[lane.runs++ % keepRuns] = run.started_at;
       runs.total++;
       mark(lane, run);
       if (hasFailed(run.status)) {
@@ -204,6 +207,7 @@ export function foldReport({ range, now, timeZone, commands, keepRuns }: ReportO
         it.failure = {
           ...{ command: lane.command, title: lane.title, run: run.id, status: run.status, exit_code: run.exit_code },
           ...{ at: run.ended_at ?? run.started_at, times: (it.failure?.times ?? 0) + 1, fixedAt: null },
+          orMore: lane.failed >= keepRuns,
         };
       } else if (run.status === 'succeeded' && it.failure !== null)
         it.failure.fixedAt ??= run.ended_at ?? run.started_at;
@@ -227,10 +231,8 @@ export function foldReport({ range, now, timeZone, commands, keepRuns }: ReportO
     result(): Report {
       for (const { id, enabled } of commands) if (enabled) laneOf(id);
       const all = [...lanes.values()];
-      for (const { lane } of all) {
-        const first = lane.marks[0];
-        if (first && lane.runs >= keepRuns) lane.keptSince = first.from;
-      }
+      for (const { lane, starts } of all)
+        if (lane.runs >= keepRuns) lane.keptSince = starts[lane.runs % keepRuns] ?? null;
       const sorted = all.map((it) => it.lane).sort(byUrgency);
       const ends = [...inRange.values()];
       const failures = all.flatMap((it) => it.failure ?? []);

@@ -103,7 +103,12 @@ export function createScheduleIndex(): ScheduleIndex {
     needsLlm(now, lastStart, rules) {
       collect(now);
       for (const entry of due)
-        if (entry.schedule.requiresLlm && !isHeldBack(entry.schedule, now, lastStart, rules)) return true;
+        if (
+          entry.schedule.requiresLlm &&
+          !isDormant(entry.schedule, rules) &&
+          !isHeldBack(entry.schedule, now, lastStart, rules)
+        )
+          return true;
       return false;
     },
     nextLook(now, lastStart, rules) {

@@ -1,4 +1,5 @@
 import { AmpaError, describeError } from '../errors.ts';
+import { startBudgetClock, type BudgetClock } from './budgetClock.ts';
 import { agentPhase } from './phases/agent.ts';
 import { checksPhase } from './phases/checks.ts';
 import { committingPhase } from './phases/committing.ts';
@@ -36,7 +37,7 @@ export async function carryTask(deps: CarryDeps, claim: Claim, shutdown: AbortSi
   const controller = new AbortController();
   const { processes } = deps;
   let halted: Halt | undefined;
-  let paused = false;
+  const budget = startBudgetClock(deps.clock.now, 2 * BEAT_MS);
   let open: { attempt: number; log: AttemptLog } | undefined;
 
   const halt = (why: Halt): void => {
@@ -50,9 +51,7 @@ export async function carryTask(deps: CarryDeps, claim: Claim, shutdown: AbortSi
     signal: controller.signal,
     halt,
     mask: (text) => redact(text, deps.secrets),
-    pauseClock(value) {
-      paused = value;
-    },
+    pauseClock: budget.pause,
     async log(attempt) {
       if (open?.attempt !== attempt) {
         await open?.log.close();
@@ -65,7 +64,7 @@ export async function carryTask(deps: CarryDeps, claim: Claim, shutdown: AbortSi
   const onShutdown = (): void => halt('shutdown');
   shutdown.addEventListener('abort', onShutdown);
   if (shutdown.aborted) onShutdown();
-  const beat = startBeat(carry, () => paused);
+  const beat = startBeat(carry, budget);
 
   try {
     let task = await require(store, claim);
@@ -75,7 +74,7 @@ export async function carryTask(deps: CarryDeps, claim: Claim, shutdown: AbortSi
         task = await windUp(carry, task, halted);
         break;
       }
-      task = await step(carry, task, () => halted);
+      task = await step(carry, budget, task, () => halted);
     }
     return task;
   } finally {
@@ -96,12 +95,12 @@ async function require(store: TaskStore, claim: Claim): Promise<Task> {
 }
 
 /** Runs one phase. Whatever it throws ends in a reason on the task, unless the halt explains it. */
-async function step(carry: Carry, task: Task, halted: () => Halt | undefined): Promise<Task> {
+async function step(carry: Carry, budget: BudgetClock, task: Task, halted: () => Halt | undefined): Promise<Task> {
   const { deps, claim } = carry;
   const phase = task.phase ?? 'preparing';
   const run = PHASE_STEPS[phase];
   const work = (async () => {
-    await takeSlot(carry, task, phase);
+    await takeSlot(carry, budget, task, phase);
     return run(carry, task);
   })();
   const settled = new AbortController();
@@ -160,12 +159,14 @@ function hasCode(error: unknown, code: string): boolean {
 }
 
 /** A phase that works on this machine waits for a slot; one that only waits for others gives it back. */
-async function takeSlot(carry: Carry, task: Task, phase: Phase): Promise<void> {
+async function takeSlot(carry: Carry, budget: BudgetClock, task: Task, phase: Phase): Promise<void> {
   const { store, clock, onChange } = carry.deps;
   if (!holdsSlot(phase, task.checks)) {
     if (task.slot) await store.releaseSlot(carry.claim);
+    budget.hold(false);
     return;
   }
+  budget.hold(task.slot);
   if (task.slot) return;
   while (!(await store.takeSlot(carry.claim, carry.deps.slots()))) {
     const wake = new AbortController();
@@ -174,6 +175,7 @@ async function takeSlot(carry: Carry, task: Task, phase: Phase): Promise<void> {
     off();
     carry.signal.throwIfAborted();
   }
+  budget.hold(true);
 }
 
 /** Ends the processes and writes down why. A lost claim writes nothing: the task is somebody else's. */
@@ -194,9 +196,8 @@ async function windUp(carry: Carry, task: Task, why: Halt): Promise<Task> {
 }
 
 /** Renews the lease, counts the slot-held time, and notices an abort, an empty budget or a lost claim. */
-function startBeat(carry: Carry, isPaused: () => boolean): { stop(): void } {
+function startBeat(carry: Carry, budget: BudgetClock): { stop(): void } {
   const { store, clock, onChange } = carry.deps;
-  let last = clock.now();
   let stopped = false;
   let cancel = (): void => {};
 
@@ -209,13 +210,10 @@ function startBeat(carry: Carry, isPaused: () => boolean): { stop(): void } {
     else if (task.held_ms >= task.limits.timeMs) carry.halt('budget_time');
   };
   const beat = async (): Promise<void> => {
-    const now = clock.now();
-    // A gap far above the interval is a suspended machine, not work.
-    const held = isPaused() ? 0 : Math.min(Math.max(now - last, 0), 2 * BEAT_MS);
-    last = now;
-    const current = await store.get(carry.claim.taskId);
-    const renewed = await store.renew(carry.claim, current?.slot ? held : 0);
-    look(renewed ?? current);
+    const held = budget.due();
+    const renewed = await store.renew(carry.claim, held);
+    budget.charged(held);
+    look(renewed ?? (await store.get(carry.claim.taskId)));
   };
   const schedule = (): void => {
     if (stopped) return;

@@ -330,8 +330,8 @@ export interface TaskStore {
     claim: Claim,
     attempt: { number: number; prompt: string; delivered: number[]; quoted?: string[] },
   ): Promise<Task>;
-  /** Ends a turn that is open; how one has ended stays. */
-  endAttempt(claim: Claim, number: number, end: AttemptEnd): Promise<void>;
+  /** Ends a turn that is open; how one has ended stays, and the answer is false. */
+  endAttempt(claim: Claim, number: number, end: AttemptEnd): Promise<boolean>;
   saveCheck(claim: Claim, check: Check): Promise<void>;
   attemptsOf(taskId: string): Promise<Attempt[]>;
   checksOf(taskId: string): Promise<Check[]>;

@@ -1,4 +1,5 @@
-/** What makes sense for a task as it is now. Pure: menus, buttons, pickers and notices agree through it. */
+/** Where a task belongs in the views, and what the `when` clauses of the menus are told of it. Pure. */
+import { hasDiff, hasLog, hasWorktree, isAbortable, isContinuable, isMergeable } from '../tasks/abilities.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 
 /** The tokens of a row's `contextValue`; `when` clauses match on them and on nothing else. */
@@ -49,21 +50,6 @@ export function groupOf(task: Task, asks: boolean): Group {
   if (task.status === 'queued') return 'queued';
   return isActive(task.status) ? 'running' : 'done';
 }
-
-export const isMergeable = (task: Task): boolean =>
-  (task.status === 'success' || task.status === 'needs_review') &&
-  task.merged_at === null &&
-  task.base !== null &&
-  task.head_sha !== null &&
-  task.head_sha !== task.base_sha;
-
-export const isAbortable = (task: Task): boolean => task.merged_at === null && task.status !== 'aborted';
-export const isContinuable = (task: Task): boolean => task.merged_at === null;
-export const hasDiff = (task: Task): boolean =>
-  task.base_sha !== null && task.head_sha !== null && task.head_sha !== task.base_sha;
-export const hasWorktree = (task: Task): boolean => task.worktree !== null && task.worktree_ready;
-/** A task that was never begun has said nothing. */
-export const hasLog = (task: Task): boolean => task.attempts > 0 || task.phase !== null || task.status === 'error';
 
 export function tokensOf(task: Task, asks: boolean): Token[] {
   const given: [Token, boolean][] = [

@@ -19,6 +19,7 @@ export const EDITOR_COMMANDS = {
   answerTask: { title: 'Answer Question…', icon: 'comment-discussion' },
   signIn: { title: 'Sign In to Agent…', icon: 'key' },
   installAgent: { title: 'Install an Agent…', icon: 'cloud-download' },
+  storeSecret: { title: 'Store a Secret…', icon: 'key' },
   copyBranch: { title: 'Copy Branch Name', icon: 'copy' },
   copyTaskId: { title: 'Copy Task ID', icon: 'copy' },
   startFromIssue: { title: 'Start Task from GitHub Issue…', icon: 'issues' },

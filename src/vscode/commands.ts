@@ -4,7 +4,7 @@ import { askPerson } from './answering.ts';
 import { askIssue } from './askIssue.ts';
 import type { App } from '../app/api.ts';
 import { isActive, type Task } from '../tasks/task.ts';
-import { hasDiff, hasLog, hasWorktree, isAbortable, isContinuable, isMergeable } from './abilities.ts';
+import { hasDiff, hasLog, hasWorktree, isAbortable, isContinuable, isMergeable } from '../tasks/abilities.ts';
 import {
   chooseFolder,
   chooseQuestion,
@@ -30,6 +30,7 @@ import type { ReportPage } from './reportPage.ts';
 import { createScheduleHandlers } from './scheduleHandlers.ts';
 import type { ScheduleTree } from './scheduleTree.ts';
 import type { Start, StartArguments } from './startTask.ts';
+import { askForSecret, type StoredSecrets } from './storedSecrets.ts';
 import { stateSentence, stateWords, wishOf } from './taskRows.ts';
 import { nextNeeding, parseElement } from './tasksModel.ts';
 import { testNotification } from './testNotification.ts';
@@ -43,6 +44,7 @@ export interface CommandDeps {
   overview: Overview;
   unread: Unread;
   documents: Documents;
+  secrets: StoredSecrets;
   start: Start;
   openTask(id: string, folder: Folder): Promise<void>;
   /** Parts that may have failed to come up; they throw then. */
@@ -217,6 +219,7 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
       if (folder) await copyServerAddress(folder);
     },
     'ampa.openSettings': async () => vscode.commands.executeCommand('workbench.action.openSettings', '@ext:ampa.ampa'),
+    'ampa.storeSecret': async () => askForSecret(deps.secrets),
     'ampa.manageTrust': async () => vscode.commands.executeCommand('workbench.trust.manage'),
     'ampa.whatNow': () => whatNow(overview),
     'ampa.testNotification': () => testNotification(folders),

@@ -22,14 +22,17 @@ export interface EngineSight {
   slots: number;
   /** Since when a slot has been free; null: all are taken. */
   freeSince: number | null;
+  /** Loops and other engines that stand still, as the engine itself tells, each a sentence. */
+  stalls: readonly string[];
   now: number;
 }
 
 /** One sentence for each thing that stands still; none where all is well. */
-export function engineProblems({ awakeSince, own, seenAt, tasks, slots, freeSince, now }: EngineSight): string[] {
-  const found: string[] = [];
+export function engineProblems(sight: EngineSight): string[] {
+  const { awakeSince, own, seenAt, tasks, slots, freeSince, stalls, now } = sight;
   // A machine that slept has beaten as little as it has looked: its engine has a moment to come round.
-  if (now - awakeSince < COME_ROUND_MS) return found;
+  if (now - awakeSince < COME_ROUND_MS) return [];
+  const found = [...stalls];
   const silent = now - (own?.lastBeat ?? seenAt);
   if (silent > SILENT_MS)
     found.push(`The engine of this window has stalled: it gave no sign of life for ${seconds(silent)}.`);
@@ -42,6 +45,12 @@ export function engineProblems({ awakeSince, own, seenAt, tasks, slots, freeSinc
     found.push(`The engine of this window has stalled: a task waits for ${seconds(longest)} although a slot is free.`);
   return found;
 }
+
+/** The same for an engine that is not up yet; `since` when it was first seen to start. */
+export const startProblems = (since: number | undefined, now: number): string[] =>
+  since === undefined || now - since <= SILENT_MS
+    ? []
+    : [`The engine of this window has stalled: it has been starting for ${seconds(now - since)}.`];
 
 const isWaiting = (task: Task): boolean => task.status === 'queued' && task.abort_requested_at === null;
 

@@ -3,6 +3,7 @@
  * loaded when a folder first needs it (folders.ts).
  */
 import * as vscode from 'vscode';
+import type { App } from '../app/api.ts';
 import { AmpaError } from '../errors.ts';
 import { createHandlers } from './commands.ts';
 import { registerDiff } from './diff.ts';
@@ -18,6 +19,7 @@ import { registerReportPage } from './reportPage.ts';
 import { createScheduleTree, type ScheduleTree } from './scheduleTree.ts';
 import { createStart } from './startTask.ts';
 import { createStatusBar } from './statusBar.ts';
+import { createStoredSecrets, type StoredSecrets } from './storedSecrets.ts';
 import { failingChannels, githubLines } from './statusText.ts';
 import { registerTaskPage } from './taskPage.ts';
 import { createTasksTree, type TasksTree } from './tasksTree.ts';
@@ -33,6 +35,7 @@ export interface Internals {
   tree: TasksTree | undefined;
   schedule: ScheduleTree | undefined;
   notifications: Notifications | undefined;
+  secrets: StoredSecrets;
   openLink(uri: vscode.Uri): Promise<void>;
   /** How long `activate` took, ms. */
   activationMs: number;
@@ -43,11 +46,18 @@ export function activate(context: vscode.ExtensionContext): Internals {
   const output = vscode.window.createOutputChannel('AMPA', { log: true });
   const documents = createDocuments();
   const { version } = context.extension.packageJSON as { version: string };
-  const problems = createProblems(output, documents, version);
+  const apps = new Set<App>();
+  const problems = createProblems(output, documents, version, () => [...apps].flatMap((app) => app.secrets()));
   const log = (what: string) => (error: unknown) => problems.log(what, error);
   const notices: string[] = [];
+  const secrets = createStoredSecrets(context.secrets, log('SecretStorage'));
   const folders = createFolders({
-    load: (uri) => loadApp(context, uri),
+    async load(uri) {
+      const app = await loadApp(context, secrets, uri);
+      apps.add(app);
+      return app;
+    },
+    onSecrets: secrets.onDidChange,
     report: (folder, error) => problems.show(`Starting in ${folder.name}`, error),
     notice: (folder, text) => {
       notices.push(text);
@@ -56,7 +66,7 @@ export function activate(context: vscode.ExtensionContext): Internals {
   });
   const overview = createOverview(folders);
   const unread = createUnread(context.workspaceState, overview);
-  context.subscriptions.push(output, documents, folders, overview, unread);
+  context.subscriptions.push(output, documents, secrets, folders, overview, unread);
 
   /** A part that cannot be made is reported, and the others are there. */
   const contribute = <T extends vscode.Disposable>(what: string, make: () => T): T | undefined => {
@@ -107,7 +117,7 @@ export function activate(context: vscode.ExtensionContext): Internals {
     },
   });
   const handlers = createHandlers({
-    ...{ folders, overview, unread, documents, start, openTask },
+    ...{ folders, overview, unread, documents, secrets, start, openTask },
     tree: () => present(tree, 'The Tasks view'),
     written: () => present(written, 'The page for longer tasks'),
     logs: () => present(logs, 'The log view'),
@@ -133,6 +143,7 @@ export function activate(context: vscode.ExtensionContext): Internals {
     tree,
     schedule: scheduleTree,
     notifications,
+    secrets,
     openLink: links.open,
     activationMs: performance.now() - begun,
   };

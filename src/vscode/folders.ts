@@ -57,6 +57,8 @@ export interface FoldersOptions {
   /** Told about an engine that could not start, and about notices of a running one. */
   report: (folder: Folder, problem: unknown) => void;
   notice: (folder: Folder, text: string) => void;
+  /** What the editor keeps of the person's secrets has changed. */
+  onSecrets: vscode.Event<void>;
 }
 
 interface OwnFolder extends Folder {
@@ -100,6 +102,9 @@ export function createFolders(options: FoldersOptions): Folders & vscode.Disposa
     // A failure is reported by the folder itself, and does not keep the others from waking.
     await Promise.allSettled(guests.map((it) => it.engage()));
   };
+  const reload = (): void => {
+    for (const folder of folders.values()) folder.reload();
+  };
   const subscriptions = [
     changed,
     vscode.workspace.onDidChangeWorkspaceFolders(() => {
@@ -115,9 +120,9 @@ export function createFolders(options: FoldersOptions): Folders & vscode.Disposa
       if (state.focused) void wake();
     }),
     vscode.workspace.onDidChangeConfiguration((event) => {
-      if (!event.affectsConfiguration('ampa')) return;
-      for (const folder of folders.values()) folder.reload();
+      if (event.affectsConfiguration('ampa')) reload();
     }),
+    options.onSecrets(() => reload()),
   ];
   sync();
 

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { App } from '../app/api.ts';
 import type { SettingsReader } from '../config/sources.ts';
 import { withEditorProxy } from './proxyEnv.ts';
+import type { StoredSecrets } from './storedSecrets.ts';
 
 /** What the person set for a folder; values that the workspace's own files carry are kept apart. */
 function editorSettings(folder: vscode.Uri): SettingsReader {
@@ -32,8 +33,12 @@ function proxied(env: NodeJS.ProcessEnv): Readonly<Record<string, string | undef
 }
 
 /** Carriers run on the editor's own Node, so that they need nothing installed. */
-export async function loadApp(context: vscode.ExtensionContext, folder: vscode.Uri): Promise<App> {
-  const { createApp } = await import('../app/createApp.ts');
+export async function loadApp(
+  context: vscode.ExtensionContext,
+  secrets: StoredSecrets,
+  folder: vscode.Uri,
+): Promise<App> {
+  const [{ createApp }] = await Promise.all([import('../app/createApp.ts'), secrets.ready()]);
   return createApp({
     folder: folder.fsPath,
     kind: 'vscode',
@@ -41,6 +46,7 @@ export async function loadApp(context: vscode.ExtensionContext, folder: vscode.U
     settings: () => editorSettings(folder),
     trusted: true,
     editorToken: githubSession,
+    storedSecret: secrets.get,
     asks: true,
     place: { scheme: vscode.env.uriScheme, folder: folder.toString() },
     carrier: {

@@ -5,7 +5,7 @@ import { reasonText, type NextStep } from '../tasks/reasons.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import type { CommandId } from './commandTable.ts';
 import { cut, wishOf } from './taskRows.ts';
-import { hasDiff, isMergeable } from './abilities.ts';
+import { hasDiff, isMergeable } from '../tasks/abilities.ts';
 
 export interface NoticeButton {
   title: string;

@@ -4,6 +4,7 @@ import { errorReport } from '../app/errorReport.ts';
 import { secretValues } from '../app/state.ts';
 import { SECRET_NAMES } from '../config/knobs.ts';
 import { fenced } from '../tasks/prompts.ts';
+import { redact } from '../tasks/redact.ts';
 import { AmpaError, describeError, type ErrorCode } from '../errors.ts';
 import type { CommandId } from './commandTable.ts';
 import type { Documents } from './documents.ts';
@@ -22,25 +23,30 @@ const HELP: Partial<Record<ErrorCode, { title: string; command: CommandId }>> = 
   repository: { title: 'Check Setup', command: 'ampa.doctor' },
 };
 
-export function createProblems(output: vscode.LogOutputChannel, documents: Documents, version: string): Problems {
+/** `secrets`: what the engines know of that nothing may show. */
+export function createProblems(
+  output: vscode.LogOutputChannel,
+  documents: Documents,
+  version: string,
+  secrets: () => readonly string[],
+): Problems {
+  const hidden = (): string[] => [...secretValues(process.env, SECRET_NAMES), ...secrets()];
+  const words = (error: unknown): string => redact(describeError(error), hidden());
   const log = (what: string, error: unknown): void =>
     output.error(
-      `${what}: ${error instanceof AmpaError ? `${error.code}: ${describeError(error)}` : ''}`,
-      error instanceof Error ? error : String(error),
+      `${what}: ${error instanceof AmpaError ? `${error.code}: ${words(error)}` : ''}`,
+      redact(error instanceof Error ? (error.stack ?? error.message) : String(error), hidden()),
     );
   const show = async (what: string, error: unknown): Promise<void> => {
     if (error instanceof AmpaError) {
       const help = HELP[error.code];
-      const text = `AMPA: ${sentence(describeError(error))}`;
+      const text = `AMPA: ${sentence(words(error))}`;
       const chosen = await vscode.window.showErrorMessage(plain(text), ...(help ? [help.title] : []));
       if (help && chosen === help.title) await vscode.commands.executeCommand(help.command);
       return;
     }
-    const chosen = await vscode.window.showErrorMessage(
-      plain(`AMPA: ${what} failed: ${describeError(error)}`),
-      'Show Report',
-    );
-    if (chosen) await documents.show('AMPA Error Report', report(what, error, version));
+    const chosen = await vscode.window.showErrorMessage(plain(`AMPA: ${what} failed: ${words(error)}`), 'Show Report');
+    if (chosen) await documents.show('AMPA Error Report', report(what, error, version, hidden()));
   };
   return {
     log,
@@ -55,12 +61,12 @@ const sentence = (text: string): string =>
   text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? '' : '.');
 
 /** The command line's report, as a page. */
-function report(what: string, error: unknown, version: string): string {
+function report(what: string, error: unknown, version: string, secrets: readonly string[]): string {
   const { command, error_type, error_message, timestamp, node_version, platform, traceback } = errorReport(
     error,
     [what],
     1,
-    secretValues(process.env, SECRET_NAMES),
+    secrets,
   );
   const rows = [
     ['Command', command],

@@ -100,7 +100,8 @@ export function createScheduleHandlers(deps: {
   const enableScheduler: Handler = async () => {
     const folder = (await requireTrust()) ? await chooseFolder(folders, 'Enable the scheduler in') : undefined;
     if (!folder) return;
-    await folder.engage();
+    const { schedule } = await folder.engage();
+    await schedule.enable();
     await scheduleTree().refresh();
     await vscode.commands.executeCommand('ampa.schedule.focus');
   };

@@ -23,6 +23,7 @@ export interface ScheduleTree extends vscode.Disposable {
 /** Times in the rows are relative, so they are redrawn now and then while somebody looks. */
 const REDRAW_MS = 30_000;
 const RUNS = 10;
+const TAIL = 1000;
 
 export function createScheduleTree(folders: Folders, onError: (error: unknown) => void): ScheduleTree {
   const changed = new vscode.EventEmitter<string[] | undefined>();
@@ -109,9 +110,13 @@ export function createScheduleTree(folders: Folders, onError: (error: unknown) =
       if (!it) return [];
       try {
         const found = await (await it.folder.app()).schedule.history(it.command.id, RUNS);
-        const elements = found.map((run) => elementOf(it.folder, it.command.id, run.started_at));
-        for (const [i, run] of found.entries()) runs.set(elements[i] ?? '', run);
-        return elements;
+        for (const known of runs.keys()) if (commandOf(known) === element) runs.delete(known);
+        return found.map((run) => {
+          const own = elementOf(it.folder, it.command.id, run.started_at);
+          // A row shows the end of its output, which may be a megabyte.
+          runs.set(own, { ...run, output: run.output.slice(-TAIL) });
+          return own;
+        });
       } catch (error) {
         onError(error);
         return [];

@@ -5,7 +5,7 @@ import type { HostInfo } from '../app/hosts.ts';
 import { AmpaError, describeError } from '../errors.ts';
 import type { Group } from './abilities.ts';
 import type { CommandId } from './commandTable.ts';
-import { engineProblems, freeSlots } from './engineProblems.ts';
+import { engineProblems, freeSlots, startProblems } from './engineProblems.ts';
 import type { Folder, Folders } from './folders.ts';
 import type { Overview } from './overview.ts';
 import type { Scheduled } from './scheduleTree.ts';
@@ -58,6 +58,7 @@ export function createStatusBar({
   item.name = 'AMPA';
   item.command = 'ampa.whatNow' satisfies CommandId;
   const sights = new Map<Folder, Sight>();
+  const starting = new Map<Folder, number>();
   let timer: NodeJS.Timeout | undefined;
   let disposed = false;
 
@@ -71,9 +72,12 @@ export function createStatusBar({
     return all.flatMap((it) =>
       it.state === 'failed' || it.state === 'readonly'
         ? [name(it, describeError(it.error))]
-        : it.state === 'running'
-          ? (sights.get(it)?.problems ?? []).map((problem) => name(it, problem))
-          : [],
+        : (it.state === 'starting'
+            ? startProblems(starting.get(it), Date.now())
+            : it.state === 'running'
+              ? (sights.get(it)?.problems ?? [])
+              : []
+          ).map((problem) => name(it, problem)),
     );
   };
   const draw = (): void => {
@@ -110,7 +114,8 @@ export function createStatusBar({
       const hosts = await answered(app.hosts());
       const own = hosts.find((host) => host.kind === 'vscode' && host.pid === process.pid);
       const seenAt = own ? now : sight.seenAt;
-      const found = engineProblems({ awakeSince, own, seenAt, tasks, slots, freeSince, now });
+      const stalls = app.stalls(hosts);
+      const found = engineProblems({ awakeSince, own, seenAt, tasks, slots, freeSince, stalls, now });
       return { ...sight, hosts, seenAt, problems: found };
     } catch (error) {
       return { ...sight, problems: [`The database does not answer: ${describeError(error)}`] };
@@ -134,6 +139,10 @@ export function createStatusBar({
   };
   /** Only while an engine runs: a guest room has no timer. */
   const refresh = async (): Promise<void> => {
+    for (const it of folders.all()) {
+      if (it.state !== 'starting') starting.delete(it);
+      else if (!starting.has(it)) starting.set(it, Date.now());
+    }
     const looked = await Promise.allSettled(
       running().map(async (it) => {
         const seen = await look(it);
@@ -147,7 +156,8 @@ export function createStatusBar({
     schedule(REFRESH_MS);
   };
   const schedule = (ms: number): void => {
-    if (timer === undefined && !disposed && running().length > 0) timer = setTimeout(() => void refresh(), ms);
+    const isUp = (it: Folder): boolean => it.state === 'running' || it.state === 'starting';
+    if (timer === undefined && !disposed && folders.all().some(isUp)) timer = setTimeout(() => void refresh(), ms);
   };
   const subscriptions = [
     item,

@@ -106,12 +106,20 @@ export function githubLines(state: GitHubState | null, now: number): string[] {
   ];
 }
 
-/** Who works on the folder, and the last sign of life of each. */
+/** A host that is gone is news for so long, ms. */
+const GONE_NEWS_MS = 600_000;
+
+/** Who works on the folder, and the last sign of life of each; a daemon that went without a word, too. */
 function hostLines(hosts: readonly HostInfo[], now: number): string | null {
-  const beats = hosts
-    .filter((host) => host.live)
-    .map((host) => `- ${KINDS[host.kind]} ${host.pid}, beat ${duration(now - host.lastBeat)} ago`);
-  return beats.length > 0 ? `Working on this folder:\n\n${beats.join('\n')}` : null;
+  const named = ({ kind, pid, lastBeat }: HostInfo): string =>
+    `${KINDS[kind]} ${pid}, beat ${duration(now - lastBeat)} ago`;
+  const lines = [
+    ...hosts.filter((host) => host.live).map((host) => `- ${named(host)}`),
+    ...hosts
+      .filter((host) => !host.live && host.kind === 'daemon' && now - host.lastBeat < GONE_NEWS_MS)
+      .map((host) => `- ${named(host)}: gone`),
+  ];
+  return lines.length > 0 ? `Working on this folder:\n\n${lines.join('\n')}` : null;
 }
 
 /** The scheduled command that is due first, running ones aside. */

@@ -1,7 +1,7 @@
 /** The Tasks tree. Which rows there are is decided in tasksModel.ts, what they say in taskRows.ts. */
 import * as vscode from 'vscode';
 import type { TaskDetail } from '../tasks/board.ts';
-import { hasDiff } from './abilities.ts';
+import { hasDiff } from '../tasks/abilities.ts';
 import type { Folders } from './folders.ts';
 import type { Overview } from './overview.ts';
 import {

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { OpenPrompt } from '../conversations/prompt.ts';
 import { isActive, type Task } from '../tasks/task.ts';
-import { isMergeable } from './abilities.ts';
+import { isMergeable } from '../tasks/abilities.ts';
 import { relevantTasks } from './choose.ts';
 import type { CommandId } from './commandTable.ts';
 import type { Overview } from './overview.ts';

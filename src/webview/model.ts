@@ -4,9 +4,9 @@
  */
 import type { TaskDetail } from '../tasks/board.ts';
 import type { ChangedFile } from '../tasks/ports.ts';
+import { hasDiff, hasLog, hasWorktree, isAbortable, isContinuable, isMergeable } from '../tasks/abilities.ts';
 import { reasonText, type NextStep } from '../tasks/reasons.ts';
 import { holdsSlot, isActive, type PermissionMode, type Status, type Task } from '../tasks/task.ts';
-import { transition } from '../tasks/transition.ts';
 import { attemptViews, type AttemptView, type Tone } from './attempts.ts';
 import { answerView, promptView, type AnswerView, type PromptView } from './questions.ts';
 import { activeTime } from './segments.ts';
@@ -144,7 +144,7 @@ export function taskView(detail: TaskDetail, now: number): TaskView {
     waiting: detail.messages.filter((it) => it.delivered_in === null).map((it) => it.text),
     buttons: buttons(task, reason?.button.id),
     composer: composer(task),
-    hasWorktree: task.worktree !== null && task.worktree_ready,
+    hasWorktree: hasWorktree(task),
   };
 }
 
@@ -219,27 +219,21 @@ function reasonView(reason: string, detail: string | null): ReasonView {
 
 /** Buttons that the state allows, without the one that the reason offers already. */
 function buttons(task: Task, offered: ButtonId | undefined): Button[] {
-  const may = (event: 'continue' | 'abort' | 'merge'): boolean =>
-    transition(task, event === 'merge' ? { type: event, at: '' } : { type: event }).ok;
   const active = isActive(task.status);
-  const hasWork = task.base_sha !== null && task.head_sha !== null && task.head_sha !== task.base_sha;
   const landing = task.status === 'success' && task.merged_at === null;
   const all: [Button, boolean][] = [
-    [{ id: 'merge', label: 'Merge…', primary: true }, landing && hasWork && task.base !== null && may('merge')],
-    [{ id: 'continue', label: 'Continue', primary: false }, !landing && !active && may('continue')],
-    [{ id: 'diff', label: 'Diff', primary: false }, hasWork],
-    [{ id: 'worktree', label: 'Worktree', primary: false }, task.worktree !== null && task.worktree_ready],
+    [{ id: 'merge', label: 'Merge…', primary: true }, landing && isMergeable(task)],
+    [{ id: 'continue', label: 'Continue', primary: false }, !landing && !active && isContinuable(task)],
+    [{ id: 'diff', label: 'Diff', primary: false }, hasDiff(task)],
+    [{ id: 'worktree', label: 'Worktree', primary: false }, hasWorktree(task)],
     [{ id: 'pr', label: `PR #${task.pr_number}`, primary: false }, task.pr_url !== null],
-    [{ id: 'merge', label: 'Merge…', primary: false }, !landing && hasWork && task.base !== null && may('merge')],
-    [
-      { id: 'openLog', label: 'Log', primary: false },
-      task.attempts > 0 || task.phase !== null || task.status === 'error',
-    ],
-    [{ id: 'continue', label: 'Continue', primary: false }, landing && may('continue')],
+    [{ id: 'merge', label: 'Merge…', primary: false }, !landing && isMergeable(task)],
+    [{ id: 'openLog', label: 'Log', primary: false }, hasLog(task)],
+    [{ id: 'continue', label: 'Continue', primary: false }, landing && isContinuable(task)],
     // What has succeeded can still be given up, but nobody looks for that here.
     [
       { id: 'abort', label: 'Abort', primary: false },
-      task.status !== 'success' && !task.abort_requested_at && may('abort'),
+      task.status !== 'success' && !task.abort_requested_at && isAbortable(task),
     ],
   ];
   return all.filter(([button, allowed]) => allowed && button.id !== offered).map(([button]) => button);

@@ -57,7 +57,7 @@ function resultWords(status: RunStatus, exitCode: number | null): string {
 
 /** "failed with exit code 3, at 02:15 and 4 times before; works again since 03:15" */
 export function failureWords(it: CommandFailure, clock: Clock): string {
-  const before = it.times === 1 ? '' : ` and ${count(it.times - 1, 'time')} before`;
+  const before = it.times === 1 ? '' : ` and ${count(it.times - 1, 'time')}${it.orMore ? ' or more' : ''} before`;
   const fixed = it.fixedAt === null ? '' : `; works again since ${clock(it.fixedAt)}`;
   return `${resultWords(it.status, it.exit_code)}, ${clock(it.at)}${before}${fixed}`;
 }

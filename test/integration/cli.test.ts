@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { CHECK, createProject, MENDING_AGENT, type Project } from '../support/project.ts';
 
@@ -30,7 +30,7 @@ describe('the command line', () => {
     worktrees: number;
     logs: number;
     kept: { why: string }[];
-    checks: { name: string; ok: boolean; fix: string | null }[];
+    checks: { name: string; ok: boolean; detail: string; fix: string | null }[];
   }
   const json = (text: string): Printed => JSON.parse(text) as Printed;
   const configOf = (text: string) => JSON.parse(text) as Record<string, { value: unknown; source: string }>;
@@ -251,6 +251,63 @@ describe('the command line', () => {
       (await project.ampa(['start', '--task', 'x', '--checks', 'true', '--workspace', plain], agent)).stderr,
       /has no commit/,
     );
+  });
+
+  it('names with doctor each .env that others can read', async () => {
+    const own = path.join(project.repo, '.worklog/ampa/.env');
+    const shared = path.join(project.env['XDG_CONFIG_HOME']!, 'ampa/.env');
+    const found = async () =>
+      json((await project.ampa(['doctor', '--json'])).stdout)
+        .checks.filter((check) => check.name === '.env')
+        .map(({ ok, detail, fix }) => [ok, detail, fix]);
+    assert.deepEqual(await found(), []);
+    for (const file of [own, shared]) {
+      project.box.write(file, 'AMPA_NTFY_TOKEN=x\n');
+      chmodSync(file, 0o644);
+    }
+    assert.deepEqual(
+      await found(),
+      [own, shared].map((file) => [false, `${file} can be read by others`, `chmod 600 ${file}`]),
+    );
+    for (const file of [own, shared]) chmodSync(file, 0o600);
+    assert.deepEqual(
+      await found(),
+      [own, shared].map((file) => [true, `${file}: only yours`, null]),
+    );
+  });
+
+  it('tells what nobody foresaw as a report, with its stack where that is wanted, and no secret', async () => {
+    project.box.write(path.join(project.repo, '.worklog/ampa'), 'a file in the place of a folder');
+    const add = (...more: string[]) =>
+      project.ampa(['schedule', 'add', 'x', 'echo hunter22', '--every', '5', ...more], { MY_TOKEN: 'hunter22' });
+    const text = await add();
+    assert.deepEqual([text.code, text.stdout], [1, '']);
+    assert.match(
+      text.stderr,
+      /^Error Report\n {2}Command +schedule add x echo \*\*\* --every 5\n {2}Error +Error: EEXIST/,
+    );
+    assert.doesNotMatch(text.stderr, /\n +at /);
+    assert.match((await add('--verbose')).stderr, /^Error Report\n[\s\S]*\n +at makeStateDir/);
+    const { stdout, stderr } = await add('--json');
+    assert.equal(stdout, '');
+    const report = JSON.parse(stderr) as Record<string, unknown>;
+    const fields = 'command args error_type error_message timestamp hostname node_version platform exit_code traceback';
+    assert.deepEqual(Object.keys(report), fields.split(' '));
+    assert.deepEqual([report['command'], report['exit_code']], ['schedule', 1]);
+    assert.doesNotMatch(text.stderr + stderr, /hunter22/);
+  });
+
+  it('shows in no error what a .env keeps secret', async () => {
+    project.box.write(path.join(project.repo, '.worklog/ampa/.env'), 'AMPA_NTFY_TOKEN=hunter2-of-the-phone\n');
+    for (const args of [
+      ['schedule', 'add', 'hunter2-of-the-phone/', 'true', '--every', '5'],
+      ['show', 'hunter2-of-the-phone', '--verbose', '--json'],
+    ]) {
+      const { code, stdout, stderr } = await project.ampa(args);
+      assert.equal(code, 2);
+      assert.match(stdout + stderr, /\*\*\*/);
+      assert.doesNotMatch(stdout + stderr, /hunter2/);
+    }
   });
 
   it('checks the set-up with doctor, each problem with its fix', async () => {

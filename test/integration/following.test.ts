@@ -66,6 +66,32 @@ describe('a host that runs', () => {
     await until('it is read again', () => app.config().values.permissions === 'all');
   });
 
+  it('goes on with its schedule by knobs that change, at once', async () => {
+    const { box, repo } = project;
+    const file = path.join(repo, '.worklog', 'ampa', '.env');
+    const interval = 'AMPA_SCHEDULER_GLOBAL_MIN_INTERVAL_SECONDS';
+    box.write(file, `${interval}=3600\n`);
+    const app = await project.open();
+    for (const id of ['one', 'two'])
+      await app.schedule.add(id, { command: 'echo begun; sleep 300', frequency_minutes: 60 });
+    await app.startEngine();
+    const running = async () => (await app.schedule.list()).filter((it) => it.running).length;
+    await until('one runs', async () => {
+      const [one] = (await app.schedule.list()).filter((it) => it.running);
+      return one && (await app.schedule.history(one.id, 1))[0]?.output === 'begun\n';
+    });
+    const next = (await app.schedule.list()).find((it) => !it.running && it.id !== 'heartbeat')!;
+    box.write(file, `${interval}=0\nAMPA_CMD_TIMEOUT_SECONDS=1\n`);
+    await until('the other runs', async () => (await app.schedule.history(next.id, 1)).length === 1);
+    const ended = await until(
+      'it is ended by the time that the knob gives it',
+      async () => (await app.schedule.history(next.id, 1)).find(({ status }) => status !== 'running'),
+      20_000,
+    );
+    assert.deepEqual([ended.status, ended.exit_code, ended.output], ['timed_out', 124, 'begun\n']);
+    assert.equal(await running(), 1, 'a run keeps what it was started with');
+  }).timeout(60_000);
+
   it('hears that its folder is not trusted any more, and trusted again', async () => {
     const app = await project.open();
     await app.trust(false);

@@ -9,6 +9,7 @@ import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { announceHost } from '../../src/app/hosts.ts';
 import { HOST_BEAT_MS } from '../../src/tasks/timings.ts';
+import { createProject } from '../support/project.ts';
 import { makeTask } from '../support/repo.ts';
 import { until } from '../support/until.ts';
 
@@ -84,5 +85,32 @@ describe('a host in the store', () => {
         [9, '1', taken.token],
       ],
     );
+  });
+});
+
+describe('an engine', () => {
+  it('tells of each of its loops that it does not come round, and looks at nothing for that', async () => {
+    const project = createProject('ampa-loops-');
+    try {
+      const app = await project.open();
+      assert.deepEqual(app.stalls([]), [], 'nothing runs yet');
+      await app.startEngine();
+      const { next_due } = await app.schedule.add('new-year', { command: 'true', cron: '0 0 1 1 *', timezone: 'UTC' });
+      /** What it would say 50 s after that, if neither loop had moved. */
+      const later = (): string[] => {
+        const clock = mock.method(Date, 'now', () => Date.parse(next_due!) + 50_000);
+        try {
+          return app.stalls([]);
+        } finally {
+          clock.mock.restore();
+        }
+      };
+      const scheduler = 'The scheduler of this process is 50 s late.';
+      await until('the schedule has seen its command', () => later()[1] === scheduler);
+      assert.match(later()[0]!, /^The worker loop of this process is \d+ s late\.$/);
+      assert.deepEqual(app.stalls([]), []);
+    } finally {
+      await project.remove();
+    }
   });
 });

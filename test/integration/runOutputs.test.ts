@@ -23,7 +23,7 @@ describe('the output of a run', () => {
       const [folder] = readdirSync(dir);
       assert.ok(statSync(path.join(dir, folder!, 'r1.log')).size <= 1024 * 1024);
       outputs.save('Job Ä', 'r2', 'short');
-      await outputs.prune('Job Ä', ['r2']);
+      await outputs.prune('Job Ä', async () => ['r2']);
       assert.deepEqual([await outputs.read('Job Ä', 'r1'), await outputs.read('Job Ä', 'r2')], ['', 'short']);
       const other = createRunOutputs(dir, []);
       await (await other.open('job ä', 'r2')).close();
@@ -37,17 +37,40 @@ describe('the output of a run', () => {
     }
   });
 
+  it('of a run that begins while others are pruned stays', async () => {
+    const dir = mkdtempSync(path.join(tmpdir(), 'ampa-outputs-'));
+    try {
+      const outputs = createRunOutputs(dir, []);
+      outputs.save('job', 'r1', 'one');
+      outputs.save('job', 'r2', 'two');
+      await outputs.prune('job', async () => {
+        outputs.save('job', 'r3', 'three');
+        return ['r2'];
+      });
+      const all = () => Promise.all(['r1', 'r2', 'r3'].map((run) => outputs.read('job', run)));
+      assert.deepEqual(await all(), ['', 'two', 'three']);
+      await outputs.prune('job', async () => {
+        outputs.save('job', 'r4', 'four');
+        return [];
+      });
+      assert.deepEqual([...(await all()), await outputs.read('job', 'r4')], ['', '', '', 'four']);
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+
   it('is pruned where there is any, and says what stands in the way', async () => {
     const dir = mkdtempSync(path.join(tmpdir(), 'ampa-outputs-'));
     try {
       const outputs = createRunOutputs(dir, []);
-      await outputs.prune('never-ran', []);
+      const none = async () => [];
+      await outputs.prune('never-ran', none);
       outputs.save('job', 'r1', 'one');
       outputs.save('job', 'r2', 'two');
-      await outputs.prune('job', ['r2']);
+      await outputs.prune('job', async () => ['r2']);
       assert.deepEqual([await outputs.read('job', 'r1'), await outputs.read('job', 'r2')], ['', 'two']);
       writeFileSync(path.join(dir, 'file'), '');
-      await assert.rejects(outputs.prune('file', []), { code: 'ENOTDIR' });
+      await assert.rejects(outputs.prune('file', none), { code: 'ENOTDIR' });
     } finally {
       rmSync(dir, { recursive: true, force: true });
     }

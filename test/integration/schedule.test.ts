@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { openDatabase } from '../../src/adapters/sqlite/open.ts';
+import type { App } from '../../src/app/api.ts';
 import type { RunReport, ScheduledCommand } from '../../src/app/scheduleApi.ts';
 import { ORIGINAL_STORE } from '../support/originalStore.ts';
 import { CHECK, createProject, processesOf, type Project } from '../support/project.ts';
@@ -130,6 +131,11 @@ describe('scheduled commands', () => {
       }
       assert.match((await ampa('simulate', '--hours', '1')).stdout, /m1 .*starts, every \d+ s/);
       assert.match((await ampa('list')).stderr, /need 102 starts an hour.*allows 60/);
+      const { checks } = JSON.parse((await project.ampa(['doctor', '--json'])).stdout) as {
+        checks: { name: string; ok: boolean; detail: string }[];
+      };
+      const check = checks.find((it) => it.name === 'schedule');
+      assert.deepEqual([check?.ok, /need 102 starts an hour/.test(check?.detail ?? '')], [false, true]);
     });
   });
 
@@ -214,7 +220,11 @@ describe('scheduled commands', () => {
 
     it('wait for the language model', async () => {
       let status = 503;
-      const server = createServer((_, response) => response.writeHead(status).end());
+      let asked = 0;
+      const server = createServer((_, response) => {
+        asked++;
+        response.writeHead(status).end();
+      });
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       try {
         const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/health`;
@@ -223,6 +233,9 @@ describe('scheduled commands', () => {
         assert.equal(await app.schedule.run(null, { signal: never }), null);
         status = 404;
         assert.equal((await app.schedule.run(null, { signal: never }))?.status, 'succeeded');
+        assert.equal(asked, 2);
+        assert.equal(await app.schedule.run(null, { signal: never }), null);
+        assert.equal(asked, 2, 'nobody is asked for a command that is not due');
       } finally {
         await new Promise((resolve) => server.close(resolve));
       }
@@ -403,6 +416,36 @@ describe('scheduled commands', () => {
       writeFileSync(elsewhere, JSON.stringify({ commands: { a: { command: 'true', frequency_minutes: 5 } } }));
       const { stdout } = await project.ampa(['schedule', 'list'], { AMPA_SCHEDULER_STORE: elsewhere });
       assert.match(stdout, /^a /m);
+    });
+
+    it('are found in the user’s own configuration; by a window only once somebody enables the scheduler in it', async () => {
+      const commands = { shared: { command: 'true', frequency_minutes: 5 } };
+      project.box.write(
+        path.join(project.env['XDG_CONFIG_HOME']!, 'ampa/scheduler_store.json'),
+        JSON.stringify({ commands }),
+      );
+      const ids = async (app: App) => (await app.schedule.list()).map((it) => it.id);
+      const window = await project.open(undefined, {}, { asks: true });
+      await window.startEngine();
+      assert.deepEqual(await ids(window), ['heartbeat']);
+      await window.schedule.enable();
+      await window.schedule.enable();
+      assert.deepEqual(await ids(window), ['heartbeat', 'shared']);
+      await window.schedule.remove('shared');
+      await window.schedule.enable();
+      assert.deepEqual(await ids(window), ['heartbeat'], 'what was removed is not resurrected');
+    });
+
+    it('are found in the user’s own configuration by the command line', async () => {
+      const commands = { shared: { command: 'true', frequency_minutes: 5 } };
+      project.box.write(
+        path.join(project.env['XDG_CONFIG_HOME']!, 'ampa/scheduler_store.json'),
+        JSON.stringify({ commands }),
+      );
+      assert.deepEqual(
+        (await list()).map((it) => it.id),
+        ['shared'],
+      );
     });
   });
 

@@ -374,6 +374,30 @@ describe('the scheduler', () => {
     assert.equal(runs[0]!.started_at, START + 59 * 2 * MINUTE);
   });
 
+  it('remembers what failed in the night, and since when it works again, however often it has run since', async () => {
+    const failed = new Set([3, 4, 9]);
+    let count = 0;
+    const host = await bench.host('a', {
+      keep: 5,
+      execute: async () =>
+        failed.has(count) ? { status: 'failed', exit_code: 3 } : { status: 'succeeded', exit_code: 0 },
+    });
+    await bench.add(host.store, 'job', { frequency_minutes: 1 });
+    for (; count < 60; count++) {
+      bench.time.to(START + count * 2 * MINUTE);
+      await host.scheduler.pass();
+      await host.scheduler.settled();
+    }
+    const minutes = (await host.store.runsOf('job', 100)).map((run) => (run.started_at - START) / MINUTE / 2);
+    assert.deepEqual(minutes.toReversed(), [3, 4, 5, 9, 10, 55, 56, 57, 58, 59]);
+    assert.equal((await host.store.runIds('job')).length, 10);
+    // A week later nobody asks.
+    bench.time.to(START + 8 * 24 * 60 * MINUTE);
+    await host.scheduler.pass();
+    await host.scheduler.settled();
+    assert.equal((await host.store.runIds('job')).length, 5);
+  });
+
   it('starts nothing twice when the clock is set back, and recovers from one that was years ahead', async () => {
     const host = await bench.host('a');
     await bench.add(host.store, 'cron', { cron: '*/10 * * * *', timezone: 'UTC' });

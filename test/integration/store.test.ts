@@ -3,12 +3,15 @@ import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { monotonicFactory } from 'ulid';
+import { createCounterStore } from '../../src/adapters/sqlite/counterStore.ts';
 import { createHostStore } from '../../src/adapters/sqlite/hostStore.ts';
 import { MIGRATIONS } from '../../src/adapters/sqlite/migrations.ts';
 import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
 import { createPromptStore } from '../../src/adapters/sqlite/promptStore.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
+import { createMeter } from '../../src/app/meter.ts';
+import { meterTask } from '../../src/app/metering.ts';
 import { AmpaError } from '../../src/errors.ts';
 import type { Claim } from '../../src/tasks/ports.ts';
 import type { Task } from '../../src/tasks/task.ts';
@@ -95,6 +98,28 @@ describe('the store', () => {
       assert.equal(await tasks.takeSlot(old, 10), false);
       assert.equal(await tasks.takeOver(old.taskId, old.token, 'third'), undefined, 'a takeover is fenced too');
       assert.equal((await tasks.apply(fresh, { type: 'advance', phase: 'agent' })).phase, 'agent');
+    });
+
+    it('end a turn once, and it is counted once however often its end is told', async () => {
+      const { board, tasks, database } = await open();
+      await board.insert(task());
+      const claim = (await tasks.claimNext('a', 1))!;
+      const counters = createCounterStore(database.db);
+      const meter = createMeter((error) => assert.fail(String(error)));
+      meter.attach(counters);
+      const metered = meterTask(tasks, meter, () => 0);
+      await metered.beginAttempt(claim, { number: 1, prompt: 'Add a greeting', delivered: [] });
+      const end = { summary: null, error: null, head_sha: null };
+      assert.equal(await metered.endAttempt(claim, 1, { ...end, outcome: 'completed' }), true);
+      // Aborted while its checks run.
+      assert.equal(await metered.endAttempt(claim, 1, { ...end, outcome: 'cancelled' }), false);
+      await meter.close();
+      const counted = (await counters.all()).filter(({ name }) => name === 'ampa_attempts_total');
+      assert.deepEqual(
+        counted.map(({ labels, value }) => [labels, value]),
+        [[{ outcome: 'completed' }, 1]],
+      );
+      assert.equal((await tasks.attemptsOf(claim.taskId))[0]!.outcome, 'completed');
     });
 
     it('count the interruption when a turn was under way', async () => {

@@ -1,11 +1,48 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import type { Knob } from '../../src/config/knobs.ts';
 import { resolveConfig, type Source } from '../../src/config/resolve.ts';
+import { configSources, readDotenvFiles } from '../../src/config/sources.ts';
 
 const source = (name: string, values: Record<string, unknown>, repository = false): Source => ({
   name,
   repository,
   get: (knob: Knob) => values[knob.env] ?? (knob.setting ? values[knob.setting] : undefined),
+});
+
+describe('a .env', () => {
+  it('is the first one there is: that of the state folder, the shared one, that of the folder, which is the repository’s', () => {
+    const dir = mkdtempSync(path.join(tmpdir(), 'ampa-env-'));
+    try {
+      const env = { XDG_CONFIG_HOME: path.join(dir, 'config'), AMPA_AGENT: 'environment', AMPA_MAX_ATTEMPTS: '9' };
+      const files = [
+        ['work/.worklog/ampa/.env', 'state', 'state'],
+        ['config/ampa/.env', 'shared', 'shared'],
+        ['work/.env', 'folder', 'environment'],
+      ] as const;
+      for (const [file, agent] of files) {
+        mkdirSync(path.dirname(path.join(dir, file)), { recursive: true });
+        writeFileSync(path.join(dir, file), `AMPA_AGENT=${agent}\nAMPA_NOTIFICATIONS=0\nPATH=/evil\n`);
+      }
+      for (const [file, , untrusted] of files) {
+        const { sources } = configSources({
+          workspace: path.join(dir, 'work'),
+          dotenv: readDotenvFiles(path.join(dir, 'work'), env),
+          env,
+          settings: { workspace: () => undefined, user: () => undefined },
+          isTracked: () => false,
+        });
+        const { values } = resolveConfig(sources, false);
+        assert.deepEqual([values.agent, values.notifications, values.maxAttempts], [untrusted, false, 9], file);
+        assert.notEqual(process.env['PATH'], '/evil');
+        rmSync(path.join(dir, file));
+      }
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
 });
 
 describe('configuration', () => {
@@ -56,6 +93,26 @@ describe('configuration', () => {
     );
     assert.equal(values.githubApiUrl, '');
     assert.match(warnings.join(), /AMPA_GITHUB_API_URL of \.env is not read/);
+  });
+
+  it('takes from what the editor keeps secrets and nothing else, after every other source', () => {
+    const stored: Record<string, string> = {
+      AMPA_NTFY_TOKEN: 'kept',
+      AMPA_NTFY_URL: 'https://ntfy.example/kept',
+      AMPA_SETUP: 'evil',
+    };
+    const { sources } = configSources({
+      workspace: '/nowhere',
+      dotenv: [],
+      env: { AMPA_NTFY_URL: 'https://ntfy.example/own' },
+      settings: { workspace: () => undefined, user: () => undefined },
+      isTracked: () => false,
+      stored: (env) => stored[env],
+    });
+    const { values, sources: from } = resolveConfig(sources, false);
+    assert.deepEqual([values.ntfyToken, from.ntfyToken], ['kept', 'SecretStorage']);
+    assert.deepEqual([values.ntfyUrl, from.ntfyUrl], ['https://ntfy.example/own', 'environment']);
+    assert.deepEqual([values.setup, from.setup], ['', 'default']);
   });
 
   it('shows no secret in a warning', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { HostInfo } from '../../src/app/hosts.ts';
-import { engineStalled } from '../../src/app/health.ts';
+import { engineStalled as stalled, stalledBeside, type LoopState } from '../../src/app/health.ts';
 import { createPulse } from '../../src/app/pulse.ts';
 
 const NOW = 1_000_000;
@@ -16,6 +16,9 @@ const host = (id: string, sinceBeat: number, more: Partial<HostInfo> = {}): Host
   alive: true,
   ...more,
 });
+
+const engineStalled = (hosts: HostInfo[], own: string | null, loops: LoopState[], now: number): string[] =>
+  stalled({ hosts, own, loops, now });
 
 describe('an engine that has stalled', () => {
   it('is one whose loop has not come round for 40 s', () => {
@@ -43,6 +46,29 @@ describe('an engine that has stalled', () => {
     assert.deepEqual(engineStalled([host('b', 90_000), host('c', 1000, { kind: 'vscode' })], null, [], NOW), []);
     assert.deepEqual(engineStalled([host('b', 90_000, { alive: false })], null, [], NOW), [], 'it is gone, not stuck');
     assert.deepEqual(engineStalled([], null, [], NOW), []);
+  });
+});
+
+describe('what a window that sees its own beat is told of beside', () => {
+  const beside = (hosts: HostInfo[], loops: LoopState[] = []) => stalledBeside({ hosts, own: 'a', loops, now: NOW });
+
+  it('is each loop that hangs alone', () => {
+    const loops = ['worker loop', 'scheduler'].map((name, i) => ({ name, overdueMs: 41_000 + 1000 * i }));
+    assert.deepEqual(beside([host('a', 1000)], loops), [
+      'The worker loop of this process is 41 s late.',
+      'The scheduler of this process is 42 s late.',
+    ]);
+    assert.deepEqual(beside([host('a', 1000)], [{ name: 'scheduler', overdueMs: 39_000 }]), []);
+  });
+
+  it('is another engine that is there and silent, which keeps what it holds', () => {
+    assert.deepEqual(beside([host('a', 1000), host('b', 50_000, { pid: 8 })]), [
+      'The daemon 8 has given no sign of life for 50 s.',
+    ]);
+    assert.deepEqual(beside([host('a', 1000), host('b', 44_000)]), []);
+    assert.deepEqual(beside([host('a', 1000), host('b', 50_000, { alive: false })]), [], 'it is gone');
+    assert.deepEqual(beside([host('a', 1000), host('b', 50_000, { kind: 'carrier' })]), [], 'its lease decides');
+    assert.deepEqual(beside([host('a', 90_000)]), [], 'its own silence it sees by itself');
   });
 });
 

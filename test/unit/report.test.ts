@@ -127,6 +127,21 @@ describe('The report', () => {
     const runs = Array.from({ length: 50 }, (_, i) => run('often', at('2T07:00') + i * MINUTE));
     assert.equal(report(runs).lanes[0]!.keptSince, at('2T07:00'));
     assert.equal(report(runs.slice(1)).lanes[0]!.keptSince, null);
+    const inTheNight = run('often', at('2T02:00'), { status: 'failed', exit_code: 1 });
+    const { lanes, failures } = report([inTheNight, ...runs]);
+    assert.equal(lanes[0]!.keptSince, at('2T07:00'), 'a failure that is remembered for longer is no beginning');
+    assert.deepEqual(
+      failures.map((it) => [it.at, it.times, it.orMore]),
+      [[inTheNight.ended_at, 1, false]],
+    );
+  });
+
+  it('says that a command may have failed oftener than is remembered', () => {
+    const failing = (n: number) =>
+      Array.from({ length: n }, (_, i) => run('often', at('2T02:00') + i * MINUTE, { status: 'failed', exit_code: 1 }));
+    const words = (n: number) => failureWords(report(failing(n)).failures[0]!, () => 'then');
+    assert.equal(words(49), 'failed with exit code 1, then and 48 times before');
+    assert.equal(words(50), 'failed with exit code 1, then and 49 times or more before');
   });
 
   it('measures how late commands started, but not those that a person started', () => {

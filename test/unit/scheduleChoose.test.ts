@@ -80,6 +80,21 @@ describe('choosing', () => {
     assert.equal(pick([schedule({ desiredMs: null })]), null);
   });
 
+  it('asks for the language model only where a command needs it now', () => {
+    const asks = (over: Partial<Schedule>, more: Partial<Rules> = {}, lastStart: number | null = null) => {
+      const index = createScheduleIndex();
+      index.set(schedule({ requiresLlm: true, ...over }));
+      return index.needsLlm(NOW, lastStart, { ...rules, ...more });
+    };
+    assert.equal(asks({}), true);
+    for (const over of [{ requiresLlm: false }, { active: false }, { running: true }, { lastRun: NOW }])
+      assert.equal(asks(over), false);
+    assert.equal(asks({}, { minIntervalMs: MINUTE }, NOW), false, 'the global interval holds it back');
+    const heartbeat = { type: 'heartbeat', exempt: true };
+    assert.equal(asks(heartbeat, { dormant: new Set(['heartbeat']) }), false, 'nobody would hear it');
+    assert.equal(asks(heartbeat), true);
+  });
+
   it('keeps the global interval, which heartbeats ignore', () => {
     const held = { minIntervalMs: MINUTE };
     assert.equal(pick([schedule()], held, NOW - MINUTE + 1), null);

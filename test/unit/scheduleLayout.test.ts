@@ -69,6 +69,22 @@ describe('the store of the originals', () => {
     assert.equal(written.commands.triage.requires_llm, requires_llm);
   });
 
+  it('lets a time of an unknown type that is not one of ours pass from import to export', () => {
+    const watch = {
+      id: 'watch',
+      command: '',
+      title: 'W',
+      type: 'pr-monitor',
+      cron: '*/30 * * * * *',
+      timezone: 'Mars',
+    };
+    const { commands } = parseStore(JSON.stringify({ commands: { watch } }), 'f');
+    assert.deepEqual([commands[0]!.spec.enabled, commands[0]!.spec.cron], [false, null]);
+    const out = exportStore(commands, { last_start: null, dispatches: [], extra: {} });
+    const written = (out['commands'] as Record<string, Record<string, unknown>>)['watch']!;
+    assert.deepEqual([written['cron'], written['timezone']], [watch.cron, watch.timezone]);
+  });
+
   it('reads times without an offset as UTC, whatever this machine thinks', () => {
     const { commands } = parseStore(
       '{"commands": {"a": {"command": "x", "frequency_minutes": 1}}, "state": {"a": {"last_run_ts": "2026-02-01T12:00:00.123456"}}}',

@@ -69,6 +69,19 @@ describe('the health of a host', () => {
     });
   });
 
+  it('is told to the status bar without a look at the store', () => {
+    const none = (): never => assert.fail('it only looks at what it has');
+    const { serving, pulses } = make({ existing: none, app: none });
+    assert.deepEqual(serving.stalls([host()]), []);
+    pulses.scheduler.begins();
+    now += 50_000;
+    const other = { ...host(), id: 'other', pid: 2, lastBeat: now - 60_000 };
+    assert.deepEqual(serving.stalls([host(), other]), [
+      'The scheduler of this process is 50 s late.',
+      'The daemon 2 has given no sign of life for 60 s.',
+    ]);
+  });
+
   it('is bad where the database cannot be read', async () => {
     const { serving } = make({
       app: () => ({ hosts: () => Promise.reject(new AmpaError('store_newer', 'it is damaged')) }) as unknown as App,

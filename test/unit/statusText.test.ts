@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { ChannelInfo } from '../../src/app/api.ts';
 import type { ScheduledCommand } from '../../src/app/scheduleApi.ts';
 import type { Task } from '../../src/tasks/task.ts';
-import { engineProblems } from '../../src/vscode/engineProblems.ts';
+import { engineProblems, startProblems } from '../../src/vscode/engineProblems.ts';
 import {
   failingChannels,
   githubLines,
@@ -60,11 +60,19 @@ describe('The status bar', () => {
       notices: ['Restored', 'Restored'],
     });
     assert.match(text, /Daemon 7, beat 12s ago/);
-    assert.doesNotMatch(text, /Daemon 8/);
+    assert.match(text, /Daemon 8, beat 12s ago: gone/);
     assert.match(text, /\$\(warning\) It \\\*stalled\\\*/);
     assert.match(text, /\$\(bell-slash\) Slack: no\\_team \\\[x\\\]/);
     assert.equal(text.match(/\$\(info\) Restored/g)?.length, 1);
     assert.equal(text.match(/\$\(github\) me/g)?.length, 1);
+  });
+
+  it('tells of a daemon that went without a word for ten minutes, and not of windows that were closed', () => {
+    const tooltip = (over: object, now: number) =>
+      statusTooltip({ ...details, now, hosts: [{ ...host, live: false, ...over }] });
+    assert.match(tooltip({}, 500_000), /Daemon 7, beat 8m 19s ago: gone/);
+    assert.doesNotMatch(tooltip({}, 700_000), /gone/);
+    assert.doesNotMatch(tooltip({ kind: 'vscode' }, 500_000), /gone/);
   });
 
   it('names a channel that is set up and fails, with what waits for it', () => {
@@ -130,7 +138,8 @@ describe('An engine that has stalled', () => {
     live: true,
     alive: true,
   };
-  const sight = { awakeSince: 0, own, seenAt: NOW, tasks: [], slots: 2, freeSince: NOW - 3600_000, now: NOW };
+  const since = { awakeSince: 0, seenAt: NOW, freeSince: NOW - 3600_000 };
+  const sight = { ...since, own, tasks: [], slots: 2, stalls: [] as string[], now: NOW };
   const at = (ago: number): string => new Date(NOW - ago).toISOString();
   const queued = (ago: number) => editorTask({ status: 'queued', phase: null, slot: false, updated_at: at(ago) });
   const working = () => editorTask({ status: 'running', phase: 'agent', slot: true, updated_at: at(3600_000) });
@@ -143,10 +152,25 @@ describe('An engine that has stalled', () => {
     assert.equal(engineProblems({ ...sight, own: undefined, seenAt: NOW - 50_000 }).length, 1);
   });
 
+  it('is known by a loop of its own that hangs alone, and by another engine that hangs', () => {
+    const stalls = ['The scheduler of this process is 41 s late.', 'The daemon 8 has given no sign of life for 50 s.'];
+    assert.deepEqual(engineProblems({ ...sight, stalls }), stalls);
+    assert.equal(engineProblems({ ...sight, stalls, own: { ...own, lastBeat: NOW - 46_000 } }).length, 3);
+    assert.deepEqual(engineProblems({ ...sight, stalls, awakeSince: NOW - 20_000 }), [], 'it has just been asleep');
+  });
+
   it('is not one that has just been asleep with its machine', () => {
     const asleep = { ...sight, own: { ...own, lastBeat: NOW - 3600_000 } };
     assert.deepEqual(engineProblems({ ...asleep, awakeSince: NOW - 20_000 }), []);
     assert.equal(engineProblems({ ...asleep, awakeSince: NOW - 25_000 }).length, 1);
+  });
+
+  it('is known while it does not come up', () => {
+    assert.deepEqual(startProblems(undefined, NOW), []);
+    assert.deepEqual(startProblems(NOW - 45_000, NOW), []);
+    assert.deepEqual(startProblems(NOW - 46_000, NOW), [
+      'The engine of this window has stalled: it has been starting for 46 s.',
+    ]);
   });
 
   it('is known by a queued task that nobody takes although there is room', () => {

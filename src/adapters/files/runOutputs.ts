@@ -45,15 +45,19 @@ export function createRunOutputs(
         throw error;
       }
     },
-    async prune(commandId, keep) {
+    async prune(commandId, known) {
       const names = await fs.promises.readdir(folder(commandId)).catch((error: unknown) => {
         if (isMissing(error)) return [];
         throw error;
       });
+      const keep = await known();
       const wanted = new Set(keep.map((id) => `${id}.log`));
       for (const name of names)
         if (!wanted.has(name)) await fs.promises.rm(path.join(folder(commandId), name), { force: true });
-      if (keep.length === 0) await fs.promises.rm(folder(commandId), { recursive: true, force: true });
+      if (keep.length > 0) return;
+      await fs.promises.rmdir(folder(commandId)).catch((error: unknown) => {
+        if (!hasCode(error, 'ENOENT', 'ENOTEMPTY', 'EEXIST')) throw error;
+      });
     },
     save(commandId, runId, text) {
       if (text === '') return;
@@ -65,7 +69,9 @@ export function createRunOutputs(
   };
 }
 
-const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
+const hasCode = (error: unknown, ...codes: string[]): boolean =>
+  error instanceof Error && 'code' in error && codes.includes(String(error.code));
+const isMissing = (error: unknown): boolean => hasCode(error, 'ENOENT');
 
 function openOutput(file: string, secrets: readonly string[], keepBytes: number): RunOutput & { end(): void } {
   const headBytes = Math.floor(keepBytes / 2);

@@ -6,6 +6,7 @@ import { alreadyRunning, isExempt, isRetimed, patchCommand } from '../../schedul
 import { RUN_LEASE_MS } from '../../scheduler/carryRun.ts';
 import { afterGap, GAP_MS, settledClock } from '../../scheduler/gaps.ts';
 import type { Claimed, Run, ScheduleStore } from '../../scheduler/ports.ts';
+import { forgotten } from '../../scheduler/retention.ts';
 import { runMessage } from '../../notifications/runMessages.ts';
 import { sayIn } from './outbox.ts';
 import { decodeCommand, decodeRun, type CommandRow } from './scheduleSchema.ts';
@@ -70,6 +71,22 @@ export function createScheduleStore(db: Kysely<Schema>, newId: () => string): Sc
       before ? (before.status as Exclude<Run['status'], 'running'>) : null,
     );
     if (message) await sayIn(tx, { id: newId(), key: `run:${run.id}`, message, now: at });
+  }
+
+  /** Forgets what need not be remembered; `keep` null: all that has ended. */
+  async function forget(tx: Tx, commandId: string, keep: number | null, now: number): Promise<void> {
+    const older = await tx
+      .selectFrom('schedule_runs')
+      .select(['id', 'status', 'started_at'])
+      .where('command_id', '=', commandId)
+      .where('status', '<>', 'running')
+      .orderBy('started_at', 'desc')
+      .orderBy('id', 'desc')
+      .limit(Number.MAX_SAFE_INTEGER)
+      .offset(keep ?? 0)
+      .execute();
+    const gone = keep === null ? older.map(({ id }) => id) : forgotten(older, keep, now);
+    if (gone.length > 0) await tx.deleteFrom('schedule_runs').where('id', 'in', gone).execute();
   }
 
   return {
@@ -267,20 +284,7 @@ export function createScheduleStore(db: Kysely<Schema>, newId: () => string): Sc
                 },
           );
         }
-        await tx
-          .deleteFrom('schedule_runs')
-          .where('command_id', '=', run.command_id)
-          .where('status', '<>', 'running')
-          .where('id', 'not in', (eb) =>
-            eb
-              .selectFrom('schedule_runs')
-              .select('id')
-              .where('command_id', '=', run.command_id)
-              .orderBy('started_at', 'desc')
-              .orderBy('id', 'desc')
-              .limit(removed ? 0 : keep),
-          )
-          .execute();
+        await forget(tx, run.command_id, removed ? null : keep, at);
         return true;
       }),
     async noteTask(commandId, taskId) {
@@ -299,6 +303,10 @@ export function createScheduleStore(db: Kysely<Schema>, newId: () => string): Sc
         .limit(limit)
         .execute();
       return rows.map(decodeRun);
+    },
+    async runIds(commandId) {
+      const rows = await db.selectFrom('schedule_runs').select('id').where('command_id', '=', commandId).execute();
+      return rows.map(({ id }) => id);
     },
     async run(id) {
       const row = await db.selectFrom('schedule_runs').selectAll().where('id', '=', id).executeTakeFirst();

@@ -310,13 +310,14 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
       }),
     endAttempt: (claim, number, end: AttemptEnd) =>
       guarded(claim, async (tx) => {
-        await tx
+        const { numUpdatedRows } = await tx
           .updateTable('attempts')
           .set({ ...end, ended_at: iso() })
           .where('task_id', '=', claim.taskId)
           .where('number', '=', number)
           .where('ended_at', 'is', null)
-          .execute();
+          .executeTakeFirst();
+        return numUpdatedRows > 0n;
       }),
     saveCheck: (claim, check) =>
       guarded(claim, async (tx) => {

@@ -57,7 +57,7 @@ export function Timeline({ report, clock, act }: Props) {
                   <Lines ticks={ticks} />
                   {lane.keptSince === null ? null : (
                     <rect class="forgotten" width={percent(place(report, lane.keptSince))} height="100%">
-                      <title>Older runs are not remembered</title>
+                      <title>Of older runs only failures are remembered</title>
                     </rect>
                   )}
                   {lane.marks.map((mark) => (

@@ -1,0 +1,81 @@
+/** Secrets that the editor keeps for the person, by the names that the environment has for them. */
+import * as vscode from 'vscode';
+import { KNOBS, type Knob } from '../config/knobs.ts';
+
+export interface StoredSecrets extends vscode.Disposable {
+  /** Resolves when they are read; asks the editor on the first call. One that cannot be read is reported. */
+  ready(): Promise<void>;
+  get(env: string): string | undefined;
+  /** Empty text removes it. */
+  store(env: string, value: string): Promise<void>;
+  /** Another value is in force, whichever window stored it. */
+  readonly onDidChange: vscode.Event<void>;
+}
+
+const secretKnobs = (): Knob[] => Object.values<Knob>(KNOBS).filter((knob) => knob.secret);
+
+export function createStoredSecrets(storage: vscode.SecretStorage, onError: (error: unknown) => void): StoredSecrets {
+  const names = new Set<string>(secretKnobs().map((knob) => knob.env));
+  const values = new Map<string, string>();
+  const changed = new vscode.EventEmitter<void>();
+  let reading: Promise<void> | null = null;
+
+  async function read(env: string): Promise<void> {
+    try {
+      const value = await storage.get(env);
+      if (value === undefined) values.delete(env);
+      else values.set(env, value);
+    } catch (error) {
+      onError(error);
+    }
+  }
+  const ready = (): Promise<void> => (reading ??= Promise.all([...names].map(read)).then(() => undefined));
+  const refresh = async (env: string): Promise<void> => {
+    // Not before somebody wanted them.
+    if (reading === null) return;
+    await reading;
+    const before = values.get(env);
+    await read(env);
+    if (values.get(env) !== before) changed.fire();
+  };
+  const subscription = storage.onDidChange(({ key }) => {
+    if (names.has(key)) void refresh(key);
+  });
+  return {
+    ready,
+    get: (env) => values.get(env),
+    async store(env, value) {
+      await ready();
+      if (value === '') await storage.delete(env);
+      else await storage.store(env, value);
+      await refresh(env);
+    },
+    onDidChange: changed.event,
+    dispose() {
+      subscription.dispose();
+      changed.dispose();
+    },
+  };
+}
+
+/** "Store a Secret…": which, and its value. */
+export async function askForSecret(secrets: StoredSecrets): Promise<void> {
+  await secrets.ready();
+  const items = secretKnobs().map(({ env, description }) => ({
+    ...{ label: env, detail: description, env },
+    description: secrets.get(env) === undefined ? '' : 'stored',
+  }));
+  const title = 'Store a secret';
+  const chosen = await vscode.window.showQuickPick(items, { title, matchOnDetail: true });
+  if (!chosen) return;
+  const value = await vscode.window.showInputBox({
+    title: chosen.env,
+    prompt: `${chosen.detail} Kept by the editor, outside of every folder.${chosen.description === '' ? '' : ' Empty: it is removed.'}`,
+    password: true,
+    ignoreFocusOut: true,
+  });
+  if (value === undefined || (value === '' && chosen.description === '')) return;
+  await secrets.store(chosen.env, value.trim());
+  const said = value.trim() === '' ? 'is removed' : 'is stored';
+  vscode.window.setStatusBarMessage(`$(key) ${chosen.env} ${said}`, 5000);
+}
