@@ -1,6 +1,7 @@
 import type { Repository } from '../adapters/git/repository.ts';
 import { AmpaError } from '../errors.ts';
 import type { TaskBoard } from '../tasks/board.ts';
+import { inFiles } from '../tasks/prompts.ts';
 import type { Task } from '../tasks/task.ts';
 import { transition } from '../tasks/transition.ts';
 import type { Forges } from './forges.ts';
@@ -44,7 +45,7 @@ export async function mergeTask(deps: MergeDeps, id: string, how: MergeRequest):
 }
 
 async function mergePullRequest(
-  { forges }: MergeDeps,
+  { forges, repository }: MergeDeps,
   task: Task,
   how: MergeRequest,
 ): Promise<{ sha: string; remark: string | null }> {
@@ -74,7 +75,7 @@ async function mergePullRequest(
     case 'conflict':
       throw new AmpaError(
         'merge',
-        `${task.pr_url} conflicts with ${task.base}: ${outcome.detail}`,
+        `${task.pr_url} conflicts with ${task.base}${inFiles(await repository.conflicts(task))}: ${outcome.detail}`,
         'Continue the task: the agent is handed the conflict.',
       );
     case 'refused':

@@ -135,6 +135,8 @@ export interface Forge {
   failure(repo: ForgeRepo, check: ForgeCheck, logFile: string, signal: AbortSignal): Promise<FailedCheck>;
   /** Whether anything checks here at all: workflow files, or checks on the base. */
   hasChecks(repo: ForgeRepo, base: string | null, signal: AbortSignal): Promise<boolean>;
+  /** Where pull requests go that name no base. */
+  defaultBranch(repo: ForgeRepo, signal: AbortSignal): Promise<string>;
   /** The repository's pull request template, or null. */
   pullRequestTemplate(repo: ForgeRepo, signal: AbortSignal): Promise<string | null>;
   merge(

@@ -88,6 +88,43 @@ describe('a task on a GitHub repository', () => {
     assert.equal(task.reason, 'merge_conflict', `${task.reason}: ${task.reason_detail}`);
   }).timeout(60_000);
 
+  it('names the files of that conflict, and hands them to the agent when it is continued', async () => {
+    hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
+    startCi(judge);
+    const { repo } = it_.project;
+    const moveBase = `cd '${repo}' && echo theirs > state.txt && git add state.txt && git commit -qm Theirs && git push -q origin main`;
+    const app = await open(
+      `P=$(cat); case "$P" in *"left conflicts"*"- state.txt"*) echo good > state.txt;; *) echo ours > state.txt; ${moveBase};; esac`,
+    );
+    const started = await app.start({ prompt: 'Make it good' });
+    hub.conflicts.add(started.branch);
+    const task = await app.carryHere(started.id, new AbortController().signal);
+    assert.equal(task.reason, 'merge_conflict', `${task.reason}: ${task.reason_detail}`);
+    assert.match(task.reason_detail!, /conflicts with main in state\.txt, so no check runs/);
+    assert.equal(it_.project.box.git(task.worktree!, 'status', '--porcelain'), '', 'the worktree is as it was');
+    hub.conflicts.clear();
+    hub.pullRequests[0]!.mergeable = true;
+    await app.continue(task.id, null);
+    const mended = await app.carryHere(task.id, new AbortController().signal);
+    assert.equal(mended.status, 'success', `${mended.reason}: ${mended.reason_detail}`);
+    assert.equal(it_.project.box.git(repo, 'merge-base', 'main', mended.branch), it_.project.box.git(repo, 'rev-parse', 'main'));
+  }).timeout(60_000);
+
+  it('that starts from a detached HEAD has its pull request against the default branch', async () => {
+    const { box, repo } = it_.project;
+    hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
+    startCi(judge);
+    box.git(repo, 'checkout', '-q', '--detach');
+    const app = await open(MENDING_AGENT);
+    const planned = await app.plan({ prompt: 'Make it good' });
+    assert.match(planned.notes.join(), /HEAD is detached.*its pull request goes to the default branch of acme\/widget/);
+    const task = await run(app);
+    assert.equal(task.status, 'success', `${task.reason}: ${task.reason_detail}`);
+    assert.deepEqual([hub.pullRequests[0]!.base, hub.pullRequests[0]!.draft, task.base], ['main', false, 'main']);
+    const merged = await app.merge(task.id, { method: null, deleteBranch: false });
+    assert.notEqual(merged.merged_at, null);
+  }).timeout(60_000);
+
   it('says after three minutes that nothing checks', async () => {
     startCi(() => null);
     const app = await open('cat >/dev/null; echo good > state.txt');

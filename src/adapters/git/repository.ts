@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import type { Task } from '../../tasks/task.ts';
 import type { BaseDependencies } from './base.ts';
 import { cloneBare, fetchBare } from './clone.ts';
+import { conflictsWithBase } from './conflicts.ts';
 import { diffBase, show, unifiedDiff } from './diff.ts';
 import { identity, inspect, locate, resolveBase } from './facts.ts';
 import type { Located, RepositoryFacts, ResolvedBase } from './facts.ts';
@@ -32,6 +33,8 @@ export interface Repository {
   unifiedDiff(task: Task, head: string): Promise<string>;
   /** A file as it was in a commit; empty if it was not there. */
   show(root: string, commit: string, path: string): Promise<Uint8Array>;
+  /** Files in which the branch conflicts with its base as the remote has it; null where that cannot be told. */
+  conflicts(task: Task): Promise<string[] | null>;
   worktreeState(task: Task): Promise<WorktreeState>;
   removeWorktree(task: Task, options: { force: boolean }): Promise<Removal>;
   /** Deletes the task's branch here; null, or why it stays: it holds what was not pushed, or somebody works on it. */
@@ -66,6 +69,7 @@ export function createRepository({ path, ...base }: RepositoryDependencies): Rep
     mergeBaseOf: (task, head) => diffBase(git, task, head),
     unifiedDiff: (task, head) => unifiedDiff(git, task, head),
     show: async (root, commit, file) => (await show(git, root, commit, file)) ?? new Uint8Array(),
+    conflicts: (task) => conflictsWithBase(dependencies, task),
     worktreeState: (task) => worktreeState(git, path, task),
     removeWorktree: (task, options) => removeWorktree(git, path, task, options),
     deletePushedBranch: (task) => deletePushedBranch(git, task),

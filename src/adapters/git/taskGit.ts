@@ -4,6 +4,7 @@ import type { Clock, TaskGit } from '../../tasks/ports.ts';
 import type { Task } from '../../tasks/task.ts';
 import { startPoint } from './base.ts';
 import { commitAll } from './commit.ts';
+import { conflictsWithBase } from './conflicts.ts';
 import { copyIgnored } from './copy.ts';
 import { changedFiles, flags } from './diff.ts';
 import type { Git } from './git.ts';
@@ -35,6 +36,7 @@ export function createTaskGit({ git, clock, env, retryMs = 60_000, credentials }
       commitAll(dependencies, task, message, coAuthor, processes, signal),
     push: (task, processes, signal) => push(dependencies, task, processes, signal),
     mergeBase: (task, signal) => mergeBase(dependencies, task, signal),
+    conflicts: (task, signal) => conflictsWithBase(dependencies, task, signal),
     head: (task) => git.text(worktreeOf(task), ['rev-parse', 'HEAD']),
     changedFiles: (task, head) => changedFiles(git, task, head),
     flags: (changed, task) =>

@@ -16,6 +16,7 @@ import { probeRepository } from './probe.ts';
 import { fetchOf, type Fetch } from './proxy.ts';
 import {
   contents,
+  defaultBranch,
   issueOf,
   markReady,
   openPullRequest,
@@ -193,6 +194,8 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
       ),
     hasChecks: (repo, base, signal) =>
       call('whether there are checks', repo, signal, (client) => hasChecks(client, repo, base, signal)),
+    defaultBranch: (repo, signal) =>
+      call('the default branch', repo, signal, (client) => defaultBranch(client, repo, signal)),
     pullRequestTemplate: (repo, signal) =>
       call('the pull request template', repo, signal, (client) => pullRequestTemplate(client, repo, signal)),
     merge: (repo, number, how, signal) =>

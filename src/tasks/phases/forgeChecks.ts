@@ -3,6 +3,7 @@ import type { Watch } from '../watchStore.ts';
 import { AmpaError, describeError } from '../../errors.ts';
 import { foldChecks, workflowRun } from '../fold.ts';
 import type { FailedCheck, Forge, ForgeCheck } from '../forge.ts';
+import { inFiles } from '../prompts.ts';
 import type { Reason } from '../reasons.ts';
 import type { Check, Task } from '../task.ts';
 import { watchChecks, watchKey } from '../watch.ts';
@@ -122,7 +123,7 @@ async function judge(carry: Carry, forge: Forge, task: Task, watch: Watch): Prom
         return {
           kind: 'stop',
           reason: 'merge_conflict',
-          detail: `${task.branch} conflicts with ${task.base}, so no check runs.`,
+          detail: `${task.branch} conflicts with ${task.base}${inFiles(await carry.deps.git.conflicts(task, carry.signal))}, so no check runs.`,
         };
       }
       if (snapshot.hidden.length > 0 && waited > MISSING_AFTER_MS) {
