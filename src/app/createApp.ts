@@ -143,7 +143,8 @@ export async function createApp(options: AppOptions): Promise<App> {
         host,
         stop,
       );
-      await Promise.all([serving.run(it, host, stop), socket]);
+      const cleared = git.repository.clearPartialClones(paths.repos).catch(onError);
+      await Promise.all([serving.run(it, host, stop), socket, cleared]);
     },
     place,
     workspace,

@@ -107,7 +107,10 @@ describe('a task on a GitHub repository', () => {
     await app.continue(task.id, null);
     const mended = await app.carryHere(task.id, new AbortController().signal);
     assert.equal(mended.status, 'success', `${mended.reason}: ${mended.reason_detail}`);
-    assert.equal(it_.project.box.git(repo, 'merge-base', 'main', mended.branch), it_.project.box.git(repo, 'rev-parse', 'main'));
+    assert.equal(
+      it_.project.box.git(repo, 'merge-base', 'main', mended.branch),
+      it_.project.box.git(repo, 'rev-parse', 'main'),
+    );
   }).timeout(60_000);
 
   it('that starts from a detached HEAD has its pull request against the default branch', async () => {

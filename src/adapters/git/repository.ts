@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import type { Task } from '../../tasks/task.ts';
 import type { BaseDependencies } from './base.ts';
-import { cloneBare, fetchBare } from './clone.ts';
+import { clearPartialClones, cloneBare, fetchBare } from './clone.ts';
 import { conflictsWithBase } from './conflicts.ts';
 import { diffBase, show, unifiedDiff } from './diff.ts';
 import { identity, inspect, locate, resolveBase } from './facts.ts';
@@ -28,6 +28,8 @@ export interface Repository {
   identity(root: string): Promise<string | null>;
   /** Clones a URL below `folder`, or brings the clone that is there up to date; returns the bare repository. */
   cloneBare(url: string, folder: string): Promise<string>;
+  /** Removes what killed processes have left of clones below `folder`. */
+  clearPartialClones(folder: string): Promise<void>;
   /** The commit that `head` is compared with; base branch's later merges taken into account. */
   mergeBaseOf(task: Task, head: string): Promise<string>;
   unifiedDiff(task: Task, head: string): Promise<string>;
@@ -66,6 +68,7 @@ export function createRepository({ path, ...base }: RepositoryDependencies): Rep
       else await cloneBare(base, url, dir);
       return dir;
     },
+    clearPartialClones,
     mergeBaseOf: (task, head) => diffBase(git, task, head),
     unifiedDiff: (task, head) => unifiedDiff(git, task, head),
     show: async (root, commit, file) => (await show(git, root, commit, file)) ?? new Uint8Array(),
