@@ -78,7 +78,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const workspace = await resolveWorkspace(options.folder);
   const paths = statePaths(workspace, env);
   const hostEnv = childEnv(env, SECRET_NAMES);
-  const taskEnv = childEnv(env, [...SECRET_NAMES, ...PERSONAL_TOKENS]);
+  const taskEnv = childEnv(env, [...SECRET_NAMES, ...PERSONAL_TOKENS], { AMPA_WORKSPACE: workspace.root });
   const secrets = [...new Set([...secretValues(env, SECRET_NAMES), ...(options.secrets ?? [])])];
   /** From now on nothing shows it: whoever masks reads the same list each time. */
   const learn = (value: string): void => {
