@@ -192,16 +192,14 @@ export async function createApp(options: AppOptions): Promise<App> {
     writable: engine.writable,
   });
 
+  const { repoAt } = forges;
+  const worklog = { workspace: workspace.root, childEnv: hostEnv, remoteUrl, repoAt, find, newId };
   const schedule = createSchedule({
-    ...{ meter, onConfig: config.onChange, pulse: pulses.scheduler },
+    ...{ meter, onConfig: config.onChange, pulse: pulses.scheduler, ...worklog },
     kind: options.kind,
-    workspace: workspace.root,
     stateDir: workspace.stateDir,
-    remoteUrl,
-    find,
     logs: paths.logs,
     env,
-    childEnv: hostEnv,
     secrets,
     config: config.values,
     announcements,
@@ -217,7 +215,6 @@ export async function createApp(options: AppOptions): Promise<App> {
       return task;
     },
     now,
-    newId,
     say,
   });
 
@@ -269,7 +266,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     isTrusted: config.isTrusted,
 
     async me() {
-      const host = remoteUrl === null ? undefined : (await forges.repoAt(remoteUrl))?.host;
+      const host = remoteUrl === null ? undefined : (await repoAt(remoteUrl))?.host;
       return [...(host === undefined ? [] : logins.known(host)), await identityOf(git.repository, repo?.root ?? null)];
     },
     github: () => describeGitHub({ remoteUrl, forges, logins, existing: engine.existing, now }),
@@ -324,7 +321,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         agents: await app.agents(),
         config: config.current(),
         trusted: config.isTrusted(),
-        onGitHub: remoteUrl !== null && (await forges.repoAt(remoteUrl)) !== null,
+        onGitHub: remoteUrl !== null && (await repoAt(remoteUrl)) !== null,
         github: async () => (remoteUrl === null ? null : forges.describe(remoteUrl)),
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,
       })),
@@ -386,8 +383,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     testNotification: announcements.testNotification,
 
     schedule: schedule.facade,
-    syncWorklog: (which, how) =>
-      syncWorklog({ workspace: workspace.root, childEnv: hostEnv, remoteUrl, find, newId }, which, how),
+    syncWorklog: (which, how) => syncWorklog(worklog, which, how),
     startEngine: (how) => engine.start(options.kind, options.asks, how?.schedule ?? true),
     untilIdle: engine.untilIdle,
     carryHere: engine.carryHere,

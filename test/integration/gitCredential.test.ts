@@ -327,6 +327,42 @@ describe("GitHub's forges", () => {
     }
   });
 
+  it('a host that gh is signed in to is a GitHub, where gh alone says who we are', async () => {
+    const box = createSandbox('ampa-ghe-');
+    box.write(
+      join(box.dir, 'home/.config/gh/hosts.yml'),
+      'github.com:\n    user: ada\nghe.corp.example:\n    users:\n',
+    );
+    box.write(
+      join(box.dir, 'bin/gh'),
+      '#!/bin/sh\ntest "$4" = ghe.corp.example && echo gho_of_the_enterprise\n',
+      0o755,
+    );
+    try {
+      const HOME = join(box.dir, 'home');
+      const app = { githubAppId: '7', githubAppPrivateKey: 'never read' };
+      const env = { HOME, PATH: `${join(box.dir, 'bin')}:${box.env['PATH']}`, GITHUB_TOKEN: TOKEN };
+      const it_ = forges(env, app);
+      const repo = { kind: 'github', host: 'ghe.corp.example', owner: 'team', name: 'app' } as const;
+      assert.deepEqual(await it_.repoAt('git@ghe.corp.example:team/app.git'), repo);
+      const url = 'https://ghe.corp.example/team/app.git';
+      assert.deepEqual((await it_.at(url))?.at, { ...repo, identity: 'gh' });
+      assert.equal((await it_.credential(url))?.env?.['AMPA_GIT_PASSWORD'], 'gho_of_the_enterprise');
+      assert.equal(await it_.repoAt('git@users:team/app.git'), null, 'only what is at the beginning of a line');
+      assert.equal(await forges({ HOME }).at(url), null, 'without gh nobody is signed in there');
+      const named = forges({ GITHUB_TOKEN: TOKEN, AMPA_GITHUB_API_URL: 'https://ghe.corp.example/api/v3' });
+      assert.equal((await named.at(url))?.at.identity, 'environment', 'its address was set together with the token');
+    } finally {
+      box.remove();
+    }
+  });
+
+  it('a tenant of ghe.com is a GitHub', async () => {
+    const at = { kind: 'github', host: 'acme.ghe.com', owner: 'acme', name: 'widget', identity: 'environment' };
+    const found = await forges({ GITHUB_TOKEN: TOKEN }).at('git@acme.ghe.com:acme/widget.git');
+    assert.deepEqual(found?.at, at);
+  });
+
   it('plain http and ssh get no token', async () => {
     const { credential } = forges({ GITHUB_TOKEN: TOKEN });
     assert.equal(await credential('http://github.com/acme/widget.git'), null);

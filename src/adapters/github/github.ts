@@ -24,7 +24,7 @@ import {
   pullRequestTemplate,
   updatePullRequest,
 } from './pulls.ts';
-import { apiUrlOf, hostOfApi, parseRemote } from './remote.ts';
+import { apiUrlOf, isGitHubs } from './remote.ts';
 import { endedRuns, restSnapshots } from './restChecks.ts';
 
 export interface GitHubOptions {
@@ -35,8 +35,6 @@ export interface GitHubOptions {
   appPrivateKey?: string;
   appPrivateKeyPath?: string;
   apiUrl?: string;
-  /** Hosts of GitHub Enterprise Server, beside that of `apiUrl`. */
-  enterpriseHosts?: readonly string[];
   /** Token of the editor's own session, asked silently; null where there is none. */
   editorToken?: (host: string) => Promise<string | null>;
   /** Only this kind of identity is looked for. */
@@ -56,7 +54,6 @@ export interface GitHubOptions {
 
 export interface GitHub {
   forge: Forge;
-  parseRemote(url: string): ForgeRepo | null;
   /** Who we are at a repository's host, asked once; null where nobody is signed in. Rejects where what is set up is unusable. */
   identity(repo: ForgeRepo): Promise<IdentityKind | null>;
   /** The same in words: `GitHub App 12`, `GITHUB_TOKEN`. */
@@ -73,8 +70,6 @@ const NOBODY_MS = 15_000;
 export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
   const { env, now, secrets = [], secondMs, timeoutMs } = options;
   const apiUrl = options.apiUrl || env.AMPA_GITHUB_API_URL || undefined;
-  const ofApi = apiUrl === undefined ? null : hostOfApi(apiUrl);
-  const enterprise = [...(options.enterpriseHosts ?? []), ...(ofApi === null ? [] : [ofApi])];
   const fetch = options.fetch ?? (await fetchOf(env));
   const identities = new Map<string, { found: Promise<Identity | null>; at: number }>();
   const clients = new Map<string, Promise<Client>>();
@@ -88,7 +83,12 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
       if (identity !== null || now() - known.at < NOBODY_MS) return identity;
     }
     if (identities.get(host) === known) {
-      const found = resolveIdentity(host, { ...options, apiUrl: apiUrlOf({ host }, apiUrl), fetch });
+      const found = resolveIdentity(host, {
+        ...options,
+        apiUrl: apiUrlOf({ host }, apiUrl),
+        isOurs: apiUrl !== undefined || isGitHubs(host),
+        fetch,
+      });
       identities.set(host, { found, at: now() });
       // What was unusable may be mended: it is not kept.
       found.catch(() => identities.get(host)?.found === found && identities.delete(host));
@@ -219,7 +219,6 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
 
   return {
     forge,
-    parseRemote: (url) => parseRemote(url, enterprise),
     identity: async (repo) => (await identityOf(repo))?.kind ?? null,
     identityLabel: async (repo) => (await identityOf(repo))?.label ?? null,
     counted: () => made.reduce((sum, it) => sum + it.counted(), 0),
