@@ -61,7 +61,11 @@ describe('a task on a GitHub repository', () => {
     startCi(judge);
     assert.equal((await run(await open(MENDING_AGENT))).attempts, 2);
     assert.match(hub.pullRequests[0]!.body, /^2\. /m);
-    assert.match(hub.pullRequests[0]!.body, /^1\. .*red: build/m);
+    const red = hub.runs[0]!;
+    assert.match(
+      hub.pullRequests[0]!.body,
+      new RegExp(`^1\\. .*red: \\[build\\]\\(https://github\\.com/acme/widget/actions/runs/${red.id}/`, 'm'),
+    );
     await ci!.stop();
     let words = '';
     startCi((sha) => {
