@@ -106,6 +106,25 @@ describe('CI on pull requests only', () => {
     }).timeout(60_000);
   }
 
+  it('says in the prompt and on the task which check was red on the base, too', async () => {
+    const { hub, project } = it_;
+    const base = hub.run(project.box.git(project.origin, 'rev-parse', 'main'), {
+      workflow: 'CI',
+      jobs: ['build', 'lint'],
+    });
+    hub.finish(base, { build: 'failure' });
+    const both = { build: failed(['main.c:3: error: no']), lint: failed(['lint: error: too long']) };
+    const { id, status } = await run(['build', 'lint'], (turn) => (turn === 1 ? both : {}));
+    assert.equal(status, 'success');
+    assert.match(prompt(2), /The check "build" failed on your last commit \(it is red on the base too\)\./);
+    assert.match(prompt(2), /The check "lint" failed on your last commit\./);
+    const { events } = await (await it_.open('true')).show(id);
+    assert.deepEqual(
+      events.flatMap(({ note }) => (note?.startsWith('Red on') ? [note] : [])),
+      ['Red on the base too: build'],
+    );
+  }).timeout(60_000);
+
   it('gives the agent no turn for a job that never started', async () => {
     const task = await run(['build'], () => ({ build: 'startup_failure' }));
     assert.equal(task.reason, 'checks_blocked');

@@ -10,6 +10,7 @@ import { watchChecks, watchKey } from '../watch.ts';
 import { finishGreen } from './green.ts';
 import { ifMerged } from './merged.ts';
 import { askAgain } from './red.ts';
+import { isRed, redOnBase } from './redOnBase.ts';
 
 /** No check so long after the push and the pull request: there is none, ms. */
 const MISSING_AFTER_MS = 3 * 60_000;
@@ -158,7 +159,12 @@ async function failures(
   sha: string,
   checks: readonly ForgeCheck[],
 ): Promise<FailedCheck[]> {
-  const failed = checks.filter((check) => check.state === 'failure' || check.state === 'timed_out');
+  const failed = checks.filter(isRed);
+  const before = await redOnBase(carry, forge, task, failed);
+  if (before.size > 0) {
+    const names = [...before].map((check) => check.name).join(', ');
+    await carry.deps.store.note(carry.claim, `Red on the base too: ${names}`);
+  }
   const red: FailedCheck[] = [];
   const rest = failed.map((check) => check.name);
   for (const check of failed) {
@@ -172,12 +178,17 @@ async function failures(
       excerpt: failure.excerpt,
       log_path: logFile,
     });
-    red.push(failure);
+    red.push(before.has(check) ? withRemark(failure, 'it is red on the base too') : failure);
   }
   const last = red.at(-1);
-  if (last && rest.length > 0) red[red.length - 1] = { ...last, remark: `these failed too: ${rest.join(', ')}` };
+  if (last && rest.length > 0) red[red.length - 1] = withRemark(last, `these failed too: ${rest.join(', ')}`);
   return red;
 }
+
+const withRemark = (check: FailedCheck, remark: string): FailedCheck => ({
+  ...check,
+  remark: [check.remark, remark].filter(Boolean).join('; '),
+});
 
 /** A log that cannot be had is said to the agent; the name and the address of the check still help. */
 async function failureOf(
