@@ -20,6 +20,9 @@ export interface MergeRequest {
   deleteBranch: boolean;
 }
 
+/** For one merge, its wait for required checks included. */
+const MERGE_MS = 8 * 60_000;
+
 /** Lands a task: its pull request, or without one its branch; then its worktree goes, unless it holds more. */
 export async function mergeTask(deps: MergeDeps, id: string, how: MergeRequest): Promise<Task> {
   const { board, repository } = deps;
@@ -45,7 +48,7 @@ export async function mergeTask(deps: MergeDeps, id: string, how: MergeRequest):
 }
 
 async function mergePullRequest(
-  { forges, repository }: MergeDeps,
+  { forges, repository, say }: MergeDeps,
   task: Task,
   how: MergeRequest,
 ): Promise<{ sha: string; remark: string | null }> {
@@ -66,8 +69,9 @@ async function mergePullRequest(
       sha: task.pushed_sha!,
       title: task.title,
       deleteBranch: how.deleteBranch ? task.branch : null,
+      onWait: (names) => say(`Waiting for required checks of ${task.pr_url}: ${names.join(', ')}`),
     },
-    AbortSignal.timeout(120_000),
+    AbortSignal.timeout(MERGE_MS),
   );
   switch (outcome.kind) {
     case 'merged':

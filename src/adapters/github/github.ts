@@ -4,7 +4,7 @@
  */
 import type { ForgeRepo, IdentityKind } from '../../tasks/task.ts';
 import { AmpaError } from '../../errors.ts';
-import type { Forge, ForgeCheck, WaitingCommit } from '../../tasks/forge.ts';
+import { isOpen, type Forge, type ForgeCheck, type WaitingCommit } from '../../tasks/forge.ts';
 import { lacking } from './appTokens.ts';
 import { graphqlSnapshots, GraphqlRefused } from './checks.ts';
 import { createClient, type Client, type OnRequest } from './client.ts';
@@ -174,6 +174,19 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
     }
   }
 
+  /** Required checks that have not ended. Where that is not told none is waited for: the merge itself is refused then. */
+  async function awaited(client: Client, repo: ForgeRepo, number: number, sha: string, signal: AbortSignal) {
+    try {
+      const told = await snapshots(client, repo, [{ sha, pullRequest: number }], signal);
+      const open = told.snapshots.flatMap(({ checks }) => checks).filter((it) => it.required && isOpen(it));
+      return open.map((it) => it.name);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof AmpaError || statusOf(error) !== null) return [];
+      throw error;
+    }
+  }
+
   const forge: Forge = {
     login,
     openPullRequest: (repo, pr, signal) =>
@@ -200,7 +213,15 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
       call('the pull request template', repo, signal, (client) => pullRequestTemplate(client, repo, signal)),
     merge: (repo, number, how, signal) =>
       call(`merging pull request #${number}`, repo, signal, (client) =>
-        mergePullRequest(client, repo, number, how, signal, secondMs),
+        mergePullRequest(
+          client,
+          repo,
+          number,
+          how,
+          () => awaited(client, repo, number, how.sha, signal),
+          signal,
+          secondMs,
+        ),
       ),
     issue: (repo, number, signal) =>
       call(`issue #${number}`, repo, signal, (client) => issueOf(client, repo, number, signal)),

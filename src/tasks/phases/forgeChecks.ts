@@ -2,7 +2,7 @@ import type { Carry } from './phase.ts';
 import type { Watch } from '../watchStore.ts';
 import { AmpaError, describeError } from '../../errors.ts';
 import { foldChecks, workflowRun } from '../fold.ts';
-import type { FailedCheck, Forge, ForgeCheck } from '../forge.ts';
+import { isOpen, type FailedCheck, type Forge, type ForgeCheck } from '../forge.ts';
 import { inFiles } from '../prompts.ts';
 import type { Reason } from '../reasons.ts';
 import type { Check, Task } from '../task.ts';
@@ -148,7 +148,7 @@ async function judge(carry: Carry, forge: Forge, task: Task, watch: Watch): Prom
 
 const pendingOf = (checks: readonly ForgeCheck[]): string =>
   checks
-    .filter((check) => check.state === 'queued' || check.state === 'running')
+    .filter(isOpen)
     .map((check) => `${check.name}: ${check.state}`)
     .join('\n');
 
