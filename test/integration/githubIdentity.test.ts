@@ -222,8 +222,10 @@ describe('Who AMPA is to GitHub', () => {
       permissions: ['actions', 'pull_requests'],
     });
     it_.repo.canPush = false;
+    it_.fake.graphqlOff = true;
     const { forge } = await it_.make();
     assert.deepEqual((await forge.probe(ACME)).missing, [
+      'GraphQL',
       'checks: read',
       'contents: write (you may not push here)',
       'issues: write',
