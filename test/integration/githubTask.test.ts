@@ -139,6 +139,39 @@ describe('a task on a GitHub repository', () => {
     assert.equal(task.reason, 'checks_missing', `${task.reason}: ${task.reason_detail}`);
   }).timeout(60_000);
 
+  it('stops by name where it may see no check at all, and says what its green does not know', async () => {
+    fake.tokens.set(fake.token, { login: 'octocat', permissions: ['contents', 'pull_requests', 'issues'] });
+    hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
+    startCi(() => ({}));
+    const blind = await run(await open('cat >/dev/null; echo good > state.txt'));
+    assert.equal(blind.reason, 'checks_blocked', `${blind.reason}: ${blind.reason_detail}`);
+    for (const source of [/actions: read/, /checks: read/, /statuses: read/])
+      assert.match(blind.reason_detail!, source);
+    fake.tokens.get(fake.token)!.permissions!.push('actions');
+    hub.drafts = false;
+    const app = await open('cat >/dev/null; echo good > state.txt; echo 2 > more.txt');
+    const task = await run(app);
+    assert.equal(task.status, 'success', `${task.reason}: ${task.reason_detail}`);
+    const notes = (await app.show(task.id)).events.map((event) => event.note).join('\n');
+    assert.match(notes, /Green without what is not visible here: .*checks: read.*statuses: read/);
+  }).timeout(90_000);
+
+  it('is checked by the local command where nothing on GitHub checks, and by nothing without one', async () => {
+    hub.files = {};
+    const planned = async (extra: Record<string, string> = {}) =>
+      (await (await open('true', extra)).plan({ prompt: 'x' })).checks;
+    const local = { provider: 'local', command: 'make test', source: 'environment' };
+    assert.deepEqual(await planned({ AMPA_CHECKS_COMMAND: 'make test' }), local);
+    assert.equal((await planned()).provider, 'none');
+    assert.equal((await planned({ AMPA_CHECKS_PROVIDER: 'github' })).provider, 'github');
+    hub.status(hub.refs.get('main')!, 'other-ci', 'success');
+    assert.equal(
+      (await planned({ AMPA_CHECKS_COMMAND: 'make test' })).provider,
+      'github',
+      'something checked the base',
+    );
+  });
+
   it('opens the pull request after the checks, or never, when told so', async () => {
     hub.workflow({ name: 'CI', on: ['push'], jobs: ['build'] });
     startCi(() => ({}));
