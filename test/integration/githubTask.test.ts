@@ -202,6 +202,12 @@ describe('a task on a GitHub repository', () => {
     const looks = fake.requests.slice(before).filter((request) => /graphql/.test(request)).length;
     assert.ok(looks <= 14, `${looks} looks in a minute for five tasks`);
     assert.ok(looks >= 1, 'somebody looks');
+    const live = await app.show(tasks[0]!.id);
+    assert.deepEqual(
+      live.checks.map((check) => [check.name, check.state]),
+      [['build', 'queued']],
+      'what runs is known while it runs',
+    );
     open5 = true;
     for (const task of await Promise.all(carried))
       assert.equal(task.status, 'success', `${task.reason}: ${task.reason_detail}`);
