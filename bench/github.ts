@@ -8,7 +8,6 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { monotonicFactory } from 'ulid';
-import type { Carry } from '../src/tasks/phases/phase.ts';
 import { createGitHub } from '../src/adapters/github/github.ts';
 import { openDatabase } from '../src/adapters/sqlite/open.ts';
 import { createTaskBoard } from '../src/adapters/sqlite/taskBoard.ts';
@@ -16,10 +15,10 @@ import { createTaskStore } from '../src/adapters/sqlite/taskStore.ts';
 import { createWatchStore } from '../src/adapters/sqlite/watchStore.ts';
 import { createWebhookStore } from '../src/adapters/sqlite/webhookStore.ts';
 import { forgeChecksPhase } from '../src/tasks/phases/forgeChecks.ts';
-import type { TaskForge } from '../src/tasks/task.ts';
 import { startFakeGitHub } from '../test/support/fakeGitHub.ts';
 import type { FakeRun } from '../test/support/fakeGitHubState.ts';
 import { makeTask } from '../test/support/repo.ts';
+import { ACME_FORGE, carryOfChecks } from '../test/support/waiting.ts';
 import { seeded } from '../test/support/seeded.ts';
 import { simulatedTime } from './simulatedTime.ts';
 import { median, percentile, type Row } from './table.ts';
@@ -31,16 +30,6 @@ const HOUR = 60 * MINUTE;
 const LATENCY_MS = 250;
 /** Another process sees a change of the store by its version, which it reads this often. */
 const NOTICE_MS = 200;
-
-const FORGE: TaskForge = {
-  kind: 'github',
-  host: 'github.com',
-  owner: 'acme',
-  name: 'widget',
-  pullRequest: 'never',
-  identity: 'environment',
-  issue: null,
-};
 
 /** What a push sets going: workflows with their usual length, and how often a push is of this kind. */
 const KINDS: readonly { share: number; workflows: Readonly<Record<string, number>> }[] = [
@@ -157,7 +146,7 @@ async function waitFor({ tasks, hours, peerMs, webhooks = false }: Waiting): Pro
 
   async function wait(sha: string): Promise<void> {
     const task = await board.insert(
-      makeTask({ id: newId(time.now()), repo: '/repo', checks: { provider: 'github' }, forge: FORGE }),
+      makeTask({ id: newId(time.now()), repo: '/repo', checks: { provider: 'github' }, forge: ACME_FORGE }),
     );
     const claim = (await store.claimQueued(task.id, newId(time.now()), Number.MAX_SAFE_INTEGER))!;
     const checking = await store.apply(claim, { type: 'advance', phase: 'checks' }, { head_sha: sha, pushed_sha: sha });
@@ -168,7 +157,7 @@ async function waitFor({ tasks, hours, peerMs, webhooks = false }: Waiting): Pro
       // Writes are not spaced out by the wall's clock, which stands still here.
       secondMs: 1,
     });
-    const deps = {
+    const carry = carryOfChecks(claim, forge, {
       store,
       watches: telling({
         ...watches,
@@ -177,20 +166,12 @@ async function waitFor({ tasks, hours, peerMs, webhooks = false }: Waiting): Pro
           return watches.endWatch(it);
         },
       } satisfies typeof watches),
-      forge: async () => forge,
       clock: time,
       onChange(listener: () => void) {
         listeners.add(listener);
         return () => listeners.delete(listener);
       },
-    };
-    const carry = {
-      claim,
-      deps,
-      signal: new AbortController().signal,
-      log: async () => ({ note() {} }),
-      mask: (text: string) => text,
-    } as unknown as Carry;
+    });
     const { status, reason } = await forgeChecksPhase(carry, checking);
     if (status !== 'success') throw new Error(`a task ended as ${status}, ${reason}`);
   }

@@ -43,6 +43,8 @@ export interface Command {
   example: string;
   /** Refused where `AMPA_TASK_ID` is set: an agent may not. */
   refusedInTask?: true;
+  /** Speaks in the workspace `AMPA_WORKSPACE`, where that is set: an agent of a task may work in any repository. */
+  speaksInTask?: true;
   hidden?: true;
 }
 

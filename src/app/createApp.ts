@@ -80,7 +80,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const workspace = await resolveWorkspace(options.folder);
   const paths = statePaths(workspace, env);
   const hostEnv = childEnv(env, SECRET_NAMES);
-  const taskEnv = childEnv(env, [...SECRET_NAMES, ...PERSONAL_TOKENS]);
+  const taskEnv = childEnv(env, [...SECRET_NAMES, ...PERSONAL_TOKENS], { AMPA_WORKSPACE: workspace.root });
   const secrets = [...new Set([...secretValues(env, SECRET_NAMES), ...(options.secrets ?? [])])];
   /** From now on nothing shows it: whoever masks reads the same list each time. */
   const learn = (value: string): void => {
@@ -143,7 +143,8 @@ export async function createApp(options: AppOptions): Promise<App> {
         host,
         stop,
       );
-      await Promise.all([serving.run(it, host, stop), socket]);
+      const cleared = git.repository.clearPartialClones(paths.repos).catch(onError);
+      await Promise.all([serving.run(it, host, stop), socket, cleared]);
     },
     place,
     workspace,
@@ -191,16 +192,14 @@ export async function createApp(options: AppOptions): Promise<App> {
     writable: engine.writable,
   });
 
+  const { repoAt } = forges;
+  const worklog = { workspace: workspace.root, childEnv: hostEnv, remoteUrl, repoAt, find, newId };
   const schedule = createSchedule({
-    ...{ meter, onConfig: config.onChange, pulse: pulses.scheduler },
+    ...{ meter, onConfig: config.onChange, pulse: pulses.scheduler, ...worklog },
     kind: options.kind,
-    workspace: workspace.root,
     stateDir: workspace.stateDir,
-    remoteUrl,
-    find,
     logs: paths.logs,
     env,
-    childEnv: hostEnv,
     secrets,
     config: config.values,
     announcements,
@@ -216,7 +215,6 @@ export async function createApp(options: AppOptions): Promise<App> {
       return task;
     },
     now,
-    newId,
     say,
   });
 
@@ -269,7 +267,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     secrets: () => secrets,
 
     async me() {
-      const host = remoteUrl === null ? undefined : (await forges.repoAt(remoteUrl))?.host;
+      const host = remoteUrl === null ? undefined : (await repoAt(remoteUrl))?.host;
       return [...(host === undefined ? [] : logins.known(host)), await identityOf(git.repository, repo?.root ?? null)];
     },
     github: () => describeGitHub({ remoteUrl, forges, logins, existing: engine.existing, now }),
@@ -326,7 +324,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         config: config.current(),
         trusted: config.isTrusted(),
         dotenvFiles: ownDotenvFiles(workspace.root, env),
-        onGitHub: remoteUrl !== null && (await forges.repoAt(remoteUrl)) !== null,
+        onGitHub: remoteUrl !== null && (await repoAt(remoteUrl)) !== null,
         github: async () => (remoteUrl === null ? null : forges.describe(remoteUrl)),
         integrity: async () => (await engine.existing())?.database.checkIntegrity() ?? null,
       })),
@@ -388,8 +386,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     testNotification: announcements.testNotification,
 
     schedule: schedule.facade,
-    syncWorklog: (which, how) =>
-      syncWorklog({ workspace: workspace.root, childEnv: hostEnv, remoteUrl, find, newId }, which, how),
+    syncWorklog: (which, how) => syncWorklog(worklog, which, how),
     startEngine: (how) => engine.start(options.kind, options.asks, how?.schedule ?? true),
     untilIdle: engine.untilIdle,
     carryHere: engine.carryHere,

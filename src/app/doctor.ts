@@ -64,12 +64,16 @@ export async function runDoctor(deps: DoctorDeps): Promise<DoctorCheck[]> {
     'ampa trust',
   );
   if (deps.onGitHub) {
-    await attempt('GitHub', 'Sign in with `gh auth login`, or set GITHUB_TOKEN.', async () => {
-      const identity = await deps.github();
-      if (!identity) throw new Error('nobody is signed in, so pull requests and CI are left out');
-      if (identity.missing.length > 0) throw new Error(`${identity.label} lacks: ${identity.missing.join(', ')}`);
-      return identity.label;
-    });
+    await attempt(
+      'GitHub',
+      'Sign in with AMPA: Sign In to GitHub in VS Code or `gh auth login`, or set GITHUB_TOKEN.',
+      async () => {
+        const identity = await deps.github();
+        if (!identity) throw new Error('nobody is signed in, so pull requests and CI are left out');
+        if (identity.missing.length > 0) throw new Error(`${identity.label} lacks: ${identity.missing.join(', ')}`);
+        return identity.label;
+      },
+    );
   }
   await attempt('native module', 'Install the package that was made for this platform.', () => nativeBindingPath());
   await attempt('state folder', `Make ${path.dirname(workspace.stateDir)} writable.`, () => {

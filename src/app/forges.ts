@@ -1,7 +1,6 @@
 import type { ForgeRepo, IdentityKind, Task, TaskForge } from '../tasks/task.ts';
 import type { GitCredential } from '../adapters/git/network.ts';
-import { hostOfApi, parseRemote, sshHostOf } from '../adapters/github/remote.ts';
-import { createSshHosts } from '../adapters/github/sshAlias.ts';
+import { createRepoFinder } from '../adapters/github/repoFinder.ts';
 import type { ConfigValues } from '../config/knobs.ts';
 import { AmpaError } from '../errors.ts';
 import type { Forge } from '../tasks/forge.ts';
@@ -100,17 +99,7 @@ export function createForges(deps: ForgesDeps): Forges {
     kept.set(only ?? 'first', github);
     return github;
   }
-  const sshHost = createSshHosts(deps.env);
-  /** What is not on a GitHub is told without loading the client of it. */
-  async function repoAt(remoteUrl: string): Promise<ForgeRepo | null> {
-    const apiUrl = deps.config().githubApiUrl || deps.env.AMPA_GITHUB_API_URL;
-    const enterprise = apiUrl ? hostOfApi(apiUrl) : null;
-    const hosts = enterprise === null ? [] : [enterprise];
-    const plain = parseRemote(remoteUrl, hosts);
-    const alias = plain ? null : sshHostOf(remoteUrl);
-    const host = alias === null ? null : await sshHost(alias);
-    return host === null ? plain : parseRemote(remoteUrl, hosts, () => host);
-  }
+  const repoAt = createRepoFinder(deps.env, () => deps.config().githubApiUrl);
   async function signedIn(repo: ForgeRepo, kind: IdentityKind): Promise<Awaited<ReturnType<typeof make>>> {
     const hub = await github(kind);
     if ((await hub.identity(repo)) !== null) return hub;

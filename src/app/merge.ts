@@ -1,6 +1,7 @@
 import type { Repository } from '../adapters/git/repository.ts';
 import { AmpaError } from '../errors.ts';
 import type { TaskBoard } from '../tasks/board.ts';
+import { inFiles } from '../tasks/prompts.ts';
 import type { Task } from '../tasks/task.ts';
 import { transition } from '../tasks/transition.ts';
 import type { Forges } from './forges.ts';
@@ -18,6 +19,9 @@ export interface MergeRequest {
   method: 'merge' | 'squash' | 'rebase' | null;
   deleteBranch: boolean;
 }
+
+/** For one merge, its wait for required checks included. */
+const MERGE_MS = 8 * 60_000;
 
 /** Lands a task: its pull request, or without one its branch; then its worktree goes, unless it holds more. */
 export async function mergeTask(deps: MergeDeps, id: string, how: MergeRequest): Promise<Task> {
@@ -44,7 +48,7 @@ export async function mergeTask(deps: MergeDeps, id: string, how: MergeRequest):
 }
 
 async function mergePullRequest(
-  { forges }: MergeDeps,
+  { forges, repository, say }: MergeDeps,
   task: Task,
   how: MergeRequest,
 ): Promise<{ sha: string; remark: string | null }> {
@@ -65,8 +69,9 @@ async function mergePullRequest(
       sha: task.pushed_sha!,
       title: task.title,
       deleteBranch: how.deleteBranch ? task.branch : null,
+      onWait: (names) => say(`Waiting for required checks of ${task.pr_url}: ${names.join(', ')}`),
     },
-    AbortSignal.timeout(120_000),
+    AbortSignal.timeout(MERGE_MS),
   );
   switch (outcome.kind) {
     case 'merged':
@@ -74,7 +79,7 @@ async function mergePullRequest(
     case 'conflict':
       throw new AmpaError(
         'merge',
-        `${task.pr_url} conflicts with ${task.base}: ${outcome.detail}`,
+        `${task.pr_url} conflicts with ${task.base}${inFiles(await repository.conflicts(task))}: ${outcome.detail}`,
         'Continue the task: the agent is handed the conflict.',
       );
     case 'refused':

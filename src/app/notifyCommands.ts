@@ -26,5 +26,6 @@ export const NOTIFY_COMMANDS = {
       type: option(z.enum(TYPES).optional(), 'What kind of message it is; default other.', { value: TYPES.join('|') }),
     }),
     example: 'ampa notify --title "Release" --body "Version 2 is out"',
+    speaksInTask: true,
   },
 } as const;

@@ -48,5 +48,6 @@ export const PROMPT_COMMANDS = {
       wait: flag('Wait for the answer and print it.'),
     }),
     example: 'ampa ask deploy "Deploy to production?" --choice yes --choice no --wait',
+    speaksInTask: true,
   },
 } as const;

@@ -94,6 +94,10 @@ async function makePlan(deps: StartDeps, request: StartRequest): Promise<FullPla
     request.permissions ?? values.permissions,
   );
   const remote = await planForge(deps, request, values, repo.remoteUrl);
+  if (remote && branch === null && remote.target.pullRequest !== 'never') {
+    const { owner, name } = remote.target;
+    notes.push(`It starts from no branch: its pull request goes to the default branch of ${owner}/${name}.`);
+  }
   const login = remote ? deps.loginAt(remote.forge, remote.target) : Promise.resolve(null);
   // Whatever fails in between goes first.
   login.catch(() => undefined);

@@ -1,11 +1,12 @@
 /** Bringing a worklog and its GitHub repository together by `wl`. */
 import fs from 'node:fs';
 import path from 'node:path';
+import type { ForgeRepo } from '../tasks/task.ts';
 import type { CommandSpec } from '../scheduler/spec.ts';
 import { createTaskProcesses } from '../adapters/process/taskProcesses.ts';
 import { AmpaError } from '../errors.ts';
 import { newCommand } from '../scheduler/command.ts';
-import { repoOfConfig, repoOfRemote, withRepo } from '../scheduler/githubRepo.ts';
+import { repoOfConfig, withRepo } from '../scheduler/githubRepo.ts';
 import { SYNC_ARGUMENTS, SYNC_TIMEOUT_MS } from '../scheduler/types/githubSync.ts';
 import { endOf } from '../scheduler/types/shell.ts';
 
@@ -13,6 +14,8 @@ export interface WorklogDeps {
   workspace: string;
   childEnv: Readonly<Record<string, string>>;
   remoteUrl: string | null;
+  /** The repository of a remote's address; null where it is not on a GitHub. */
+  repoAt(remoteUrl: string): Promise<ForgeRepo | null>;
   /** The absolute path of a program, or null. */
   find(program: string): Promise<string | null>;
   newId(): string;
@@ -26,14 +29,15 @@ export async function githubRepo(deps: WorklogDeps): Promise<string> {
   const yaml = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : null;
   const known = yaml === null ? null : repoOfConfig(yaml);
   if (known !== null) return known;
-  const found = deps.remoteUrl === null ? null : repoOfRemote(deps.remoteUrl);
-  if (found === null) {
+  const remote = deps.remoteUrl === null ? null : await deps.repoAt(deps.remoteUrl);
+  if (remote === null) {
     throw new AmpaError(
       'repository',
       'nothing says which GitHub repository the worklog belongs to',
       `Set githubRepo: OWNER/NAME in ${file}.`,
     );
   }
+  const found = `${remote.owner}/${remote.name}`;
   if (yaml !== null) {
     const partial = `${file}.${process.pid}`;
     fs.writeFileSync(partial, withRepo(yaml, found), { mode: fs.statSync(file).mode });

@@ -79,7 +79,7 @@ async function run(
   const credentials = isCarrier && !process.stdin.isTTY ? parseCredentials(await io.readStdin()) : undefined;
   Object.assign(env, credentials?.tokens);
   const app = await createApp({
-    folder: line.common.workspace ?? process.cwd(),
+    folder: line.common.workspace ?? ((line.command.speaksInTask && env['AMPA_WORKSPACE']) || process.cwd()),
     kind: isCarrier ? 'carrier' : line.name === 'daemon' ? 'daemon' : 'cli',
     env,
     settings: fileSettings,

@@ -1,4 +1,4 @@
-/** Which GitHub repository a worklog belongs to: its `config.yaml`, else the address of the remote. */
+/** Which GitHub repository a worklog's `config.yaml` says it belongs to. */
 
 const LINE = /^(githubRepo:[ \t]*)([^\r\n#]*?)([ \t]*(?:#[^\r\n]*)?)$/m;
 
@@ -20,14 +20,4 @@ export function withRepo(yaml: string, repo: string): string {
     );
   const end = yaml.includes('\r\n') ? '\r\n' : '\n';
   return `${yaml}${yaml === '' || yaml.endsWith('\n') ? '' : end}githubRepo: ${repo}${end}`;
-}
-
-/** `owner/name` of a remote's address (ssh, https, `git@host:`); null where it is not on a GitHub. */
-export function repoOfRemote(url: string): string | null {
-  const found =
-    /^[a-z][a-z0-9+.-]*:\/\/(?:[^@/]*@)?([^:/]+)(?::\d+)?\/([^/]+)\/([^/]+?)(?:\.git)?\/?$/i.exec(url.trim()) ??
-    /^(?:[^@/]+@)?([^:/]+):\/?([^/]+)\/([^/]+?)(?:\.git)?\/?$/.exec(url.trim());
-  const [, host = '', owner, name] = found ?? [];
-  if (!owner || !name || !/(?:^|\.)github\./i.test(host)) return null;
-  return `${owner}/${name}`;
 }

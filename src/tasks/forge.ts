@@ -24,6 +24,9 @@ export interface ForgeCheck {
   workflow: string | null;
 }
 
+/** Not decided yet. */
+export const isOpen = ({ state }: Pick<ForgeCheck, 'state'>): boolean => state === 'queued' || state === 'running';
+
 export interface ForgeSnapshot {
   sha: string;
   checks: ForgeCheck[];
@@ -135,12 +138,21 @@ export interface Forge {
   failure(repo: ForgeRepo, check: ForgeCheck, logFile: string, signal: AbortSignal): Promise<FailedCheck>;
   /** Whether anything checks here at all: workflow files, or checks on the base. */
   hasChecks(repo: ForgeRepo, base: string | null, signal: AbortSignal): Promise<boolean>;
+  /** Where pull requests go that name no base. */
+  defaultBranch(repo: ForgeRepo, signal: AbortSignal): Promise<string>;
   /** The repository's pull request template, or null. */
   pullRequestTemplate(repo: ForgeRepo, signal: AbortSignal): Promise<string | null>;
+  /** Waits for required checks that have not ended, 5 min at most. */
   merge(
     repo: ForgeRepo,
     number: number,
-    how: { method: 'merge' | 'squash' | 'rebase' | null; sha: string; title: string; deleteBranch: string | null },
+    how: {
+      method: 'merge' | 'squash' | 'rebase' | null;
+      sha: string;
+      title: string;
+      deleteBranch: string | null;
+      onWait?: (names: readonly string[]) => void;
+    },
     signal: AbortSignal,
   ): Promise<ForgeMergeOutcome>;
   issue(repo: ForgeRepo, number: number, signal: AbortSignal): Promise<{ title: string; body: string; url: string }>;

@@ -1,5 +1,5 @@
 import { AmpaError } from '../errors.ts';
-import type { EndedRun, Forge, ForgeCheck, ForgeSnapshot } from './forge.ts';
+import { isOpen, type EndedRun, type Forge, type ForgeCheck, type ForgeSnapshot } from './forge.ts';
 import { mayAsk, MIN_DELAY_MS, type Allowance } from './pollPolicy.ts';
 import type { Clock } from './ports.ts';
 import type { TaskForge } from './task.ts';
@@ -29,7 +29,7 @@ export interface Hearing {
 
 /** What is not decided yet. */
 export const openChecks = (snapshot: ForgeSnapshot | null | undefined): ForgeCheck[] =>
-  (snapshot?.checks ?? []).filter((check) => check.state === 'queued' || check.state === 'running');
+  (snapshot?.checks ?? []).filter(isOpen);
 
 export function createHearing(forge: Forge, target: TaskForge, clock: Clock, signal: AbortSignal): Hearing {
   let known: readonly EndedRun[] | undefined;

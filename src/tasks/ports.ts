@@ -211,6 +211,8 @@ export interface TaskGit {
     task: Task,
     signal: AbortSignal,
   ): Promise<{ kind: 'unchanged' | 'merged' } | { kind: 'conflict'; files: string[] }>;
+  /** Files in which the branch conflicts with its base as it is now; null where that cannot be told. */
+  conflicts(task: Task, signal: AbortSignal): Promise<string[] | null>;
   head(task: Task): Promise<string>;
   /** The commit that `head` is compared with: where the task started, or what of the base was merged in since. */
   baseOf(task: Task, head: string): Promise<string>;
@@ -278,6 +280,7 @@ export type TaskPatch = Partial<
   Pick<
     Task,
     | 'title'
+    | 'base'
     | 'base_sha'
     | 'resume_phase'
     | 'worktree'

@@ -53,6 +53,13 @@ export const conflictText = (files: readonly string[]): string =>
     .map((file) => `- ${file}`)
     .join('\n')}`;
 
+/** ` in a.txt and 3 more`; nothing where the files are not known. */
+export function inFiles(files: readonly string[] | null): string {
+  if (!files?.length) return '';
+  const [shown, rest] = [files.slice(0, 10), files.length - 10];
+  return ` in ${shown.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
+
 /** For a session that knows nothing yet: the request, what was said since, and then the turn's own prompt. */
 export function withHistory(request: string, said: readonly string[], prompt: string): string {
   if (prompt === request && said.length === 0) return request;

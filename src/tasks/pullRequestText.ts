@@ -4,9 +4,18 @@ import { fenced } from './prompts.ts';
 import type { Attempt, Check, Task } from './task.ts';
 
 const MAX_FILES = 30;
+/** GitHub takes 65,536 characters in all; a template or a request may be longer. */
+const MAX_PART = 12_000;
+
+const cut = (text: string): string =>
+  text.length <= MAX_PART ? text : `${text.slice(0, MAX_PART)}\n[… ${text.length - MAX_PART} more characters]`;
+
+/** A link to the failing check's page on the forge, where it has one. */
+const linkTo = ({ name, url }: Check): string =>
+  url && /^https?:\/\/[^\s()<>]+$/.test(url) ? `[${name.replace(/[[\]\\]/g, '\\$&')}](${url})` : name;
 
 /**
- * What a pull request says: what was asked, what changed, how it went. The repository's template comes
+ * What a pull request says: what was asked, what changed, how it went, with links to what failed. The repository's template comes
  * first, and last a mark by which `isUntouched` knows the body again. Pure.
  */
 export function pullRequestText(
@@ -19,15 +28,13 @@ export function pullRequestText(
   const files = changed.slice(0, MAX_FILES).map((file) => `- ${file.status} \`${file.path}\``);
   if (changed.length > MAX_FILES) files.push(`- and ${changed.length - MAX_FILES} more`);
   const rounds = attempts.map((attempt) => {
-    const red = checks
-      .filter((check) => check.attempt === attempt.number && check.excerpt !== null)
-      .map((check) => check.name);
+    const red = checks.filter((check) => check.attempt === attempt.number && check.excerpt !== null).map(linkTo);
     return `${attempt.number}. ${attempt.outcome ?? 'under way'}${red.length > 0 ? `; red: ${red.join(', ')}` : ''}`;
   });
   const parts = [
-    ...(template?.trim() ? [template.trim(), '---'] : []),
-    `**Asked**\n\n${fenced(task.request)}`,
-    ...(task.summary ? [`**The agent says**\n\n${fenced(task.summary)}`] : []),
+    ...(template?.trim() ? [cut(template.trim()), '---'] : []),
+    `**Asked**\n\n${fenced(cut(task.request))}`,
+    ...(task.summary ? [`**The agent says**\n\n${fenced(cut(task.summary))}`] : []),
     `**Changed**\n\n${files.join('\n')}`,
     ...(task.flags.length > 0
       ? [`**Look at this in review**\n\n${task.flags.map((flag) => `- ${flag}`).join('\n')}`]

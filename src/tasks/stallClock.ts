@@ -7,6 +7,7 @@ export interface StallClock {
   tools(open: number): void;
   /** Stands still while a person is asked. */
   pause(paused: boolean): void;
+  /** For good: a question that is given up later does not start it again. */
   stop(): void;
 }
 
@@ -18,11 +19,12 @@ export function startStallClock(
 ): StallClock {
   let open = 0;
   let paused = false;
+  let stopped = false;
   let last = clock.now();
   let cancel = (): void => {};
   const arm = (): void => {
     cancel();
-    if (paused) return;
+    if (paused || stopped) return;
     const limit = open > 0 ? limits.silentToolMs : limits.silentMs;
     // Signs of life only move `last`; the timer finds out when it fires. A chatty agent re-arms nothing.
     cancel = clock.after(Math.max(last + limit - clock.now(), 1), () => {
@@ -47,6 +49,9 @@ export function startStallClock(
       last = clock.now();
       arm();
     },
-    stop: () => cancel(),
+    stop() {
+      stopped = true;
+      cancel();
+    },
   };
 }

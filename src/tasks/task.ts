@@ -77,7 +77,7 @@ export interface Task {
   repo: string;
   /** Remote name, or null where the repository has none. */
   remote: string | null;
-  /** Base branch; null when the task started from a detached HEAD. */
+  /** Base branch; null when the task started from a detached HEAD and has no pull request. */
   base: string | null;
   /** Commit the task starts from; set when preparing. Before that, the local base at creation. */
   base_sha: string | null;

@@ -18,6 +18,7 @@ export const EDITOR_COMMANDS = {
   openWorktree: { title: 'Open Worktree…', icon: 'folder-opened' },
   answerTask: { title: 'Answer Question…', icon: 'comment-discussion' },
   signIn: { title: 'Sign In to Agent…', icon: 'key' },
+  signInToGitHub: { title: 'Sign In to GitHub', icon: 'github' },
   installAgent: { title: 'Install an Agent…', icon: 'cloud-download' },
   storeSecret: { title: 'Store a Secret…', icon: 'key' },
   copyBranch: { title: 'Copy Branch Name', icon: 'copy' },

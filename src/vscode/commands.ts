@@ -21,6 +21,7 @@ import type { Documents } from './documents.ts';
 import { editFallbackRules } from './fallbackRules.ts';
 import type { Folder, Folders } from './folders.ts';
 import { doctorPage } from './doctorPage.ts';
+import { signInToGitHub } from './githubSession.ts';
 import type { Logs } from './logs.ts';
 import { stopTelling } from './notifications.ts';
 import { openWeb } from './openWeb.ts';
@@ -196,6 +197,9 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
     'ampa.signIn': async (given) => {
       const folder = (await requireTrust()) ? await folderFor(folders, given, 'Sign in for') : undefined;
       if (folder) await signIn(await folder.app(), overview.task(taskIdOf(given) ?? '')?.agent);
+    },
+    'ampa.signInToGitHub': async () => {
+      if (await requireTrust()) await signInToGitHub();
     },
     'ampa.installAgent': async () => {
       const folder = (await requireTrust()) ? await chooseFolder(folders, 'Install an agent for') : undefined;

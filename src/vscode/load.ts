@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import type { App } from '../app/api.ts';
 import type { SettingsReader } from '../config/sources.ts';
+import { githubSession } from './githubSession.ts';
 import { withEditorProxy } from './proxyEnv.ts';
 import type { StoredSecrets } from './storedSecrets.ts';
 
@@ -15,13 +16,6 @@ function editorSettings(folder: vscode.Uri): SettingsReader {
     },
     user: (setting) => inspect(setting)?.globalValue,
   };
-}
-
-/** The editor's own GitHub session, asked silently: a person signs in by a click, never because a task starts. */
-async function githubSession(host: string): Promise<string | null> {
-  if (host !== 'github.com') return null;
-  const session = await vscode.authentication.getSession('github', ['repo', 'workflow'], { silent: true });
-  return session?.accessToken ?? null;
 }
 
 /** The proxy that the person has set, never one of the folder's: everything that is sent would go through it. */

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { monotonicFactory } from 'ulid';
-import type { Carry } from '../../src/tasks/phases/phase.ts';
 import type { WatchStore } from '../../src/tasks/watchStore.ts';
 import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
@@ -14,18 +13,10 @@ import type { Forge, ForgeCheck, ForgeSnapshot } from '../../src/tasks/forge.ts'
 import { forgeChecksPhase } from '../../src/tasks/phases/forgeChecks.ts';
 import { fullAllowance } from '../../src/tasks/pollPolicy.ts';
 import type { Claim } from '../../src/tasks/ports.ts';
-import type { CheckState, Task, TaskForge } from '../../src/tasks/task.ts';
+import type { CheckState, Task } from '../../src/tasks/task.ts';
 import { makeTask } from '../support/repo.ts';
+import { ACME_FORGE, carryOfChecks } from '../support/waiting.ts';
 
-const FORGE: TaskForge = {
-  kind: 'github',
-  host: 'github.com',
-  owner: 'acme',
-  name: 'widget',
-  pullRequest: 'never',
-  identity: 'environment',
-  issue: null,
-};
 const REPO = 'github.com/acme/widget';
 const SHA = 'c'.repeat(40);
 const SECOND = 1000;
@@ -66,7 +57,7 @@ describe('waiting for the checks of a forge', () => {
   const tasks = () => createTaskStore(database, () => now);
   async function waitingTask(overrides: Partial<Task> = {}): Promise<{ task: Task; claim: Claim }> {
     const { id } = await createTaskBoard(database.db, () => now).insert(
-      makeTask({ id: newId(), repo: '/repo', checks: { provider: 'github' }, forge: FORGE, ...overrides }),
+      makeTask({ id: newId(), repo: '/repo', checks: { provider: 'github' }, forge: ACME_FORGE, ...overrides }),
     );
     const claim = (await tasks().claimNext('host', 9))!;
     assert.equal(claim.taskId, id);
@@ -103,25 +94,18 @@ describe('waiting for the checks of a forge', () => {
         return ids && { runs: ids.map((id) => ({ id, runId: id, sha: SHA })), counted: 0 };
       },
     } as unknown as Forge;
-    const carry = {
-      claim,
-      signal: new AbortController().signal,
-      log: async () => ({ note() {} }),
-      mask: (text: string) => text,
-      deps: {
-        store: tasks(),
-        watches,
-        forge: async () => forge,
-        onChange: () => () => {},
-        clock: {
-          now: () => now,
-          async sleep(ms: number) {
-            const more = await asleep(now - begin);
-            now += ms + (more ?? 0);
-          },
+    const carry = carryOfChecks(claim, forge, {
+      store: tasks(),
+      watches,
+      onChange: () => () => {},
+      clock: {
+        now: () => now,
+        async sleep(ms: number) {
+          const more = await asleep(now - begin);
+          now += ms + (more ?? 0);
         },
       },
-    } as unknown as Carry;
+    });
     const ended = await forgeChecksPhase(carry, { ...task, pr_number: null });
     return { task: ended, looks };
   }

@@ -222,8 +222,10 @@ describe('Who AMPA is to GitHub', () => {
       permissions: ['actions', 'pull_requests'],
     });
     it_.repo.canPush = false;
+    it_.fake.graphqlOff = true;
     const { forge } = await it_.make();
     assert.deepEqual((await forge.probe(ACME)).missing, [
+      'GraphQL',
       'checks: read',
       'contents: write (you may not push here)',
       'issues: write',
@@ -234,15 +236,14 @@ describe('Who AMPA is to GitHub', () => {
 
   it('an Enterprise host has its own addresses', async () => {
     const seen: string[] = [];
-    const { forge, parseRemote } = await it_.make({
-      env: { GITHUB_TOKEN: it_.fake.token },
-      enterpriseHosts: ['ghe.corp.example'],
+    const { forge } = await it_.make({
+      env: { GITHUB_TOKEN: it_.fake.token, AMPA_GITHUB_API_URL: 'https://ghe.corp.example/api/v3' },
       fetch: (url, init) => {
         seen.push(url);
         return fetch(url.replace(/^https:\/\/ghe\.corp\.example/, it_.fake.url), init);
       },
     });
-    const repo = parseRemote('git@ghe.corp.example:acme/widget.git')!;
+    const repo = { ...ACME, host: 'ghe.corp.example' };
     assert.equal(await forge.login(repo), 'octocat');
     await forge.snapshots(repo, [{ sha: sha(1), pullRequest: null }], it_.signal);
     assert.deepEqual(seen, ['https://ghe.corp.example/api/v3/user', 'https://ghe.corp.example/api/graphql']);

@@ -74,6 +74,20 @@ describe('a pull request of a task', () => {
     assert.equal(it_.hub.pullRequests[0]!.mergedSha, null);
   }).timeout(60_000);
 
+  it('is not merged where it conflicts with its base, and the files are named', async () => {
+    const { app, task } = await green();
+    const { box, repo } = it_.project;
+    box.commit(repo, 'state.txt', 'theirs');
+    box.git(repo, 'push', '-q', 'origin', 'main');
+    it_.hub.conflicts.add(task.branch);
+    await assert.rejects(app.merge(task.id, { method: null, deleteBranch: false }), {
+      code: 'merge',
+      message: /pull\/1 conflicts with main in state\.txt: /,
+      hint: /Continue the task/,
+    });
+    assert.equal((await app.find(task.id)).merged_at, null);
+  }).timeout(60_000);
+
   it('is merged, and a branch that cannot be deleted at GitHub is named', async () => {
     const { app, task, said } = await green();
     it_.fake.fault = ({ method }) => (method === 'DELETE' ? { status: 403, message: 'Protected branch' } : null);

@@ -162,6 +162,35 @@ describe('Pull requests on GitHub', () => {
       assert.equal(await said({ method: 'merge' }), 'refused: Merge commits are not allowed on this repository.');
     });
 
+    it('once the required checks have ended, and ready', async () => {
+      const { repo, fake } = it_;
+      repo.pullRequests[0]!.draft = true;
+      const run = repo.run(sha(1), { workflow: 'CI', jobs: [{ name: 'build', required: true }, 'slow'] });
+      repo.status(sha(1), 'deploy', 'pending', { required: true });
+      let looks = 0;
+      fake.answered = ({ path }) => {
+        if (path !== '/graphql' || ++looks !== 4) return;
+        repo.finish(run, 'success');
+        repo.status(sha(1), 'deploy', 'success', { required: true });
+      };
+      fake.fault = ({ method }) => (method === 'PUT' && looks < 4 ? { status: 405, message: 'too early' } : null);
+      const waits: (readonly string[])[] = [];
+      assert.equal(await said({ onWait: (names: readonly string[]) => waits.push(names) }), 'merged ');
+      assert.deepEqual(waits, [['build', 'deploy']]);
+      assert.equal(repo.pullRequests[0]!.draft, false);
+    });
+
+    it('not while a required check does not end, which is named', async () => {
+      it_.repo.run(sha(1), { workflow: 'CI', jobs: [{ name: 'build', required: true }] });
+      assert.equal(await said(), 'refused: Required checks have not ended: build.');
+    });
+
+    it('where nobody tells of checks, GitHub alone decides', async () => {
+      it_.repo.run(sha(1), { workflow: 'CI', jobs: [{ name: 'build', required: true }] });
+      it_.fake.fault = ({ path }) => (path === '/graphql' ? { status: 500, message: 'sorry' } : null);
+      assert.equal(await said(), 'merged ');
+    });
+
     it('not with commits that were not checked', async () => {
       it_.repo.push(sha(2), PR.head);
       assert.match(await said(), /^refused: .*not checked/);

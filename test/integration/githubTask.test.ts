@@ -61,7 +61,11 @@ describe('a task on a GitHub repository', () => {
     startCi(judge);
     assert.equal((await run(await open(MENDING_AGENT))).attempts, 2);
     assert.match(hub.pullRequests[0]!.body, /^2\. /m);
-    assert.match(hub.pullRequests[0]!.body, /^1\. .*red: build/m);
+    const red = hub.runs[0]!;
+    assert.match(
+      hub.pullRequests[0]!.body,
+      new RegExp(`^1\\. .*red: \\[build\\]\\(https://github\\.com/acme/widget/actions/runs/${red.id}/`, 'm'),
+    );
     await ci!.stop();
     let words = '';
     startCi((sha) => {
@@ -88,12 +92,85 @@ describe('a task on a GitHub repository', () => {
     assert.equal(task.reason, 'merge_conflict', `${task.reason}: ${task.reason_detail}`);
   }).timeout(60_000);
 
+  it('names the files of that conflict, and hands them to the agent when it is continued', async () => {
+    hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
+    startCi(judge);
+    const { repo } = it_.project;
+    const moveBase = `cd '${repo}' && echo theirs > state.txt && git add state.txt && git commit -qm Theirs && git push -q origin main`;
+    const app = await open(
+      `P=$(cat); case "$P" in *"left conflicts"*"- state.txt"*) echo good > state.txt;; *) echo ours > state.txt; ${moveBase};; esac`,
+    );
+    const started = await app.start({ prompt: 'Make it good' });
+    hub.conflicts.add(started.branch);
+    const task = await app.carryHere(started.id, new AbortController().signal);
+    assert.equal(task.reason, 'merge_conflict', `${task.reason}: ${task.reason_detail}`);
+    assert.match(task.reason_detail!, /conflicts with main in state\.txt, so no check runs/);
+    assert.equal(it_.project.box.git(task.worktree!, 'status', '--porcelain'), '', 'the worktree is as it was');
+    hub.conflicts.clear();
+    hub.pullRequests[0]!.mergeable = true;
+    await app.continue(task.id, null);
+    const mended = await app.carryHere(task.id, new AbortController().signal);
+    assert.equal(mended.status, 'success', `${mended.reason}: ${mended.reason_detail}`);
+    assert.equal(
+      it_.project.box.git(repo, 'merge-base', 'main', mended.branch),
+      it_.project.box.git(repo, 'rev-parse', 'main'),
+    );
+  }).timeout(60_000);
+
+  it('that starts from a detached HEAD has its pull request against the default branch', async () => {
+    const { box, repo } = it_.project;
+    hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
+    startCi(judge);
+    box.git(repo, 'checkout', '-q', '--detach');
+    const app = await open(MENDING_AGENT);
+    const planned = await app.plan({ prompt: 'Make it good' });
+    assert.match(planned.notes.join(), /HEAD is detached.*its pull request goes to the default branch of acme\/widget/);
+    const task = await run(app);
+    assert.equal(task.status, 'success', `${task.reason}: ${task.reason_detail}`);
+    assert.deepEqual([hub.pullRequests[0]!.base, hub.pullRequests[0]!.draft, task.base], ['main', false, 'main']);
+    const merged = await app.merge(task.id, { method: null, deleteBranch: false });
+    assert.notEqual(merged.merged_at, null);
+  }).timeout(60_000);
+
   it('says after three minutes that nothing checks', async () => {
     startCi(() => null);
     const app = await open('cat >/dev/null; echo good > state.txt');
     const task = await run(app);
     assert.equal(task.reason, 'checks_missing', `${task.reason}: ${task.reason_detail}`);
   }).timeout(60_000);
+
+  it('stops by name where it may see no check at all, and says what its green does not know', async () => {
+    fake.tokens.set(fake.token, { login: 'octocat', permissions: ['contents', 'pull_requests', 'issues'] });
+    hub.workflow({ name: 'CI', on: ['pull_request'], jobs: ['build'] });
+    startCi(() => ({}));
+    const blind = await run(await open('cat >/dev/null; echo good > state.txt'));
+    assert.equal(blind.reason, 'checks_blocked', `${blind.reason}: ${blind.reason_detail}`);
+    for (const source of [/actions: read/, /checks: read/, /statuses: read/])
+      assert.match(blind.reason_detail!, source);
+    fake.tokens.get(fake.token)!.permissions!.push('actions');
+    hub.drafts = false;
+    const app = await open('cat >/dev/null; echo good > state.txt; echo 2 > more.txt');
+    const task = await run(app);
+    assert.equal(task.status, 'success', `${task.reason}: ${task.reason_detail}`);
+    const notes = (await app.show(task.id)).events.map((event) => event.note).join('\n');
+    assert.match(notes, /Green without what is not visible here: .*checks: read.*statuses: read/);
+  }).timeout(90_000);
+
+  it('is checked by the local command where nothing on GitHub checks, and by nothing without one', async () => {
+    hub.files = {};
+    const planned = async (extra: Record<string, string> = {}) =>
+      (await (await open('true', extra)).plan({ prompt: 'x' })).checks;
+    const local = { provider: 'local', command: 'make test', source: 'environment' };
+    assert.deepEqual(await planned({ AMPA_CHECKS_COMMAND: 'make test' }), local);
+    assert.equal((await planned()).provider, 'none');
+    assert.equal((await planned({ AMPA_CHECKS_PROVIDER: 'github' })).provider, 'github');
+    hub.status(hub.refs.get('main')!, 'other-ci', 'success');
+    assert.equal(
+      (await planned({ AMPA_CHECKS_COMMAND: 'make test' })).provider,
+      'github',
+      'something checked the base',
+    );
+  });
 
   it('opens the pull request after the checks, or never, when told so', async () => {
     hub.workflow({ name: 'CI', on: ['push'], jobs: ['build'] });
@@ -125,6 +202,12 @@ describe('a task on a GitHub repository', () => {
     const looks = fake.requests.slice(before).filter((request) => /graphql/.test(request)).length;
     assert.ok(looks <= 14, `${looks} looks in a minute for five tasks`);
     assert.ok(looks >= 1, 'somebody looks');
+    const live = await app.show(tasks[0]!.id);
+    assert.deepEqual(
+      live.checks.map((check) => [check.name, check.state]),
+      [['build', 'queued']],
+      'what runs is known while it runs',
+    );
     open5 = true;
     for (const task of await Promise.all(carried))
       assert.equal(task.status, 'success', `${task.reason}: ${task.reason_detail}`);

@@ -5,6 +5,7 @@ import type { App } from '../../src/app/api.ts';
 import type { Prompt } from '../../src/conversations/prompt.ts';
 import { AmpaError } from '../../src/errors.ts';
 import type { Clock } from '../../src/tasks/ports.ts';
+import { startChannelServer } from '../support/channelServer.ts';
 import { createProject, type Project } from '../support/project.ts';
 import { ask } from '../support/localServer.ts';
 import { until } from '../support/until.ts';
@@ -253,4 +254,27 @@ describe('A question of a script', () => {
     await named.respond({ promptId: prompt.id, response: 'yes', by: 'Ada' });
     assert.match(named.notices().join(), /could not be written/);
   });
+
+  it('of an agent that works in another repository is one of its task, and so is what it says', async () => {
+    const slack = await startChannelServer(() => ({ status: 200, body: 'ok' }));
+    try {
+      const { repo: other } = project.box.withOrigin('other');
+      project.box.write(
+        path.join(project.repo, '.worklog/ampa/.env'),
+        `AMPA_SLACK_WEBHOOK_URL=${slack.url}/x\n`,
+        0o600,
+      );
+      const ampa = `'${process.execPath}' '${path.resolve(import.meta.dirname, '../../src/cli/guard.ts')}'`;
+      const agent = `cat >/dev/null; ${ampa} ask which "Left or right?" --choice left >&2 && ${ampa} notify --title "I asked" >&2 && echo x > a.txt`;
+      const it_ = await project.open(agent);
+      const task = await project.run(it_, { repo: other, checks: 'true' });
+      assert.equal(task.status, 'success', `${task.reason}: ${task.reason_detail}`);
+      const asked = (await it_.prompts()).map((prompt) => [prompt.session, prompt.task_id]);
+      assert.deepEqual(asked, [['which', task.id]]);
+      assert.ok(slack.received.some(({ body }) => JSON.stringify(body).includes('I asked')));
+      assert.equal(fs.existsSync(path.join(other, '.worklog')), false);
+    } finally {
+      await slack.close();
+    }
+  }).timeout(60_000);
 });

@@ -11,24 +11,16 @@ import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { createWatchStore } from '../../src/adapters/sqlite/watchStore.ts';
 import { fullAllowance, spend } from '../../src/tasks/pollPolicy.ts';
-import type { TaskForge } from '../../src/tasks/task.ts';
 import { startFakeGitHub, type FakeGitHub } from '../support/fakeGitHub.ts';
 import { createProject, type Project } from '../support/project.ts';
 import { makeTask } from '../support/repo.ts';
 import { until } from '../support/until.ts';
+import { ACME_FORGE } from '../support/waiting.ts';
 import { deliver, payloadsOf } from '../support/webhooks.ts';
 
 const SECRET = 'a secret of ours';
 const SHA = 'c'.repeat(40);
-const FORGE: TaskForge = {
-  kind: 'github',
-  host: 'github.com',
-  owner: 'Acme',
-  name: 'widget',
-  pullRequest: 'first',
-  identity: 'environment',
-  issue: null,
-};
+const FORGE = { ...ACME_FORGE, owner: 'Acme' };
 
 /** A real payload, about a commit of ours. */
 function about(event: string, sha: string, more: { pull?: number; repository?: string } = {}) {

@@ -48,6 +48,14 @@ describe('the worklog on GitHub', () => {
     );
   });
 
+  it('may be a tenant’s of ghe.com', async () => {
+    const url = 'https://tenant.ghe.com/team/app.git';
+    execFileSync('git', ['remote', 'set-url', 'origin', url], { cwd: project.repo, env: project.env });
+    const synced = await project.ampa(['github', 'push'], env);
+    assert.equal(synced.code, 0, synced.stderr);
+    assert.match(readFileSync(config(), 'utf8'), /^githubRepo: team\/app$/m);
+  });
+
   it('is said to be missing', async () => {
     const missing = await project.ampa(['github', 'push']);
     assert.deepEqual([missing.code, /wl was not found/.test(missing.stderr)], [1, true]);

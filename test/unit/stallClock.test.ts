@@ -61,4 +61,13 @@ describe('the stall clock', () => {
     timers.tick(600_000);
     assert.equal(stalled, 1);
   });
+
+  it('holds no process once it was stopped, though a question is given up after that', () => {
+    const stall = start();
+    stall.pause(true);
+    stall.stop();
+    stall.pause(false);
+    stall.tools(1);
+    assert.equal(timers.countTimers(), 0);
+  });
 });

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import type { Task } from '../../tasks/task.ts';
 import type { BaseDependencies } from './base.ts';
-import { cloneBare, fetchBare } from './clone.ts';
+import { clearPartialClones, cloneBare, fetchBare } from './clone.ts';
+import { conflictsWithBase } from './conflicts.ts';
 import { diffBase, show, unifiedDiff } from './diff.ts';
 import { identity, inspect, locate, resolveBase } from './facts.ts';
 import type { Located, RepositoryFacts, ResolvedBase } from './facts.ts';
@@ -27,11 +28,15 @@ export interface Repository {
   identity(root: string): Promise<string | null>;
   /** Clones a URL below `folder`, or brings the clone that is there up to date; returns the bare repository. */
   cloneBare(url: string, folder: string): Promise<string>;
+  /** Removes what killed processes have left of clones below `folder`. */
+  clearPartialClones(folder: string): Promise<void>;
   /** The commit that `head` is compared with; base branch's later merges taken into account. */
   mergeBaseOf(task: Task, head: string): Promise<string>;
   unifiedDiff(task: Task, head: string): Promise<string>;
   /** A file as it was in a commit; empty if it was not there. */
   show(root: string, commit: string, path: string): Promise<Uint8Array>;
+  /** Files in which the branch conflicts with its base as the remote has it; null where that cannot be told. */
+  conflicts(task: Task): Promise<string[] | null>;
   worktreeState(task: Task): Promise<WorktreeState>;
   removeWorktree(task: Task, options: { force: boolean }): Promise<Removal>;
   /** Deletes the task's branch here; null, or why it stays: it holds what was not pushed, or somebody works on it. */
@@ -63,9 +68,11 @@ export function createRepository({ path, ...base }: RepositoryDependencies): Rep
       else await cloneBare(base, url, dir);
       return dir;
     },
+    clearPartialClones,
     mergeBaseOf: (task, head) => diffBase(git, task, head),
     unifiedDiff: (task, head) => unifiedDiff(git, task, head),
     show: async (root, commit, file) => (await show(git, root, commit, file)) ?? new Uint8Array(),
+    conflicts: (task) => conflictsWithBase(dependencies, task),
     worktreeState: (task) => worktreeState(git, path, task),
     removeWorktree: (task, options) => removeWorktree(git, path, task, options),
     deletePushedBranch: (task) => deletePushedBranch(git, task),

@@ -5,6 +5,7 @@ import type { Task } from '../../tasks/task.ts';
 import { startPoint } from './base.ts';
 import { withBase } from './baseCheckout.ts';
 import { commitAll } from './commit.ts';
+import { conflictsWithBase } from './conflicts.ts';
 import { copyIgnored } from './copy.ts';
 import { changedFiles, diffBase, flags } from './diff.ts';
 import type { Git } from './git.ts';
@@ -36,6 +37,7 @@ export function createTaskGit({ git, clock, env, retryMs = 60_000, credentials }
       commitAll(dependencies, task, message, coAuthor, processes, signal),
     push: (task, processes, signal) => push(dependencies, task, processes, signal),
     mergeBase: (task, signal) => mergeBase(dependencies, task, signal),
+    conflicts: (task, signal) => conflictsWithBase(dependencies, task, signal),
     head: (task) => git.text(worktreeOf(task), ['rev-parse', 'HEAD']),
     baseOf: (task, head) => diffBase(git, task, head),
     withBase: (task, sha, signal, use) => withBase(dependencies, task, sha, signal, use),

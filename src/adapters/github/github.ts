@@ -4,7 +4,7 @@
  */
 import type { ForgeRepo, IdentityKind } from '../../tasks/task.ts';
 import { AmpaError } from '../../errors.ts';
-import type { Forge, ForgeCheck, WaitingCommit } from '../../tasks/forge.ts';
+import { isOpen, type Forge, type ForgeCheck, type WaitingCommit } from '../../tasks/forge.ts';
 import { lacking } from './appTokens.ts';
 import { graphqlSnapshots, GraphqlRefused } from './checks.ts';
 import { createClient, type Client, type OnRequest } from './client.ts';
@@ -16,6 +16,7 @@ import { probeRepository } from './probe.ts';
 import { fetchOf, type Fetch } from './proxy.ts';
 import {
   contents,
+  defaultBranch,
   issueOf,
   markReady,
   openPullRequest,
@@ -23,7 +24,7 @@ import {
   pullRequestTemplate,
   updatePullRequest,
 } from './pulls.ts';
-import { apiUrlOf, hostOfApi, parseRemote } from './remote.ts';
+import { apiUrlOf, isGitHubs } from './remote.ts';
 import { endedRuns, restSnapshots } from './restChecks.ts';
 
 export interface GitHubOptions {
@@ -34,8 +35,6 @@ export interface GitHubOptions {
   appPrivateKey?: string;
   appPrivateKeyPath?: string;
   apiUrl?: string;
-  /** Hosts of GitHub Enterprise Server, beside that of `apiUrl`. */
-  enterpriseHosts?: readonly string[];
   /** Token of the editor's own session, asked silently; null where there is none. */
   editorToken?: (host: string) => Promise<string | null>;
   /** Only this kind of identity is looked for. */
@@ -55,7 +54,6 @@ export interface GitHubOptions {
 
 export interface GitHub {
   forge: Forge;
-  parseRemote(url: string): ForgeRepo | null;
   /** Who we are at a repository's host, asked once; null where nobody is signed in. Rejects where what is set up is unusable. */
   identity(repo: ForgeRepo): Promise<IdentityKind | null>;
   /** The same in words: `GitHub App 12`, `GITHUB_TOKEN`. */
@@ -72,8 +70,6 @@ const NOBODY_MS = 15_000;
 export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
   const { env, now, secrets = [], secondMs, timeoutMs } = options;
   const apiUrl = options.apiUrl || env.AMPA_GITHUB_API_URL || undefined;
-  const ofApi = apiUrl === undefined ? null : hostOfApi(apiUrl);
-  const enterprise = [...(options.enterpriseHosts ?? []), ...(ofApi === null ? [] : [ofApi])];
   const fetch = options.fetch ?? (await fetchOf(env));
   const identities = new Map<string, { found: Promise<Identity | null>; at: number }>();
   const clients = new Map<string, Promise<Client>>();
@@ -87,7 +83,12 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
       if (identity !== null || now() - known.at < NOBODY_MS) return identity;
     }
     if (identities.get(host) === known) {
-      const found = resolveIdentity(host, { ...options, apiUrl: apiUrlOf({ host }, apiUrl), fetch });
+      const found = resolveIdentity(host, {
+        ...options,
+        apiUrl: apiUrlOf({ host }, apiUrl),
+        isOurs: apiUrl !== undefined || isGitHubs(host),
+        fetch,
+      });
       identities.set(host, { found, at: now() });
       // What was unusable may be mended: it is not kept.
       found.catch(() => identities.get(host)?.found === found && identities.delete(host));
@@ -173,6 +174,19 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
     }
   }
 
+  /** Required checks that have not ended. Where that is not told none is waited for: the merge itself is refused then. */
+  async function awaited(client: Client, repo: ForgeRepo, number: number, sha: string, signal: AbortSignal) {
+    try {
+      const told = await snapshots(client, repo, [{ sha, pullRequest: number }], signal);
+      const open = told.snapshots.flatMap(({ checks }) => checks).filter((it) => it.required && isOpen(it));
+      return open.map((it) => it.name);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof AmpaError || statusOf(error) !== null) return [];
+      throw error;
+    }
+  }
+
   const forge: Forge = {
     login,
     openPullRequest: (repo, pr, signal) =>
@@ -193,11 +207,21 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
       ),
     hasChecks: (repo, base, signal) =>
       call('whether there are checks', repo, signal, (client) => hasChecks(client, repo, base, signal)),
+    defaultBranch: (repo, signal) =>
+      call('the default branch', repo, signal, (client) => defaultBranch(client, repo, signal)),
     pullRequestTemplate: (repo, signal) =>
       call('the pull request template', repo, signal, (client) => pullRequestTemplate(client, repo, signal)),
     merge: (repo, number, how, signal) =>
       call(`merging pull request #${number}`, repo, signal, (client) =>
-        mergePullRequest(client, repo, number, how, signal, secondMs),
+        mergePullRequest(
+          client,
+          repo,
+          number,
+          how,
+          () => awaited(client, repo, number, how.sha, signal),
+          signal,
+          secondMs,
+        ),
       ),
     issue: (repo, number, signal) =>
       call(`issue #${number}`, repo, signal, (client) => issueOf(client, repo, number, signal)),
@@ -216,7 +240,6 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
 
   return {
     forge,
-    parseRemote: (url) => parseRemote(url, enterprise),
     identity: async (repo) => (await identityOf(repo))?.kind ?? null,
     identityLabel: async (repo) => (await identityOf(repo))?.label ?? null,
     counted: () => made.reduce((sum, it) => sum + it.counted(), 0),

@@ -21,6 +21,8 @@ export interface IdentityOptions {
   /** Only this kind is looked for: a task keeps the one it was made with. */
   only?: IdentityKind;
   apiUrl: string;
+  /** GitHub's own host, or one whose address the user has set: what is there for no host by name may go there. */
+  isOurs: boolean;
   fetch: Fetch;
   now: () => number;
   secondMs?: number;
@@ -39,15 +41,15 @@ export interface Identity {
 }
 
 /**
- * The first identity that is there for a host, in the order of the file's first line; null where
+ * The first identity that is there for a host, in the order of the file's first line, and only what belongs to it; null where
  * nobody is signed in. Rejects where one is set up and unusable: the next would act as someone else.
  */
 export async function resolveIdentity(host: string, options: IdentityOptions): Promise<Identity | null> {
   const wanted = (kind: IdentityKind): boolean => options.only === undefined || options.only === kind;
   return (
-    (wanted('app') && (await appIdentity(options))) ||
+    (wanted('app') && options.isOurs && (await appIdentity(options))) ||
     (wanted('editor') && (await editorIdentity(host, options))) ||
-    (wanted('environment') && environmentIdentity(options.env)) ||
+    (wanted('environment') && options.isOurs && environmentIdentity(options.env)) ||
     (wanted('gh') && (await ghIdentity(host, options.env))) ||
     null
   );

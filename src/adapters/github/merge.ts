@@ -4,6 +4,7 @@ import type { ForgeRepo } from '../../tasks/task.ts';
 import type { ForgeMergeOutcome } from '../../tasks/forge.ts';
 import type { Client } from './client.ts';
 import { isForbidden, messageOf, statusOf } from './failures.ts';
+import { markReady } from './pulls.ts';
 
 type Method = 'merge' | 'squash' | 'rebase';
 
@@ -15,7 +16,13 @@ export interface MergeHow {
   title: string;
   /** The branch to delete afterwards, or null. */
   deleteBranch: string | null;
+  /** Told once which required checks are waited for. */
+  onWait?: (names: readonly string[]) => void;
 }
+
+/** Looks at required checks that have not ended, and what lies between two of them, s. */
+const WAITS = 30;
+const WAIT_S = 10;
 
 /** Looks at a pull request whose mergeability GitHub is still working out. */
 const LOOKS = 6;
@@ -26,6 +33,8 @@ export async function mergePullRequest(
   repo: ForgeRepo,
   number: number,
   how: MergeHow,
+  /** Names of the required checks that have not ended. */
+  awaited: () => Promise<string[]>,
   signal: AbortSignal,
   secondMs = 1000,
 ): Promise<ForgeMergeOutcome> {
@@ -42,6 +51,15 @@ export async function mergePullRequest(
   if (before.state === 'closed') return { kind: 'refused', detail: `Pull request #${number} is closed.` };
   if (before.head.sha !== how.sha) {
     return { kind: 'refused', detail: `Pull request #${number} has commits that were not checked.` };
+  }
+  // A person who wants it merged wants it ready.
+  if (before.draft) await markReady(client, repo, number, signal);
+  for (let look = 1; before.mergeable !== false; look++) {
+    const names = await awaited();
+    if (names.length === 0) break;
+    if (look > WAITS) return { kind: 'refused', detail: `Required checks have not ended: ${names.join(', ')}.` };
+    if (look === 1) how.onWait?.(names);
+    await sleep(WAIT_S * secondMs, undefined, { signal });
   }
   const method = how.method ?? (await allowedMethod(client, repo, signal));
   let said: string;

@@ -20,6 +20,8 @@ export async function probeRepository(client: Client, repo: ForgeRepo): Promise<
     ['checks: read', () => octokit.request('GET /repos/{owner}/{repo}/commits/{ref}/check-runs', { ...at, ref })],
     ['statuses: read', () => octokit.request('GET /repos/{owner}/{repo}/commits/{ref}/status', { ...at, ref })],
     ['issues: write', () => octokit.request('GET /repos/{owner}/{repo}/issues', { ...at, per_page: 1 })],
+    // Only it marks a pull request as ready, and tells the checks of many commits at once.
+    ['GraphQL', () => client.graphql('query { rateLimit { remaining } }', {})],
   ];
   await Promise.all(
     tries.map(async ([permission, ask]) => {

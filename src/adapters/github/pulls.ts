@@ -88,6 +88,10 @@ async function isVisible(client: Client, repo: ForgeRepo, signal: AbortSignal): 
   }
 }
 
+export async function defaultBranch(client: Client, repo: ForgeRepo, signal: AbortSignal): Promise<string> {
+  return (await client.octokit.request('GET /repos/{owner}/{repo}', at(repo, signal))).data.default_branch;
+}
+
 export async function pullRequestOf(
   client: Client,
   repo: ForgeRepo,

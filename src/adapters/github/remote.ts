@@ -26,11 +26,12 @@ export function parseRemote(
   if (![owner, name].every((part) => NAME.test(part) && part !== '.' && part !== '..')) return null;
   const called = at.ssh ? hostOf(at.host) : at.host;
   const host = ALIASES[called] ?? called;
-  const known =
-    host === 'github.com' || host.endsWith('.ghe.com') || enterpriseHosts.some((it) => it.toLowerCase() === host);
-  if (!known) return null;
+  if (!isGitHubs(host) && !enterpriseHosts.some((it) => it.toLowerCase() === host)) return null;
   return { kind: 'github', host: at.port === '' ? host : `${host}:${at.port}`, owner, name };
 }
+
+/** A host that GitHub itself runs: no stranger answers there. */
+export const isGitHubs = (host: string): boolean => host === 'github.com' || host.endsWith('.ghe.com');
 
 /** The host that an ssh address names, in small letters; null for other addresses. */
 export function sshHostOf(url: string): string | null {

@@ -2,7 +2,8 @@ import type { Carry } from './phase.ts';
 import type { Watch } from '../watchStore.ts';
 import { AmpaError, describeError } from '../../errors.ts';
 import { foldChecks, workflowRun } from '../fold.ts';
-import type { FailedCheck, Forge, ForgeCheck } from '../forge.ts';
+import { isOpen, type FailedCheck, type Forge, type ForgeCheck } from '../forge.ts';
+import { inFiles } from '../prompts.ts';
 import type { Reason } from '../reasons.ts';
 import type { Check, Task } from '../task.ts';
 import { watchChecks, watchKey } from '../watch.ts';
@@ -123,7 +124,7 @@ async function judge(carry: Carry, forge: Forge, task: Task, watch: Watch): Prom
         return {
           kind: 'stop',
           reason: 'merge_conflict',
-          detail: `${task.branch} conflicts with ${task.base}, so no check runs.`,
+          detail: `${task.branch} conflicts with ${task.base}${inFiles(await carry.deps.git.conflicts(task, carry.signal))}, so no check runs.`,
         };
       }
       if (snapshot.hidden.length > 0 && waited > MISSING_AFTER_MS) {
@@ -147,7 +148,7 @@ async function judge(carry: Carry, forge: Forge, task: Task, watch: Watch): Prom
 
 const pendingOf = (checks: readonly ForgeCheck[]): string =>
   checks
-    .filter((check) => check.state === 'queued' || check.state === 'running')
+    .filter(isOpen)
     .map((check) => `${check.name}: ${check.state}`)
     .join('\n');
 
@@ -176,9 +177,14 @@ async function failures(
     red.push({ ...failure, onBase: onBase.has(check) });
   }
   const last = red.at(-1);
-  if (last && rest.length > 0) red[red.length - 1] = { ...last, remark: `these failed too: ${rest.join(', ')}` };
+  if (last && rest.length > 0) red[red.length - 1] = withRemark(last, `these failed too: ${rest.join(', ')}`);
   return red;
 }
+
+const withRemark = (check: FailedCheck, remark: string): FailedCheck => ({
+  ...check,
+  remark: [check.remark, remark].filter(Boolean).join('; '),
+});
 
 /** A log that cannot be had is said to the agent; the name and the address of the check still help. */
 async function failureOf(

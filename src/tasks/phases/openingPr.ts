@@ -15,15 +15,12 @@ export async function openingPrPhase(carry: Carry, task: Task): Promise<Task> {
   const { deps, claim, signal } = carry;
   const { store, git } = deps;
   const green = task.checked_sha !== null && task.checked_sha === task.head_sha;
-  const next = (patch: Partial<Pick<Task, 'pr_number' | 'pr_url'>>, note?: string): Promise<Task> =>
+  const next = (patch: Partial<Pick<Task, 'pr_number' | 'pr_url' | 'base'>>, note?: string): Promise<Task> =>
     green
       ? store.apply(claim, { type: 'succeed' }, patch, note)
       : store.apply(claim, { type: 'advance', phase: 'checks' }, patch, note);
   const target = task.forge;
   if (!target || target.pullRequest === 'never') return next({});
-  const { base } = task;
-  if (!base)
-    return next({}, 'The task started from a commit, not from a branch, so there is no base for a pull request.');
 
   return withForge(carry, 'pr_failed', async () => {
     const forge = await deps.forge(task);
@@ -35,6 +32,7 @@ export async function openingPrPhase(carry: Carry, task: Task): Promise<Task> {
       return store.apply(claim, { type: 'stop', reason: 'pr_failed', detail });
     }
     if (known && !isUntouched(known.body)) return next({});
+    const base = task.base ?? (await forge.defaultBranch(target, signal));
     const changed = await git.changedFiles(task, task.head_sha!);
     const template = await forge.pullRequestTemplate(target, signal);
     const text = pullRequestText(
@@ -52,7 +50,8 @@ export async function openingPrPhase(carry: Carry, task: Task): Promise<Task> {
     signal.throwIfAborted();
     switch (outcome.kind) {
       case 'open':
-        return next({ pr_number: outcome.number, pr_url: outcome.url });
+        // A task that started from a commit has a base from now on: what moves there concerns it.
+        return next({ pr_number: outcome.number, pr_url: outcome.url, base });
       case 'unsupported':
         return next({}, 'Pull requests are switched off in this repository.');
       case 'failed':
