@@ -1,5 +1,6 @@
 /** The editor's own GitHub session: asked silently, but for a click. */
 import * as vscode from 'vscode';
+import { plain } from './plain.ts';
 
 const SCOPES = ['repo', 'workflow'];
 
@@ -15,7 +16,7 @@ export async function signInToGitHub(): Promise<void> {
   const detail = 'AMPA opens pull requests and reads checks with your account.';
   try {
     const { account } = await vscode.authentication.getSession('github', SCOPES, { createIfNone: { detail } });
-    void vscode.window.showInformationMessage(`Tasks that start now are ${account.label}'s on GitHub.`);
+    void vscode.window.showInformationMessage(plain(`Tasks that start now are ${account.label}'s on GitHub.`));
   } catch (error) {
     // Whoever said no needs no message that says so.
     if (!/did not consent|cancel/i.test(String(error))) throw error;
