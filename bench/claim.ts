@@ -10,7 +10,7 @@ import { openDatabase } from '../src/adapters/sqlite/open.ts';
 import { createTaskBoard } from '../src/adapters/sqlite/taskBoard.ts';
 import { createTaskStore } from '../src/adapters/sqlite/taskStore.ts';
 import type { Task } from '../src/tasks/task.ts';
-import { makeTask } from '../test/support/repo.ts';
+import { makeTask, NEEDS } from '../test/support/repo.ts';
 import { median, race, type Row } from './table.ts';
 
 const JOBS = 500;
@@ -38,7 +38,7 @@ async function ampa(dir: string, newTask: () => Task): Promise<Side> {
       for (let i = 0; i < JOBS; i++) await board.insert(newTask());
       const begun = performance.now();
       for (let i = 0; i < JOBS; i++) {
-        const claim = await store.claimNext('owner', 2);
+        const claim = await store.claimNext('owner', 2, NEEDS);
         if (!claim) throw new Error('the queue is empty too early');
         await store.apply(claim, { type: 'succeed' });
       }

@@ -155,6 +155,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     gitFor: (marker) =>
       createGitAdapter({ env: withOwner(taskEnv, marker), clock, credentials: forges.credential }).tasks,
     forge: forges.of,
+    signedIn: forges.signedIn,
+    onConfig: config.onChange,
     agents: createAgents({ env: taskEnv, find }),
     config: config.values,
     carrier: options.carrier,

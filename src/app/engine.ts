@@ -16,13 +16,14 @@ import { slugOf } from '../tasks/naming.ts';
 import { redact } from '../tasks/redact.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import { HOST_GONE_MS } from '../tasks/timings.ts';
-import { runWorker, workOnce, type WorkerDeps } from '../tasks/worker.ts';
+import { runWorker, workOnce, type Powers, type WorkerDeps } from '../tasks/worker.ts';
 import type { Change } from './api.ts';
 import { markerOf, processesOfClaim, reapPredecessors, startCarrier, type CarrierCommand } from './carriers.ts';
 import type { Conversations } from './conversations.ts';
 import { openEngineStore, storeExists, type EngineStore } from './engineStore.ts';
 import type { Meter } from './meter.ts';
 import { meterTask } from './metering.ts';
+import { createPowers, type PowersDeps } from './powers.ts';
 import type { StatePaths, Workspace } from './state.ts';
 
 export const wallClock: Clock = {
@@ -44,6 +45,8 @@ export interface EngineDeps {
   /** git whose processes carry the marker of a claim, so that a takeover finds what a killed carrier left. */
   gitFor(marker: string): TaskGit;
   agents: Agents;
+  signedIn: PowersDeps['signedIn'];
+  onConfig: PowersDeps['onConfig'];
   /** The forge of a task; rejects when its identity is not to be had here. */
   forge(task: Task): Promise<Forge>;
   config(): ConfigValues;
@@ -167,8 +170,13 @@ export function createEngine(deps: EngineDeps) {
     await it.tasks.apply(claim, { type: 'stop', reason: 'internal', detail: why + left });
   }
 
+  let powers: Powers | undefined;
+  const powersOf = (it: EngineStore): Powers =>
+    (powers ??= createPowers({ ...deps, missing: deps.agents.missing, now }, it.hosts, () => presence?.id ?? null));
+
   const workerDeps = (it: EngineStore): WorkerDeps => ({
     queue: it.tasks,
+    powers: powersOf(it),
     clock,
     newOwner: newId,
     startCarrier: async (claim) =>
@@ -308,7 +316,14 @@ export function createEngine(deps: EngineDeps) {
 
     async untilIdle(signal: AbortSignal): Promise<void> {
       const it = await store();
-      while (!signal.aborted && (await it.board.list({ statuses: ACTIVE, limit: 1 })).total > 0) {
+      // What waits for another host may do so for ever.
+      const busy = async (): Promise<boolean> => {
+        if ((await it.tasks.running()).length > 0) return true;
+        for (const task of await it.tasks.queuedBeside([]))
+          if (task.waits_for === null || (await powersOf(it).lackOf(task.needs, task)) === null) return true;
+        return false;
+      };
+      while (!signal.aborted && (await busy())) {
         await nextChange(it, clock, AbortSignal.any([signal, stop.signal]));
       }
       if (!signal.aborted) await deps.drain(it);

@@ -56,6 +56,8 @@ export interface Forges {
   at(remoteUrl: string): Promise<{ forge: Forge; at: At } | null>;
   /** The forge of a task, with the kind of identity it was made with. */
   of(task: Task): Promise<Forge>;
+  /** Whether that kind of identity is to be had here; rejects where it is set up and unusable. */
+  signedIn(identity: { repo: ForgeRepo; kind: IdentityKind }): Promise<boolean>;
   /** Who we are at a remote, and what is missing there, for people; null: it is not on GitHub, or nobody is signed in. */
   describe(remoteUrl: string): Promise<{ label: string; missing: string[] } | null>;
   /** The repository that a remote's address names; null: it is not on a GitHub. Asks nobody. */
@@ -135,6 +137,11 @@ export function createForges(deps: ForgesDeps): Forges {
       const { forge } = task;
       if (!forge) throw new Error(`task ${task.id} has no forge`);
       return (await signedIn(forge, forge.identity)).forge;
+    },
+    async signedIn({ repo, kind }) {
+      if ((await (await github(kind)).identity(repo)) === null) return false;
+      // Once found, an identity is kept; people sign out of the editor while it runs.
+      return kind !== 'editor' || ((await deps.editorToken?.(repo.host)) ?? null) !== null;
     },
     async describe(remoteUrl) {
       const found = await this.at(remoteUrl);

@@ -115,6 +115,10 @@ export async function isOwnerDead(
 export const stateOfHost = (host: HostRow): ReturnType<typeof isAlive> =>
   isAlive({ pid: host.pid, startTime: host.start_time, bootId: host.boot_id, pidNamespace: host.pid_namespace });
 
+/** Its process is there, as far as this machine can tell, and has beaten lately. */
+export const isLive = async (host: HostRow, now: () => number): Promise<boolean> =>
+  now() - host.beat_at < HOST_GONE_MS && (await stateOfHost(host)) !== 'dead';
+
 /** Hosts that stay and take on what comes; carriers and commands end with their own work. */
 export const isDesk = ({ kind }: { kind: HostKind }): boolean => kind === 'vscode' || kind === 'daemon';
 

@@ -1,3 +1,4 @@
+import { waitingFor } from '../tasks/powers.ts';
 import type { Task } from '../tasks/task.ts';
 
 /** A task as `--json` prints it: stable, snake case, times in ISO 8601 UTC. */
@@ -15,6 +16,7 @@ export function taskJson(task: Task) {
     prompt: task.prompt,
     status: task.status,
     phase: task.phase,
+    waits_for: waitingFor(task) && task.waits_for,
     reason: task.reason,
     reason_detail: task.reason_detail,
     attempts: task.attempts,

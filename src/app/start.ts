@@ -300,6 +300,7 @@ export async function newTask(deps: StartDeps, request: StartRequest): Promise<T
     phase: null,
     reason: null,
     resume_phase: null,
+    waits_for: null,
     reason_detail: null,
     attempts: 0,
     max_attempts: limits.attempts,

@@ -4,6 +4,7 @@ import type { Resolved } from '../config/resolve.ts';
 import { KNOBS, type Knob, type KnobName } from '../config/knobs.ts';
 import type { TaskDetail } from '../tasks/board.ts';
 import { indent, questionText } from './question.ts';
+import { waitingFor } from '../tasks/powers.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import { isActive, type Status, type Task } from '../tasks/task.ts';
 
@@ -58,6 +59,8 @@ export function columns(rows: { text: string; style?: Style }[][], paint: Paint)
 export function stateOf(task: Task): string {
   if (task.merged_at) return 'merged';
   if (isActive(task.status) && task.abort_requested_at) return 'aborting';
+  const waiting = waitingFor(task);
+  if (waiting) return waiting.text;
   if (task.phase) return `${task.status} (${task.phase.replace('_', ' ')})`;
   return task.reason && task.reason !== 'user' ? `${task.status} (${task.reason})` : task.status;
 }
@@ -94,6 +97,8 @@ export function taskText(
     paint('bold', task.title),
     `${paint(STATUS_STYLE[task.status], stateOf(task))} · attempt ${task.attempts} of ${task.max_attempts} · ${task.agent} · ${ago(task.updated_at, now)}`,
   );
+  const waiting = waitingFor(task);
+  if (waiting) lines.push(paint('gray', waiting.hint));
   if (task.reason) {
     const { sentence, hint } = reasonText(task.reason);
     lines.push(

@@ -148,6 +148,8 @@ export type AgentReadiness =
 export interface Agents {
   /** `Name <address>` of the agent, for the trailer of its commits. */
   coAuthor(spec: AgentSpec): string;
+  /** Looks the program up, and no more: its name where it is not there, else null. */
+  missing(spec: AgentSpec): Promise<string | null>;
   /** Looks the program up and, where that is cheap, its login. Starts no session. */
   check(spec: AgentSpec): Promise<AgentReadiness>;
   runTurn(spec: AgentSpec, turn: AgentTurn, processes: TaskProcesses): Promise<TurnOutcome>;
@@ -349,13 +351,25 @@ export type AttemptEnd = Pick<Attempt, 'outcome' | 'summary' | 'error' | 'head_s
 
 /** What the worker loop of a host does with tasks it does not carry itself. */
 export interface WorkQueue {
-  /** Claims the oldest queued task if a slot is free. */
-  claimNext(owner: string, slots: number): Promise<Claim | undefined>;
+  /** Claims the oldest queued task with one of these needs (`QueuedTask`) if a slot is free. */
+  claimNext(owner: string, slots: number, needs: readonly string[]): Promise<Claim | undefined>;
+  /** Queued tasks with other needs, the oldest first. */
+  queuedBeside(needs: readonly string[]): Promise<QueuedTask[]>;
+  /** Says what a task waits for that was left to other hosts; nothing if it has been claimed since. */
+  sayWaiting(task: Pick<Task, 'id' | 'token'>, words: string): Promise<void>;
   /** Claims one queued task if a slot is free. */
   claimQueued(id: string, owner: string, slots: number): Promise<Claim | undefined>;
   /** Claims an active task away from the holder of `token`. */
   takeOver(id: string, token: number, owner: string): Promise<Claim | undefined>;
   /** Tasks that are running or retrying. */
   running(): Promise<Task[]>;
-  hasQueued(): Promise<boolean>;
+}
+
+/** A task that nobody has claimed, as far as a host has to know it. */
+export interface QueuedTask extends Pick<
+  Task,
+  'id' | 'token' | 'agent_spec' | 'forge' | 'checks' | 'waits_for' | 'updated_at'
+> {
+  /** Names its needs: the same for tasks that need the same. */
+  needs: string;
 }

@@ -112,6 +112,8 @@ export interface Task {
   reason: string | null;
   /** Where a `continue` without words takes the work up again; null is the agent. */
   resume_phase: Phase | null;
+  /** What hosts lacked that left it to others, in words; null once one has taken it. */
+  waits_for: string | null;
   /** What exactly went wrong, for people: one or a few lines. */
   reason_detail: string | null;
   /** Agent turns begun. */

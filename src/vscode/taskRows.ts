@@ -1,5 +1,6 @@
 /** What a row of the Tasks tree says. Pure. */
 import type { OpenPrompt } from '../conversations/prompt.ts';
+import { waitingFor } from '../tasks/powers.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import type { Attempt, Check, CheckState, Phase, Task } from '../tasks/task.ts';
 import { tokensOf, type Group, type Token } from './abilities.ts';
@@ -37,10 +38,12 @@ const REASON_WORDS: Partial<Record<string, string>> = {
   budget_cost: 'too expensive',
 };
 
-/** What a task does or how it ended, in two or three words. */
+/** What a task does or how it ended, in two or three words; what it waits for, in some more. */
 export function stateWords(task: Task, asks: boolean): string {
   if (asks) return 'has a question';
   if (task.merged_at) return 'merged';
+  const waiting = waitingFor(task);
+  if (waiting) return waiting.text;
   switch (task.status) {
     case 'queued':
       return 'waiting';
@@ -76,6 +79,8 @@ export const wishOf = (prompt: Pick<OpenPrompt, 'kind' | 'summary'>): string =>
 export function stateSentence(task: Task, question: string | null): string {
   if (question !== null) return `The agent ${question}`;
   if (task.merged_at) return `Merged into ${task.base ?? 'its base'}.`;
+  const waiting = waitingFor(task);
+  if (waiting) return `W${waiting.text.slice(1)}. ${waiting.hint}`;
   switch (task.status) {
     case 'queued':
       return 'Waits for a free slot.';

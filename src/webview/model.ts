@@ -5,6 +5,7 @@
 import type { TaskDetail } from '../tasks/board.ts';
 import type { ChangedFile } from '../tasks/ports.ts';
 import { hasDiff, hasLog, hasWorktree, isAbortable, isContinuable, isMergeable } from '../tasks/abilities.ts';
+import { waitingFor } from '../tasks/powers.ts';
 import { reasonText, type NextStep } from '../tasks/reasons.ts';
 import { holdsSlot, isActive, type PermissionMode, type Status, type Task } from '../tasks/task.ts';
 import { attemptViews, type AttemptView, type Tone } from './attempts.ts';
@@ -170,6 +171,8 @@ function activity({ task, prompts }: TaskDetail): string | null {
   if (!isActive(task.status)) return null;
   if (task.abort_requested_at) return 'Ending the agent and everything it started…';
   if (prompts.length > 0) return 'The agent waits for your answer.';
+  const waiting = waitingFor(task);
+  if (waiting) return `W${waiting.text.slice(1)}. ${waiting.hint}`;
   if (task.status === 'queued') return 'Waiting for its turn.';
   if (task.phase && holdsSlot(task.phase, task.checks) && !task.slot) return 'Waiting for a free slot.';
   const command = task.checks.provider === 'local' ? `: ${task.checks.command}` : '';

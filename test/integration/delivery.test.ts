@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { SendError, type Sent } from '../../src/notifications/ports.ts';
 import { sayIn } from '../../src/adapters/sqlite/outbox.ts';
 import { deliveryBench } from '../support/delivery.ts';
-import { makeTask } from '../support/repo.ts';
+import { makeTask, NEEDS } from '../support/repo.ts';
 import { START } from '../support/movedClock.ts';
 import { until } from '../support/until.ts';
 
@@ -22,7 +22,7 @@ describe('the ends of tasks', () => {
     const wanted: string[] = [];
     for (let i = 0; i < 30; i++) {
       await board.insert(makeTask({ id: bench.newId(), repo: '/r', title: `Task ${i}` }));
-      const claim = await tasks.claimNext('carrier', 1);
+      const claim = await tasks.claimNext('carrier', 1, NEEDS);
       if (i % 3 === 0) await tasks.apply(claim!, { type: 'succeed' });
       else await tasks.apply(claim!, { type: 'stop', reason: i % 3 === 1 ? 'agent_missing' : 'max_attempts' });
       wanted.push(
@@ -55,7 +55,7 @@ describe('the ends of tasks', () => {
     } as const;
     for (const end of ['succeed', 'stop'] as const) {
       const { id } = await board.insert(makeTask({ id: bench.newId(), repo: '/r', forge }));
-      const claim = await tasks.claimNext('carrier', 1);
+      const claim = await tasks.claimNext('carrier', 1, NEEDS);
       await tasks.patch(claim!, { pr_number: 7, pr_url: 'https://github.com/o/r/pull/7', summary: 's3cr3t-value' });
       await tasks.apply(claim!, end === 'succeed' ? { type: 'succeed' } : { type: 'stop', reason: 'checks_missing' });
       await host.turn();
@@ -76,7 +76,7 @@ describe('the ends of tasks', () => {
     const host = await bench.host('a');
     const end = async (): Promise<void> => {
       await host.board.insert(makeTask({ id: bench.newId(), repo: '/r', title: `At ${bench.clock.now() - START}` }));
-      await host.tasks.apply((await host.tasks.claimNext('carrier', 1))!, { type: 'succeed' });
+      await host.tasks.apply((await host.tasks.claimNext('carrier', 1, NEEDS))!, { type: 'succeed' });
     };
     await end();
     bench.time.to(START + HOUR + 1);
@@ -354,7 +354,7 @@ describe('what is to be said', () => {
     const message = { type: 'other', title: 'said', body: null } as const;
     await sayIn(a.db, { id: bench.newId(), key: 'by the store', message, now: START });
     await a.board.insert(makeTask({ id: bench.newId(), repo: '/r', title: 'Ended' }));
-    await a.tasks.apply((await a.tasks.claimNext('carrier', 1))!, { type: 'succeed' });
+    await a.tasks.apply((await a.tasks.claimNext('carrier', 1, NEEDS))!, { type: 'succeed' });
     for (let i = 0; i < 3; i++) for (const host of [a, b]) await host.turn();
     const ended = bench.taken.find((it) => it.message.type === 'doorbell')?.key;
     assert.deepEqual(heard('slack').toSorted(), ['by a', 'by b', 'by the store', ended]);

@@ -9,7 +9,7 @@ import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.
 import { sayIn } from '../../src/adapters/sqlite/outbox.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
-import { makeTask } from '../support/repo.ts';
+import { makeTask, NEEDS } from '../support/repo.ts';
 
 describe('figures of the store', () => {
   let dir: string;
@@ -40,7 +40,7 @@ describe('figures of the store', () => {
     const add = async () => (await board.insert(makeTask({ id: newId(), repo: '/repo' }))).id;
     const [first, second] = [await add(), await add()];
     await counted();
-    const claim = (await tasks.claimNext('host', 9))!;
+    const claim = (await tasks.claimNext('host', 9, NEEDS))!;
     await tasks.apply(claim, { type: 'advance', phase: 'agent' });
     await counted();
     await tasks.note(claim, 'A remark.');

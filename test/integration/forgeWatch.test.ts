@@ -14,7 +14,7 @@ import { forgeChecksPhase } from '../../src/tasks/phases/forgeChecks.ts';
 import { fullAllowance } from '../../src/tasks/pollPolicy.ts';
 import type { Claim } from '../../src/tasks/ports.ts';
 import type { CheckState, Task } from '../../src/tasks/task.ts';
-import { makeTask } from '../support/repo.ts';
+import { makeTask, NEEDS } from '../support/repo.ts';
 import { ACME_FORGE, carryOfChecks } from '../support/waiting.ts';
 
 const REPO = 'github.com/acme/widget';
@@ -59,7 +59,7 @@ describe('waiting for the checks of a forge', () => {
     const { id } = await createTaskBoard(database.db, () => now).insert(
       makeTask({ id: newId(), repo: '/repo', checks: { provider: 'github' }, forge: ACME_FORGE, ...overrides }),
     );
-    const claim = (await tasks().claimNext('host', 9))!;
+    const claim = (await tasks().claimNext('host', 9, NEEDS))!;
     assert.equal(claim.taskId, id);
     const task = await tasks().apply(claim, { type: 'advance', phase: 'checks' }, { head_sha: SHA, pushed_sha: SHA });
     return { task, claim };

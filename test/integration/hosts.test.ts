@@ -10,7 +10,7 @@ import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { announceHost } from '../../src/app/hosts.ts';
 import { HOST_BEAT_MS } from '../../src/tasks/timings.ts';
 import { createProject } from '../support/project.ts';
-import { makeTask } from '../support/repo.ts';
+import { makeTask, NEEDS } from '../support/repo.ts';
 import { until } from '../support/until.ts';
 
 describe('a host in the store', () => {
@@ -71,7 +71,7 @@ describe('a host in the store', () => {
     const hosts = createHostStore(database.db);
     const tasks = createTaskStore(database, now);
     const { id } = await createTaskBoard(database.db, now).insert(makeTask({ repo: '/repo' }));
-    const claim = (await tasks.claimNext('a', 1))!;
+    const claim = (await tasks.claimNext('a', 1, NEEDS))!;
     const row = { task_id: id, pid: 7, start_time: '1', boot_id: 'b', pid_namespace: 'n', kind: 'agent' };
     await hosts.recordProcess({ ...row, token: claim.token });
     await hosts.recordProcess({ ...row, start_time: '2', token: claim.token });

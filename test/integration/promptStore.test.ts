@@ -17,7 +17,7 @@ import { watchStore } from '../../src/app/watcher.ts';
 import { AmpaError } from '../../src/errors.ts';
 import type { Claim } from '../../src/tasks/ports.ts';
 import { makePrompt } from '../support/prompts.ts';
-import { makeTask } from '../support/repo.ts';
+import { makeTask, NEEDS } from '../support/repo.ts';
 import { fastClock } from '../support/fastClock.ts';
 
 const code = (wanted: AmpaError['code']) => (error: unknown) => error instanceof AmpaError && error.code === wanted;
@@ -55,7 +55,7 @@ describe('The store of questions', () => {
   async function claimed(owner = 'a'): Promise<Claim> {
     const { board, tasks } = stores();
     await board.insert(makeTask({ id: newId(), repo: '/repo' }));
-    return (await tasks.claimNext(owner, 9))!;
+    return (await tasks.claimNext(owner, 9, NEEDS))!;
   }
   const answer = (by: string) => ({ id: newId(), response: 'allow', by, automatic: null });
 

@@ -25,7 +25,7 @@ import type { Task } from '../../src/tasks/task.ts';
 import { wallClock } from '../../src/app/engine.ts';
 import { AmpaError } from '../../src/errors.ts';
 import { createProject, type Project } from '../support/project.ts';
-import { makeTask } from '../support/repo.ts';
+import { makeTask, NEEDS } from '../support/repo.ts';
 import { until } from '../support/until.ts';
 
 describe('a task database that vanished', () => {
@@ -232,17 +232,17 @@ describe('hosts on two machines', () => {
   it('claim nothing while the other lives, and go on when it is gone', async () => {
     const store = await open();
     await store.board.insert(makeTask({ id: newId(), repo: project.repo }));
-    const held = (await store.tasks.claimNext('a', 2))!;
+    const held = (await store.tasks.claimNext('a', 2, NEEDS))!;
     const { id } = await store.board.insert(makeTask({ id: newId(), repo: project.repo }));
     // This machine slept; meanwhile the other one opened the folder.
     clock += 60_000;
     await store.hosts.register({ ...HOST, beat_at: clock });
-    assert.equal(await store.tasks.claimNext('b', 2), undefined);
+    assert.equal(await store.tasks.claimNext('b', 2, NEEDS), undefined);
     assert.equal(await store.tasks.claimQueued(id, 'b', 2), undefined);
     assert.equal(await store.tasks.takeOver(held.taskId, held.token, 'b'), undefined);
     assert.equal(store.foreign, HOST.machine);
     clock += 60_000;
-    assert.equal((await store.tasks.claimNext('b', 2))?.taskId, id);
+    assert.equal((await store.tasks.claimNext('b', 2, NEEDS))?.taskId, id);
     assert.equal(store.foreign, null);
   });
 

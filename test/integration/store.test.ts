@@ -15,7 +15,7 @@ import { meterTask } from '../../src/app/metering.ts';
 import { AmpaError } from '../../src/errors.ts';
 import type { Claim } from '../../src/tasks/ports.ts';
 import type { Task } from '../../src/tasks/task.ts';
-import { makeTask } from '../support/repo.ts';
+import { makeTask, NEEDS } from '../support/repo.ts';
 import { makePrompt } from '../support/prompts.ts';
 import { until } from '../support/until.ts';
 
@@ -59,7 +59,7 @@ describe('the store', () => {
       const take = async (store: typeof a, owner: string): Promise<string[]> => {
         const mine: string[] = [];
         for (;;) {
-          const claim = await store.tasks.claimNext(owner, 1000);
+          const claim = await store.tasks.claimNext(owner, 1000, NEEDS);
           if (!claim) return mine;
           mine.push(claim.taskId);
         }
@@ -72,18 +72,18 @@ describe('the store', () => {
     it('respect the slots of the workspace', async () => {
       const { board, tasks } = await open();
       for (let i = 0; i < 3; i++) await board.insert(task());
-      assert.ok(await tasks.claimNext('a', 2));
-      const second = await tasks.claimNext('b', 2);
+      assert.ok(await tasks.claimNext('a', 2, NEEDS));
+      const second = await tasks.claimNext('b', 2, NEEDS);
       assert.ok(second);
-      assert.equal(await tasks.claimNext('c', 2), undefined);
+      assert.equal(await tasks.claimNext('c', 2, NEEDS), undefined);
       await tasks.apply(second, { type: 'stop', reason: 'no_changes' });
-      assert.ok(await tasks.claimNext('c', 2), 'an ended task gives its slot back');
+      assert.ok(await tasks.claimNext('c', 2, NEEDS), 'an ended task gives its slot back');
     });
 
     it('fence off every write of a holder that was taken over', async () => {
       const { board, tasks } = await open();
       await board.insert(task());
-      const old = (await tasks.claimNext('old', 1))!;
+      const old = (await tasks.claimNext('old', 1, NEEDS))!;
       const fresh = (await tasks.takeOver(old.taskId, old.token, 'new'))!;
       assert.equal(fresh.token, old.token + 1);
       const writes = [
@@ -103,7 +103,7 @@ describe('the store', () => {
     it('end a turn once, and it is counted once however often its end is told', async () => {
       const { board, tasks, database } = await open();
       await board.insert(task());
-      const claim = (await tasks.claimNext('a', 1))!;
+      const claim = (await tasks.claimNext('a', 1, NEEDS))!;
       const counters = createCounterStore(database.db);
       const meter = createMeter((error) => assert.fail(String(error)));
       meter.attach(counters);
@@ -125,7 +125,7 @@ describe('the store', () => {
     it('count the interruption when a turn was under way', async () => {
       const { board, tasks } = await open();
       await board.insert(task());
-      const first = (await tasks.claimNext('a', 1))!;
+      const first = (await tasks.claimNext('a', 1, NEEDS))!;
       await tasks.apply(first, { type: 'advance', phase: 'agent' });
       const second = (await tasks.takeOver(first.taskId, first.token, 'b'))!;
       assert.equal((await tasks.get(first.taskId))!.turn_interruptions, 0, 'the prompt was not yet sent');
@@ -139,7 +139,7 @@ describe('the store', () => {
     it('leave their event in the same statement, and an illegal one leaves nothing', async () => {
       const { board, tasks } = await open();
       const { id } = await board.insert(task());
-      const claim = (await tasks.claimNext('a', 1))!;
+      const claim = (await tasks.claimNext('a', 1, NEEDS))!;
       await assert.rejects(tasks.apply({ ...claim, token: 99 }, { type: 'succeed' }), code('lost_claim'));
       await tasks.apply(claim, { type: 'retry' }, { prompt: 'mend it' }, 'red');
       await assert.rejects(tasks.apply(claim, { type: 'succeed' }), code('illegal_transition'));
@@ -157,7 +157,7 @@ describe('the store', () => {
     it('turn an end into another turn while a message waits, but not an error', async () => {
       const { board, tasks } = await open();
       const { id } = await board.insert(task());
-      const claim = (await tasks.claimNext('a', 1))!;
+      const claim = (await tasks.claimNext('a', 1, NEEDS))!;
       await tasks.beginAttempt(claim, { number: 1, prompt: 'Add a greeting', delivered: [] });
       await tasks.patch(claim, { sent_at: 'now' });
       await tasks.endAttempt(claim, 1, { outcome: 'completed', summary: null, error: null, head_sha: null });
@@ -172,7 +172,7 @@ describe('the store', () => {
     it('keep words for the agent until a turn has heard them, however often the task stops before', async () => {
       const { board, tasks } = await open();
       const { id } = await board.insert(task());
-      let claim = (await tasks.claimNext('a', 1))!;
+      let claim = (await tasks.claimNext('a', 1, NEEDS))!;
       const turn = async (number: number, prompt: string): Promise<void> => {
         await tasks.beginAttempt(claim, { number, prompt, delivered: [] });
         await tasks.patch(claim, { sent_at: 'now' });
@@ -183,24 +183,24 @@ describe('the store', () => {
       await tasks.apply(claim, { type: 'stop', reason: 'no_changes' });
 
       await board.continueTask(id, 'use the new API');
-      claim = (await tasks.claimNext('a', 1))!;
+      claim = (await tasks.claimNext('a', 1, NEEDS))!;
       await tasks.apply(claim, { type: 'stop', reason: 'agent_auth' });
       assert.equal((await board.continueTask(id, null)).task.prompt, 'use the new API');
 
-      claim = (await tasks.claimNext('a', 1))!;
+      claim = (await tasks.claimNext('a', 1, NEEDS))!;
       await turn(2, 'use the new API');
       await tasks.endAttempt(claim, 2, { ...end, outcome: 'completed' });
       await tasks.apply(claim, { type: 'retry' }, { prompt: 'FAIL: error 42' });
       await tasks.apply(claim, { type: 'abort' });
       assert.equal((await board.continueTask(id, null)).task.prompt, 'FAIL: error 42');
 
-      claim = (await tasks.claimNext('a', 1))!;
+      claim = (await tasks.claimNext('a', 1, NEEDS))!;
       await turn(3, 'FAIL: error 42');
       await tasks.endAttempt(claim, 3, { ...end, outcome: 'failed' });
       await tasks.apply(claim, { type: 'stop', reason: 'agent_auth' });
       assert.equal((await board.continueTask(id, 'now signed in')).task.prompt, 'FAIL: error 42\n\nnow signed in');
 
-      claim = (await tasks.claimNext('a', 1))!;
+      claim = (await tasks.claimNext('a', 1, NEEDS))!;
       await turn(4, 'FAIL: error 42\n\nnow signed in');
       await tasks.endAttempt(claim, 4, { ...end, outcome: 'completed' });
       await tasks.apply(claim, { type: 'stop', reason: 'no_changes' });
@@ -211,7 +211,7 @@ describe('the store', () => {
     it('add a message to a failure that no turn has heard', async () => {
       const { board, tasks } = await open();
       const { id } = await board.insert(task());
-      const claim = (await tasks.claimNext('a', 1))!;
+      const claim = (await tasks.claimNext('a', 1, NEEDS))!;
       await tasks.beginAttempt(claim, { number: 1, prompt: 'FAIL: error 42', delivered: [] });
       await tasks.endAttempt(claim, 1, { outcome: 'failed', summary: null, error: 'crash', head_sha: null });
       await board.continueTask(id, 'one more thing');
@@ -222,7 +222,7 @@ describe('the store', () => {
     it('leave a turn as it ended', async () => {
       const { board, tasks } = await open();
       const { id } = await board.insert(task());
-      const claim = (await tasks.claimNext('a', 1))!;
+      const claim = (await tasks.claimNext('a', 1, NEEDS))!;
       await tasks.beginAttempt(claim, { number: 1, prompt: 'do it', delivered: [] });
       await tasks.endAttempt(claim, 1, { outcome: 'completed', summary: 'Done.', error: null, head_sha: null });
       await tasks.endAttempt(claim, 1, { outcome: 'cancelled', summary: null, error: null, head_sha: null });
@@ -239,7 +239,7 @@ describe('the store', () => {
       ];
       for (const [outcome, end] of ends) {
         const { id } = await board.insert(task());
-        const claim = (await tasks.claimNext('a', 1))!;
+        const claim = (await tasks.claimNext('a', 1, NEEDS))!;
         await tasks.beginAttempt(claim, { number: 1, prompt: 'do it', delivered: [] });
         const rev = await board.revision();
         await end(claim);
@@ -256,7 +256,7 @@ describe('the store', () => {
     it('count the carriers that died since the task got on', async () => {
       const { board, tasks } = await open();
       const { id } = await board.insert(task());
-      let claim = (await tasks.claimNext('a', 1))!;
+      let claim = (await tasks.claimNext('a', 1, NEEDS))!;
       const die = async (): Promise<number> => {
         claim = (await tasks.takeOver(id, claim.token, 'b'))!;
         return (await tasks.get(id))!.takeovers;
@@ -285,7 +285,7 @@ describe('the store', () => {
     it('end at an empty budget although a message waits: it is delivered when the task goes on', async () => {
       const { board, tasks } = await open();
       const { id } = await board.insert(task());
-      const claim = (await tasks.claimNext('a', 1))!;
+      const claim = (await tasks.claimNext('a', 1, NEEDS))!;
       await board.continueTask(id, 'one more thing');
       const stopped = await tasks.apply(claim, { type: 'stop', reason: 'budget_time' });
       assert.deepEqual([stopped.status, stopped.slot, stopped.owner], ['needs_review', false, null]);
@@ -296,7 +296,7 @@ describe('the store', () => {
       const { board, tasks } = await open();
       const limits = { ...task().limits, costUsd: 2, costGrantUsd: 2 };
       const { id } = await board.insert(task({ limits }));
-      const claim = (await tasks.claimNext('a', 1))!;
+      const claim = (await tasks.claimNext('a', 1, NEEDS))!;
       await tasks.apply(claim, { type: 'stop', reason: 'budget_cost' }, { cost_usd: 2.5 });
       assert.equal((await board.continueTask(id, null)).task.limits.costUsd, 4.5);
     });
@@ -304,7 +304,7 @@ describe('the store', () => {
     it('keep where the work stopped when a task is aborted before it went on', async () => {
       const { board, tasks } = await open();
       const { id } = await board.insert(task());
-      const claim = (await tasks.claimNext('a', 1))!;
+      const claim = (await tasks.claimNext('a', 1, NEEDS))!;
       await tasks.apply(claim, { type: 'advance', phase: 'checks' });
       await tasks.apply(claim, { type: 'stop', reason: 'checks_timeout' });
       const queued = (await board.continueTask(id, null)).task;
@@ -315,11 +315,11 @@ describe('the store', () => {
     it('remember where a continue without words takes the work up', async () => {
       const { board, tasks } = await open();
       const { id } = await board.insert(task());
-      const claim = (await tasks.claimNext('a', 1))!;
+      const claim = (await tasks.claimNext('a', 1, NEEDS))!;
       await tasks.apply(claim, { type: 'advance', phase: 'pushing' });
       await tasks.apply(claim, { type: 'stop', reason: 'remote_unreachable' });
       assert.equal((await board.continueTask(id, null)).task.resume_phase, 'pushing');
-      const again = (await tasks.claimNext('a', 1))!;
+      const again = (await tasks.claimNext('a', 1, NEEDS))!;
       await tasks.apply(again, { type: 'advance', phase: 'pushing' }, { resume_phase: null });
       await tasks.apply(again, { type: 'stop', reason: 'remote_unreachable' });
       assert.equal(
@@ -338,7 +338,7 @@ describe('the store', () => {
         seen.map((it) => it.id),
         [id],
       );
-      const claim = (await tasks.claimNext('a', 1))!;
+      const claim = (await tasks.claimNext('a', 1, NEEDS))!;
       await tasks.renew(claim, 5);
       await tasks.saveCheck(claim, {
         task_id: id,
@@ -425,7 +425,7 @@ describe('the store', () => {
     it('count once: the first wins', async () => {
       const [a, b] = [await open(), await open()];
       await a.board.insert(task());
-      const claim = (await a.tasks.claimNext('a', 1))!;
+      const claim = (await a.tasks.claimNext('a', 1, NEEDS))!;
       await a.prompts.insert(makePrompt({ id: 'P1', task_id: claim.taskId }), { claim, attempt: 1 }, null);
       const by = (name: string, response: string) => ({ id: name, response, by: name, automatic: null });
       const won = await Promise.all([

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { needsKey } from '../../src/tasks/powers.ts';
 import type { Task } from '../../src/tasks/task.ts';
 
 export interface Sandbox {
@@ -92,6 +93,9 @@ export function createSandbox(name = 'ampa-git-'): Sandbox {
   };
 }
 
+/** What such tasks need of their host. */
+export const NEEDS = [needsKey(makeTask({ repo: '' }))];
+
 /** A task as the store would hold it, queued unless told otherwise. */
 export function makeTask(overrides: Partial<Task> & Pick<Task, 'repo'>): Task {
   return {
@@ -129,6 +133,7 @@ export function makeTask(overrides: Partial<Task> & Pick<Task, 'repo'>): Task {
     phase: null,
     reason: null,
     resume_phase: null,
+    waits_for: null,
     reason_detail: null,
     attempts: 0,
     max_attempts: 3,

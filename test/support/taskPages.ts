@@ -25,6 +25,7 @@ export function task(over: Partial<Task> = {}): Task {
     snapshot_sha: null,
     setup_command: null,
     copy_patterns: [],
+    waits_for: null,
     thread_id: 's1',
     agent: 'claude',
     agent_spec: { name: 'claude', type: 'acp', argv: ['claude-agent-acp'], dialect: null },

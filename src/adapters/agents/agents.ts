@@ -4,7 +4,7 @@ import type { AgentSpec } from '../../tasks/task.ts';
 import { CANCEL_GRACE_MS } from '../../tasks/timings.ts';
 import { codeOf } from '../process/table.ts';
 import { runAcpTurn } from './acp.ts';
-import { checkAgent } from './check.ts';
+import { checkAgent, missingProgram } from './check.ts';
 import { runCommandTurn } from './command.ts';
 import { knownAgent, launchOf } from './known.ts';
 import type { FindProgram } from './resolve.ts';
@@ -27,6 +27,7 @@ const isRoot = (): boolean => process.getuid?.() === 0;
 
 export function createAgents(options: CreateAgentsOptions): Agents {
   const { env } = options;
+  const checking = { env, find: options.find, timeoutMs: options.checkMs ?? 5000 };
   const run = (spec: AgentSpec, turn: AgentTurn, processes: TaskProcesses): Promise<TurnOutcome> => {
     const launch = launchOf(spec, turn.permissions, isRoot());
     switch (spec.type) {
@@ -46,7 +47,8 @@ export function createAgents(options: CreateAgentsOptions): Agents {
   };
   return {
     coAuthor: (spec) => knownAgent(spec.name)?.coAuthor ?? `${spec.name} <${spec.name}@agents.invalid>`,
-    check: (spec) => checkAgent(spec, { env, find: options.find, timeoutMs: options.checkMs ?? 5000 }),
+    missing: (spec) => missingProgram(spec, checking),
+    check: (spec) => checkAgent(spec, checking),
     runTurn: async (spec, turn, processes) => {
       try {
         return await run(spec, turn, processes);

@@ -71,33 +71,35 @@ async function isSignedIn(name: string, program: string, options: CheckOptions):
 }
 
 /** The first word of shell text, where that is plainly a program's name; the shell itself knows whether there is one. */
-async function checkCommand(text: string, options: CheckOptions): Promise<AgentReadiness> {
+async function missingWord(text: string, options: CheckOptions): Promise<string | null> {
   const word = /^\s*([\w./~-]+)(?=\s|$)/.exec(text)?.[1];
   // A relative path starts at the worktree, which is not there yet.
   const isRelative = word?.includes('/') && !word.startsWith('/');
-  if (word === undefined || isRelative || process.platform === 'win32') return { ready: true, version: null };
+  if (word === undefined || isRelative || process.platform === 'win32') return null;
   const { code } = await ask(['/bin/sh', '-c', 'command -v -- "$1"', 'sh', word], options);
-  if (code === 0 || code === null) return { ready: true, version: null };
-  return {
-    ready: false,
-    reason: 'agent_missing',
-    detail: `${word} is not there, or may not be executed. Mend ampa.agentCommand.`,
-  };
+  return code === 0 || code === null ? null : word;
+}
+
+/** The program of an agent where it is not there, or may not be executed; null: it is there, as far as can be told. */
+export async function missingProgram(spec: AgentSpec, options: CheckOptions): Promise<string | null> {
+  const program = spec.argv[0] ?? '';
+  if (spec.type === 'command') return missingWord(program, options);
+  return (await options.find(program)) === null ? program : null;
 }
 
 /** Looks the program up, asks its version and whether somebody is signed in. Starts no session. */
 export async function checkAgent(spec: AgentSpec, options: CheckOptions): Promise<AgentReadiness> {
-  if (spec.type === 'command') return checkCommand(spec.argv[0] ?? '', options);
-  const program = spec.argv[0] ?? '';
-  const known = knownAgent(spec.name);
-  if ((await options.find(program)) === null) {
+  const known = spec.type === 'command' ? undefined : knownAgent(spec.name);
+  const missing = await missingProgram(spec, options);
+  if (missing !== null) {
     const hint = known ? `Install it with \`${known.install}\`.` : 'Mend ampa.agentCommand.';
     return {
       ready: false,
       reason: 'agent_missing',
-      detail: `${program} is not there, or may not be executed. ${hint}`,
+      detail: `${missing} is not there, or may not be executed. ${hint}`,
     };
   }
+  const program = spec.argv[0] ?? '';
   // A program that is not in the table may do anything when asked for its version.
   if (!known) return { ready: true, version: null };
   const [version, signedIn] = await Promise.all([

@@ -9,7 +9,9 @@ export interface HostStore {
   /** False: the row is gone (a restored backup, a long sleep), so the host must register again. */
   beat(id: string, at: number): Promise<boolean>;
   unregister(id: string): Promise<void>;
-  hosts(): Promise<HostRow[]>;
+  /** Each with what it has said of its powers, as JSON. */
+  hosts(): Promise<(HostRow & { powers: string })[]>;
+  sayPowers(id: string, powers: string): Promise<void>;
   host(id: string): Promise<HostRow | undefined>;
   /** Rejects with `lost_claim` where its token is not the task's any more: the process must not act. */
   recordProcess(row: ProcessRow): Promise<void>;
@@ -46,6 +48,9 @@ export function createHostStore(db: Kysely<Schema>): HostStore {
       await db.deleteFrom('hosts').where('id', '=', id).execute();
     },
     hosts: () => db.selectFrom('hosts').selectAll().orderBy('started_at').execute(),
+    async sayPowers(id, powers) {
+      await db.updateTable('hosts').set({ powers }).where('id', '=', id).execute();
+    },
     host: (id) => db.selectFrom('hosts').selectAll().where('id', '=', id).executeTakeFirst(),
     async recordProcess(row) {
       const columns = Object.keys(row) as (keyof ProcessRow)[];

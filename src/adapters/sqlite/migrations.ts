@@ -252,4 +252,12 @@ export const MIGRATIONS: readonly string[] = [
   alter table channels add column heard integer;
   update channels set heard = coalesce((select min(seq) - 1 from outbox where fanned_at is null), (select last from said));
   `,
+  // What a task needs of its host, by a name that only has to be the same for the same; what it waits for, in words; and
+  // what each host has said of such needs.
+  `
+  alter table tasks add column needs text not null default '';
+  alter table tasks add column waits_for text;
+  update tasks set needs = agent_spec || forge || checks;
+  alter table hosts add column powers text not null default '{}';
+  `,
 ];

@@ -24,6 +24,8 @@ export type TaskRow = Omit<Task, JsonColumns | BooleanColumns | 'rev' | 'prompt'
     prompt: string | null;
     /** Said with the latest change of this row; the log of changes keeps them all. */
     note: string | null;
+    /** Names what the task needs of its host (`needsKey`). */
+    needs: string;
   };
 
 const JSON_COLUMNS: ReadonlySet<string> = new Set<JsonColumns>([
@@ -36,6 +38,8 @@ const JSON_COLUMNS: ReadonlySet<string> = new Set<JsonColumns>([
   'forge',
   'allowed',
 ]);
+/** Columns that are the store's own. */
+const UNSEEN: ReadonlySet<string> = new Set(['note', 'needs']);
 const BOOLEAN_COLUMNS: ReadonlySet<string> = new Set<BooleanColumns>(['worktree_ready', 'denied', 'slot']);
 
 export interface HostRow {
@@ -177,7 +181,7 @@ export interface Schema extends ScheduleSchema, DeliverySchema {
   checks: Check;
   messages: Omit<Message, 'id'> & { id: Generated<number> };
   events: EventRow;
-  hosts: HostRow;
+  hosts: HostRow & { powers: Generated<string> };
   processes: ProcessRow;
   prompts: PromptRow;
   watches: WatchRow;
@@ -236,7 +240,7 @@ export function createTaskDecoder(): TaskDecoder {
     row(row) {
       const task: Record<string, unknown> = {};
       for (const name in row) {
-        if (name === 'note') continue;
+        if (UNSEEN.has(name)) continue;
         const decode = decoders.get(name);
         task[name] = decode ? decode(row[name]) : row[name];
       }
@@ -251,7 +255,7 @@ export function createTaskDecoder(): TaskDecoder {
         const task: Record<string, unknown> = {};
         for (let i = 0; i < columns.length; i++) {
           const name = columns[i]!;
-          if (name === 'note') continue;
+          if (UNSEEN.has(name)) continue;
           const decode = decodes[i];
           task[name] = decode ? decode(values[i]) : values[i];
         }

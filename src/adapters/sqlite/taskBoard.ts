@@ -2,6 +2,7 @@ import { sql, type Insertable, type Kysely, type UpdateObject } from 'kysely';
 import { AmpaError, notFound } from '../../errors.ts';
 import type { Continued, TaskBoard } from '../../tasks/board.ts';
 import { continuedPrompt } from '../../tasks/continuing.ts';
+import { needsKey } from '../../tasks/powers.ts';
 import { isActive, type Task, type TaskEvent } from '../../tasks/task.ts';
 import { transition, type TransitionEvent } from '../../tasks/transition.ts';
 import { lastAttemptOf } from './attempts.ts';
@@ -69,6 +70,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
     async insert(task) {
       const { rev: _assigned, ...row } = encodeTask(task);
       if (task.prompt === task.request) row['prompt'] = null;
+      row['needs'] = needsKey(task);
       const inserted = await db
         .insertInto('tasks')
         .values(row as unknown as Insertable<TaskRow>)
@@ -193,6 +195,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
           task: await update({
             ...verdict.to,
             ...encodeTask({
+              waits_for: null,
               reason_detail: null,
               held_ms: 0,
               turn_failures: 0,

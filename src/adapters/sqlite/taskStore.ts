@@ -49,6 +49,8 @@ const RELEASED = {
   slot: sql.lit(0),
   abort_requested_at: sql.lit(null),
 };
+/** `needs`: names of needs, as JSON. */
+const among = (needs: unknown) => sql<boolean>`needs in (select value from json_each(${needs}))`;
 const ended = (to: Lifecycle): boolean => !isActive(to.status);
 
 /** The carriers' side of the store, and the queue of the worker loops. `now` is ms since the epoch. */
@@ -69,6 +71,7 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
           token: sql<number>`token + 1`,
           lease_expires_at: v<number>('lease'),
           slot: sql.lit(1),
+          waits_for: sql.lit(null),
           ...touched(v<string>('at')),
         })
         .where(which(v))
@@ -76,7 +79,8 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
         .returning(['id', 'owner', 'token']),
     );
   const claimNext = claimQuery(
-    () => sql`rowid = (select rowid from tasks where slot = 0 and ${QUEUED} order by id limit 1)`,
+    (v) =>
+      sql`rowid = (select rowid from tasks where slot = 0 and ${QUEUED} and ${among(v('needs'))} order by id limit 1)`,
   );
   const claimOne = claimQuery((v) => sql`id = ${v('id')} and ${QUEUED}`);
   const claimOf = ({ rows: [row] }: Table): Claim | undefined =>
@@ -207,8 +211,8 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
   return {
     get,
     apply,
-    async claimNext(owner, slots) {
-      return claimOf(await claimNext({ owner, slots, lease: now() + LEASE_MS, at: iso() }));
+    async claimNext(owner, slots, needs) {
+      return claimOf(await claimNext({ owner, slots, needs: JSON.stringify(needs), lease: now() + LEASE_MS, at: iso() }));
     },
     async claimQueued(id, owner, slots) {
       return claimOf(await claimOne({ id, owner, slots, lease: now() + LEASE_MS, at: iso() }));
@@ -222,6 +226,7 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
           lease_expires_at: now() + LEASE_MS,
           ...touched(iso()),
           note: 'The process that carried this task had died; taken over.',
+          waits_for: null,
           takeovers: sql<number>`takeovers + 1`,
           turn_interruptions: sql<number>`turn_interruptions + (case when phase = 'agent' and sent_at is not null then 1 else 0 end)`,
         })
@@ -236,8 +241,25 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
       const rows = await db.selectFrom('tasks').selectAll().where(ACTIVE).where(RUNNING).execute();
       return rows.map(decoder.row);
     },
-    async hasQueued() {
-      return (await db.selectFrom('tasks').select('id').where(QUEUED).limit(1).executeTakeFirst()) !== undefined;
+    async queuedBeside(needs) {
+      const rows = await db
+        .selectFrom('tasks')
+        .select(['id', 'token', 'agent_spec', 'forge', 'checks', 'waits_for', 'updated_at', 'needs'])
+        .where('slot', '=', sql.lit(0))
+        .where(QUEUED)
+        .where(sql<boolean>`not ${among(JSON.stringify(needs))}`)
+        .orderBy('id')
+        .execute();
+      return rows.map((row) => ({ ...decoder.row(row), needs: row.needs }));
+    },
+    async sayWaiting({ id, token }, words) {
+      await db
+        .updateTable('tasks')
+        .set({ waits_for: words, ...touched(iso()), note: `Waiting for a host with ${words}.` })
+        .where('id', '=', id)
+        .where('token', '=', token)
+        .where(ACTIVE)
+        .execute();
     },
     patch: (claim, patch) => updateClaimed(db, claim, { ...encodeTask(patch), ...touched(iso()) }),
     async note(claim, text) {
