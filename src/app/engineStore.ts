@@ -139,7 +139,10 @@ export async function openEngineStore(
   const watcher = watchStore(database);
   return {
     database,
-    hosts,
+    hosts: {
+      ...hosts,
+      sayPowers: async (...said) => ((await lookForeign()) === null ? hosts.sayPowers(...said) : undefined),
+    },
     watches: createWatchStore(database.db, now),
     webhooks: createWebhookStore(database.db, now),
     prompts,
@@ -162,6 +165,7 @@ export async function openEngineStore(
       claimNext: unlessForeign(tasks.claimNext),
       claimQueued: unlessForeign(tasks.claimQueued),
       takeOver: unlessForeign(tasks.takeOver),
+      sayWaiting: async (...said) => ((await lookForeign()) === null ? tasks.sayWaiting(...said) : undefined),
     },
     board: createTaskBoard(database.db, now),
     get foreign() {

@@ -22,8 +22,8 @@ export function needsKey(task: Needy): string {
 
 /** What of a task's needs a host has not got. */
 export interface Lack {
-  /** After "waiting for a host with". */
-  words: string;
+  /** Each fits after "waiting for a host with". */
+  words: string[];
   /** Only the editor can bring it: a person opens a window, and no other host is worth a try. */
   editor: boolean;
 }
@@ -41,11 +41,11 @@ export function lackOf({ identity }: Needs, missing: string | null, signedIn: bo
   if (missing !== null) words.push(/[\\/]/.test(missing) ? missing : `${missing} on its PATH`);
   if (identity && !signedIn) words.push(IDENTITIES[identity.kind]);
   if (words.length === 0) return null;
-  return { words: words.join(' and '), editor: identity?.kind === 'editor' && !signedIn };
+  return { words, editor: identity?.kind === 'editor' && !signedIn };
 }
 
-/** What another live host has said of the same needs: the words of what it lacks, null: nothing; undefined: not yet. */
-export type Said = string | null | undefined;
+/** What another live host has said of the same needs: what it lacks, in words, null: nothing; undefined: not yet. */
+export type Said = readonly string[] | null | undefined;
 
 /** A host that has not looked at a task so long after its last change will not do so soon, ms. */
 const SOON_MS = 4_000;
@@ -64,7 +64,8 @@ export function verdict(
   const open = others.includes(undefined);
   if (!open && (begun || !lack.editor)) return { do: 'try' };
   if (open && unchangedMs < SOON_MS) return { do: 'leave', words: null };
-  const all = new Set([lack.words, ...others.filter((it) => it != null)]);
+  const all = new Set([...lack.words, ...others.flatMap((it) => it ?? [])]);
+  // In one order, whichever host says it: else each would say it in its own, for ever.
   return { do: 'leave', words: [...all].sort().join(' and ') };
 }
 

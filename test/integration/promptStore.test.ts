@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { sql } from 'kysely';
+import { sql, type Insertable } from 'kysely';
 import { monotonicFactory } from 'ulid';
 import { createPromptFiles } from '../../src/adapters/files/promptFiles.ts';
 import { createHostStore } from '../../src/adapters/sqlite/hostStore.ts';
 import { MIGRATIONS } from '../../src/adapters/sqlite/migrations.ts';
 import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
 import { createPromptStore } from '../../src/adapters/sqlite/promptStore.ts';
+import { encodeTask, type TaskRow } from '../../src/adapters/sqlite/schema.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { createConversations } from '../../src/app/conversations.ts';
@@ -66,7 +67,8 @@ describe('The store of questions', () => {
         MIGRATIONS.findIndex((it) => it.includes('prompts_new')),
       ),
     );
-    const { id } = await stores().board.insert(makeTaskBefore());
+    const id = newId();
+    await db.insertInto('tasks').values(rowBefore(id)).execute();
     await sql`update tasks set thread_id = 's-9', attempts = 2 where id = ${id}`.execute(db);
     for (const [prompt, state] of [
       ['P1', 'waiting'],
@@ -92,9 +94,9 @@ describe('The store of questions', () => {
   });
 
   /** A row as the version before knows it. */
-  const makeTaskBefore = () => {
-    const { allowed: _later, ...task } = makeTask({ id: newId(), repo: '/repo' });
-    return task as ReturnType<typeof makeTask>;
+  const rowBefore = (id: string): Insertable<TaskRow> => {
+    const { allowed: _later, waits_for: _last, rev: _assigned, ...task } = makeTask({ id, repo: '/repo' });
+    return encodeTask(task) as unknown as Insertable<TaskRow>;
   };
 
   it('takes nothing from a holder that was taken over', async () => {

@@ -12,13 +12,21 @@ import { createSandbox, type Sandbox } from './repo.ts';
 /** From source, so that a test can be run as it is; `npm test` names what it has built, which starts in a third of the time. */
 const CLI = process.env['AMPA_TEST_CLI'] ?? path.resolve(import.meta.dirname, '../../src/cli/guard.ts');
 
+export interface HostOptions {
+  /** A window: it asks a person itself. */
+  asks?: boolean;
+  clock?: Clock;
+  /** Token of the editor's GitHub session. */
+  editorToken?: string | null;
+}
+
 export interface Project {
   box: Sandbox;
   repo: string;
   origin: string;
   env: Record<string, string>;
   /** Another engine on the same workspace, closed with the project. `agent` is the shell text of a command agent. */
-  open(agent?: string, env?: Record<string, string>, host?: { asks?: boolean; clock?: Clock }): Promise<App>;
+  open(agent?: string, env?: Record<string, string>, host?: HostOptions): Promise<App>;
   /** Records a task and carries it in this process. */
   run(app: App, request?: Partial<StartRequest>): Promise<Task>;
   /** Runs the command line to its end. */
@@ -57,6 +65,7 @@ export function createProject(name = 'ampa-job-'): Project {
         settings: fileSettings,
         asks: host.asks ?? false,
         clock: host.clock,
+        editorToken: async () => host.editorToken ?? null,
         carrier: { execPath: process.execPath, args: [CLI], env: {} },
       });
       opened.push(app);

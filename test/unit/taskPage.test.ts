@@ -44,6 +44,15 @@ describe('The model of the task page', () => {
     assert.equal(pageOf('aborted').task.reason?.button.id, 'continue');
   });
 
+  it('says which host a task waits for, and what a person can do', () => {
+    const { detail } = CASES['queued']!;
+    const waiting = { ...detail, task: { ...detail.task, waits_for: 'claude on its PATH' } };
+    assert.equal(
+      buildPage(waiting, { state: 'unknown' }, NOW).task.activity,
+      'Waiting for a host with claude on its PATH. Open VS Code or run `ampa daemon` where that is, or abort the task.',
+    );
+  });
+
   it('has one primary button at most', () => {
     for (const name of Object.keys(CASES)) {
       const { task: view } = pageOf(name);

@@ -23,6 +23,13 @@ describe('The row of a task', () => {
     assert.equal(taskRow(editorTask({ status: 'queued', attempts: 0 }), null, null).description, 'waiting · claude');
   });
 
+  it('says which host it waits for, and what a person can do', () => {
+    const task = editorTask({ status: 'queued', attempts: 0, waits_for: "the editor's GitHub session" });
+    const { description, tooltip } = taskRow(task, null, null);
+    assert.equal(description, "waiting for a host with the editor's GitHub session · claude");
+    assert.match(tooltip, /^Waiting for a host with the editor's GitHub session\. Open the folder in VS Code/m);
+  });
+
   it('has words, a sentence and an icon for every state', () => {
     for (const status of STATUSES) {
       for (const phase of [null, ...PHASES]) {

@@ -49,8 +49,12 @@ const RELEASED = {
   slot: sql.lit(0),
   abort_requested_at: sql.lit(null),
 };
-/** `needs`: names of needs, as JSON. */
-const among = (needs: unknown) => sql<boolean>`needs in (select value from json_each(${needs}))`;
+/**
+ * Names of needs in one text: each is JSON in full, so none is a part of another, and none has a line break. A list of
+ * values would have to be unpacked at each claim.
+ */
+const listed = (needs: readonly string[]): string => needs.join('\n');
+const among = (list: unknown) => sql<boolean>`instr(${list}, needs) > 0`;
 const ended = (to: Lifecycle): boolean => !isActive(to.status);
 
 /** The carriers' side of the store, and the queue of the worker loops. `now` is ms since the epoch. */
@@ -212,7 +216,7 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
     get,
     apply,
     async claimNext(owner, slots, needs) {
-      return claimOf(await claimNext({ owner, slots, needs: JSON.stringify(needs), lease: now() + LEASE_MS, at: iso() }));
+      return claimOf(await claimNext({ owner, slots, needs: listed(needs), lease: now() + LEASE_MS, at: iso() }));
     },
     async claimQueued(id, owner, slots) {
       return claimOf(await claimOne({ id, owner, slots, lease: now() + LEASE_MS, at: iso() }));
@@ -247,7 +251,7 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
         .select(['id', 'token', 'agent_spec', 'forge', 'checks', 'waits_for', 'updated_at', 'needs'])
         .where('slot', '=', sql.lit(0))
         .where(QUEUED)
-        .where(sql<boolean>`not ${among(JSON.stringify(needs))}`)
+        .where(sql<boolean>`not ${among(listed(needs))}`)
         .orderBy('id')
         .execute();
       return rows.map((row) => ({ ...decoder.row(row), needs: row.needs }));
