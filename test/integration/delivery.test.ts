@@ -55,7 +55,7 @@ describe('the ends of tasks', () => {
     } as const;
     for (const end of ['succeed', 'stop'] as const) {
       const { id } = await board.insert(makeTask({ id: bench.newId(), repo: '/r', forge }));
-      const claim = await tasks.claimNext('carrier', 1, NEEDS);
+      const claim = await tasks.claimQueued(id, 'carrier', 1);
       await tasks.patch(claim!, { pr_number: 7, pr_url: 'https://github.com/o/r/pull/7', summary: 's3cr3t-value' });
       await tasks.apply(claim!, end === 'succeed' ? { type: 'succeed' } : { type: 'stop', reason: 'checks_missing' });
       await host.turn();

@@ -12,9 +12,10 @@ import { AmpaError } from '../../src/errors.ts';
 import type { Forge, ForgeCheck, ForgeSnapshot } from '../../src/tasks/forge.ts';
 import { forgeChecksPhase } from '../../src/tasks/phases/forgeChecks.ts';
 import { fullAllowance } from '../../src/tasks/pollPolicy.ts';
+import { needsKey } from '../../src/tasks/powers.ts';
 import type { Claim } from '../../src/tasks/ports.ts';
 import type { CheckState, Task } from '../../src/tasks/task.ts';
-import { makeTask, NEEDS } from '../support/repo.ts';
+import { makeTask } from '../support/repo.ts';
 import { ACME_FORGE, carryOfChecks } from '../support/waiting.ts';
 
 const REPO = 'github.com/acme/widget';
@@ -56,11 +57,11 @@ describe('waiting for the checks of a forge', () => {
 
   const tasks = () => createTaskStore(database, () => now);
   async function waitingTask(overrides: Partial<Task> = {}): Promise<{ task: Task; claim: Claim }> {
-    const { id } = await createTaskBoard(database.db, () => now).insert(
+    const queued = await createTaskBoard(database.db, () => now).insert(
       makeTask({ id: newId(), repo: '/repo', checks: { provider: 'github' }, forge: ACME_FORGE, ...overrides }),
     );
-    const claim = (await tasks().claimNext('host', 9, NEEDS))!;
-    assert.equal(claim.taskId, id);
+    const claim = (await tasks().claimNext('host', 9, [needsKey(queued)]))!;
+    assert.equal(claim.taskId, queued.id);
     const task = await tasks().apply(claim, { type: 'advance', phase: 'checks' }, { head_sha: SHA, pushed_sha: SHA });
     return { task, claim };
   }
