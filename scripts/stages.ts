@@ -92,7 +92,7 @@ export const STAGES: readonly Stage[] = [
   // The longest. Its tests mostly wait for processes, so more files than cores run side by side.
   {
     ...suite('integration', ['build'], 1),
-    argv: [...mocha('--parallel', '--jobs', '3'), ...filesOf('integration', LONG)],
+    argv: [...mocha('--parallel', '--jobs', '3', '--timeout', '60000'), ...filesOf('integration', LONG)],
     env: {
       AMPA_TEST_CLI: path.join(root, 'dist/cli.js'),
       // To start a process costs as much as its parent holds in memory, and these start thousands: a small
