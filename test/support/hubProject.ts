@@ -1,5 +1,5 @@
 /** A project whose remote is acme/widget on a fake GitHub, and runners that finish what is pushed to it. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { App } from '../../src/app/api.ts';
 import type { Clock } from '../../src/tasks/ports.ts';
@@ -55,12 +55,17 @@ export interface HubProject {
 /** The tasks' branches, read without a process: the runners look often. */
 function branchesOf(origin: string): [branch: string, sha: string][] {
   const dir = path.join(origin, 'refs/heads/amp');
-  if (!existsSync(dir)) return [];
-  return readdirSync(dir, { recursive: true, withFileTypes: true }).flatMap((entry) => {
-    if (!entry.isFile() || entry.name.endsWith('.lock')) return [];
-    const file = path.join(entry.parentPath, entry.name);
-    return [[`amp/${path.relative(dir, file)}`, readFileSync(file, 'utf8').trim()]];
-  });
+  try {
+    return readdirSync(dir, { recursive: true, withFileTypes: true }).flatMap((entry) => {
+      if (!entry.isFile() || entry.name.endsWith('.lock')) return [];
+      const file = path.join(entry.parentPath, entry.name);
+      return [[`amp/${path.relative(dir, file)}`, readFileSync(file, 'utf8').trim()]];
+    });
+  } catch (error) {
+    // There is none yet, or one was deleted meanwhile: the next look sees the others.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /** `speed`: how fast the clock of the engine and of GitHub runs. */
