@@ -429,7 +429,7 @@ describe('agents', () => {
       });
       it('a message over 32 MiB is a failure by name', async () => {
         await fails([`large ${33 * 1024 * 1024}`], /over 32 MiB/);
-      }).timeout(30_000);
+      }).timeout(90_000);
       it('a login that is wanted in the middle is a failure that says so', async () => {
         const outcome = await run(recordTurn({ cwd, prompt: prompt('auth') }));
         assert.deepEqual({ outcome: outcome.outcome, auth: outcome.auth }, { outcome: 'failed', auth: true });
@@ -632,7 +632,7 @@ describe('agents', () => {
           const turn = recordTurn({ cwd, prompt: 'noise' });
           assert.equal((await run(turn, await spec(dialect))).outcome, 'completed');
           assert.match(turn.said('output'), /npm notice/);
-        }).timeout(30_000);
+        }).timeout(90_000);
       });
     }
 

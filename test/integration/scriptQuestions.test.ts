@@ -202,7 +202,7 @@ describe('A question of a script', () => {
     const again = await project.ampa(['respond', String(prompt!['prompt_id']).slice(-8), 'no']);
     assert.deepEqual([again.code, /answered by .* \(command line\) at/.test(again.stderr)], [1, true], again.stderr);
     assert.equal((await project.ampa(['respond', 'deploy', 'no'])).code, 2);
-  }).timeout(40_000);
+  }).timeout(90_000);
 
   it('goes to the folder that is named', async () => {
     const dir = path.join(project.box.dir, 'out');
