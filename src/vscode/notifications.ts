@@ -7,7 +7,7 @@ import type { CommandId } from './commandTable.ts';
 import type { Folder } from './folders.ts';
 import { noticeFor, promptButtons, promptMessage, summaryOf, type Notice } from './noticeFor.ts';
 import type { Overview, OverviewChange } from './overview.ts';
-import { plain } from './plain.ts';
+import { plain, withLink } from './plain.ts';
 
 /** Tasks that end within this time of each other are told together, if they are many. */
 const GATHER_MS = 400;
@@ -106,7 +106,7 @@ async function tell(notice: Notice): Promise<void> {
 async function ask(prompt: OpenPrompt, folder: Folder, title: string): Promise<void> {
   const choices = promptButtons(prompt);
   const titles = [...choices.map((it) => it.title), OPEN];
-  const text = `${plain(promptMessage(prompt, title))} ${NEVER_LINK}`;
+  const text = withLink(promptMessage(prompt, title), NEVER_LINK);
   const chosen = await vscode.window.showWarningMessage(text, ...titles);
   // A question of a script has no page: it is asked with all its answers.
   const open: [CommandId, string] =

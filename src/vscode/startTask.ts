@@ -5,6 +5,7 @@ import { AmpaError } from '../errors.ts';
 import type { PermissionMode, Task } from '../tasks/task.ts';
 import { chooseFolder, requireTrust } from './choose.ts';
 import type { Folder, Folders } from './folders.ts';
+import { withoutIcons } from './plain.ts';
 import { attachments, type Attachment } from './startContext.ts';
 
 export interface StartDeps {
@@ -190,7 +191,7 @@ async function chooseAgent(app: App): Promise<string | undefined> {
   const agents = (await app.agents()).filter((it) => it.found);
   const own = app.config().values.agentCommand;
   const items = [
-    ...(own ? [{ label: 'Your command', description: own, name: 'custom' }] : []),
+    ...(own ? [{ label: 'Your command', description: withoutIcons(own), name: 'custom' }] : []),
     ...agents.map((it) => ({
       label: it.title,
       description: it.path ?? '',
