@@ -1,6 +1,8 @@
 /** Secrets that the editor keeps for the person, by the names that the environment has for them. */
 import * as vscode from 'vscode';
-import { KNOBS, type Knob } from '../config/knobs.ts';
+import { KNOBS, type Knob, type KnobName } from '../config/knobs.ts';
+import { STORED_SECRETS } from '../config/resolve.ts';
+import type { Folders } from './folders.ts';
 
 export interface StoredSecrets extends vscode.Disposable {
   /** Resolves when they are read; asks the editor on the first call. One that cannot be read is reported. */
@@ -58,24 +60,42 @@ export function createStoredSecrets(storage: vscode.SecretStorage, onError: (err
   };
 }
 
+/** Where the folders of this window have a value from that goes before a stored one; null: from nowhere. */
+async function elsewhere(folders: Folders, env: string): Promise<string | null> {
+  const name = Object.entries<Knob>(KNOBS).find(([, knob]) => knob.env === env)?.[0] as KnobName;
+  const apps = await Promise.all(
+    folders
+      .all()
+      .filter((it) => it.state === 'running')
+      .map((it) => it.app()),
+  );
+  // A `.env` file tells nobody that it has changed.
+  await Promise.all(apps.map((app) => app.reloadConfig()));
+  const sources = apps.map((app) => app.config().sources[name]);
+  const first = sources.find((it) => it !== 'default' && it !== STORED_SECRETS) ?? null;
+  return first === 'environment' ? 'the environment' : first;
+}
+
 /** "Store a Secret…": which, and its value. */
-export async function askForSecret(secrets: StoredSecrets): Promise<void> {
+export async function askForSecret(secrets: StoredSecrets, folders: Folders): Promise<void> {
   await secrets.ready();
   const items = secretKnobs().map(({ env, description }) => ({
     ...{ label: env, detail: description, env },
     description: secrets.get(env) === undefined ? '' : 'stored',
   }));
-  const title = 'Store a secret';
+  const title = 'Store a Secret';
   const chosen = await vscode.window.showQuickPick(items, { title, matchOnDetail: true });
   if (!chosen) return;
-  const value = await vscode.window.showInputBox({
+  const [known, first] = [secrets.get(chosen.env) !== undefined, await elsewhere(folders, chosen.env)];
+  const typed = await vscode.window.showInputBox({
     title: chosen.env,
-    prompt: `${chosen.detail} Kept by the editor, outside of every folder.${chosen.description === '' ? '' : ' Empty: it is removed.'}`,
+    prompt: `${chosen.detail} Kept by the editor, outside of every folder.${first === null ? '' : ` The value of ${first} goes before it.`}${known ? ' Empty: it is removed.' : ''}`,
     password: true,
     ignoreFocusOut: true,
   });
-  if (value === undefined || (value === '' && chosen.description === '')) return;
-  await secrets.store(chosen.env, value.trim());
-  const said = value.trim() === '' ? 'is removed' : 'is stored';
+  const value = typed?.trim();
+  if (value === undefined || (value === '' && !known)) return;
+  await secrets.store(chosen.env, value);
+  const said = value === '' ? 'is removed' : 'is stored';
   vscode.window.setStatusBarMessage(`$(key) ${chosen.env} ${said}`, 5000);
 }
