@@ -40,12 +40,18 @@ export function createNotifications(overview: Overview, onError: (error: unknown
   const told = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
 
+  /** A folder that cannot say so takes nothing from the others, and is told. */
+  const isWanted = (folder: Folder): Promise<boolean> =>
+    enabled(folder).catch((error: unknown) => {
+      onError(error);
+      return true;
+    });
   const flush = async (): Promise<void> => {
     timer = undefined;
     if (!vscode.window.state.focused) return;
     const [ended, asked] = [notices.splice(0), prompts.splice(0)];
     const wanted = new Map<Folder, boolean>();
-    for (const { folder } of [...ended, ...asked]) if (!wanted.has(folder)) wanted.set(folder, await enabled(folder));
+    for (const { folder } of [...ended, ...asked]) if (!wanted.has(folder)) wanted.set(folder, await isWanted(folder));
     const now = ended.filter((it) => wanted.get(it.folder) && stillTrue(overview.task(it.notice.taskId)));
     const all = now.map((it) => it.notice);
     for (const notice of all.length > MANY ? [summaryOf(all)] : all) tell(notice).catch(onError);
