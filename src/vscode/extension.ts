@@ -51,7 +51,7 @@ export function activate(context: vscode.ExtensionContext): Internals {
   const problems = createProblems(output, documents, version, () => [...apps].flatMap((app) => app.secrets()));
   const log = (what: string) => (error: unknown) => problems.log(what, error);
   const notices: string[] = [];
-  const secrets = createStoredSecrets(context.secrets, log('SecretStorage'));
+  const secrets = createStoredSecrets(context.secrets, (error) => problems.show('Reading stored secrets', error));
   const folders = createFolders({
     async load(uri) {
       const app = await loadApp(context, secrets, uri);

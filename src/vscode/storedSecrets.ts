@@ -2,10 +2,11 @@
 import * as vscode from 'vscode';
 import { KNOBS, type Knob, type KnobName } from '../config/knobs.ts';
 import { STORED_SECRETS } from '../config/resolve.ts';
+import { AmpaError, describeError } from '../errors.ts';
 import type { Folders } from './folders.ts';
 
 export interface StoredSecrets extends vscode.Disposable {
-  /** Resolves when they are read; asks the editor on the first call. One that cannot be read is reported. */
+  /** Resolves when they are read; asks the editor on the first call. That some cannot be read is reported once. */
   ready(): Promise<void>;
   get(env: string): string | undefined;
   /** Empty text removes it. */
@@ -16,6 +17,14 @@ export interface StoredSecrets extends vscode.Disposable {
 
 const secretKnobs = (): Knob[] => Object.values<Knob>(KNOBS).filter((knob) => knob.secret);
 
+const unreadable = (error: unknown): AmpaError =>
+  new AmpaError(
+    'external',
+    `the editor cannot read the secrets that it keeps: ${describeError(error)}`,
+    'Unlock the keyring of this machine and reload the window, or put them into `.worklog/ampa/.env`.',
+    error,
+  );
+
 export function createStoredSecrets(storage: vscode.SecretStorage, onError: (error: unknown) => void): StoredSecrets {
   const names = new Set<string>(secretKnobs().map((knob) => knob.env));
   const values = new Map<string, string>();
@@ -23,21 +32,22 @@ export function createStoredSecrets(storage: vscode.SecretStorage, onError: (err
   let reading: Promise<void> | null = null;
 
   async function read(env: string): Promise<void> {
-    try {
-      const value = await storage.get(env);
-      if (value === undefined) values.delete(env);
-      else values.set(env, value);
-    } catch (error) {
-      onError(error);
-    }
+    const value = await storage.get(env);
+    if (value === undefined) values.delete(env);
+    else values.set(env, value);
   }
-  const ready = (): Promise<void> => (reading ??= Promise.all([...names].map(read)).then(() => undefined));
+  const readAll = async (): Promise<void> => {
+    const failed = (await Promise.allSettled([...names].map(read))).find((it) => it.status === 'rejected');
+    // They all lie in one place.
+    if (failed) onError(unreadable(failed.reason));
+  };
+  const ready = (): Promise<void> => (reading ??= readAll());
   const refresh = async (env: string): Promise<void> => {
     // Not before somebody wanted them.
     if (reading === null) return;
     await reading;
     const before = values.get(env);
-    await read(env);
+    await read(env).catch((error: unknown) => onError(unreadable(error)));
     if (values.get(env) !== before) changed.fire();
   };
   const subscription = storage.onDidChange(({ key }) => {

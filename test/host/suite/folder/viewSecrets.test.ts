@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { askForSecret } from '../../../../src/vscode/storedSecrets.ts';
+import { askForSecret, createStoredSecrets } from '../../../../src/vscode/storedSecrets.ts';
+import { describeError } from '../../../../src/errors.ts';
 import { activate, root, until } from '../host.ts';
 
 describe('A secret that the editor keeps', () => {
@@ -18,6 +19,23 @@ describe('A secret that the editor keeps', () => {
     await secrets.store('AMPA_NTFY_TOKEN', '');
     await until('it is forgotten', () => source() === 'default');
     assert.equal(app.config().values.ntfyToken, '');
+  });
+
+  it('that cannot be read is told, once for all of them, and the others are there', async () => {
+    const errors: unknown[] = [];
+    const storage = {
+      get: async (name: string) => {
+        if (name !== 'AMPA_NTFY_URL') throw new Error('the keyring is locked');
+        return 'https://ntfy.example/x';
+      },
+      onDidChange: () => ({ dispose() {} }),
+    } as unknown as vscode.SecretStorage;
+    const secrets = createStoredSecrets(storage, (error) => errors.push(error));
+    await secrets.ready();
+    assert.equal(secrets.get('AMPA_NTFY_URL'), 'https://ntfy.example/x');
+    assert.equal(errors.length, 1);
+    assert.match(describeError(errors[0]), /the keyring is locked.*Unlock the keyring/);
+    secrets.dispose();
   });
 
   it('is asked for with a word about what goes before it, and removed by nothing that is empty', async () => {
