@@ -68,7 +68,7 @@ export async function askPerson(
 const askWords = (prompt: OpenPrompt, title: string): Thenable<string | undefined> =>
   vscode.window.showInputBox({
     title: cut(title, 120),
-    prompt: prompt.asks === 'permission' ? 'The agent is refused, and told this.' : plain(prompt.summary),
+    prompt: prompt.asks === 'permission' ? 'The agent is refused, and told this.' : plain(withoutIcons(prompt.summary)),
     placeHolder: 'Your answer',
     ignoreFocusOut: true,
     validateInput: (text) => (text.trim() === '' ? 'Say something.' : null),

@@ -260,7 +260,7 @@ async function continueTask(folder: Folder, task: Task, question: string | null)
   const active = isActive(task.status);
   const text = await vscode.window.showInputBox({
     title: active ? `A message for “${task.title}”` : `Continue “${task.title}”`,
-    prompt: active ? 'The agent gets it with its next turn.' : plain(stateSentence(task, question)),
+    prompt: active ? 'The agent gets it with its next turn.' : plain(withoutIcons(stateSentence(task, question))),
     placeHolder: active ? 'What should it know?' : 'What should it do next? Empty: go on where it stopped',
     ignoreFocusOut: true,
     validateInput: (value) => (active && value.trim() === '' ? 'Say something to the agent.' : null),

@@ -17,5 +17,5 @@ export function withLink(words: string, link: string): string {
   return `${text.slice(0, from)}${text.slice(from).replaceAll('[', '\uff3b')} ${link}`;
 }
 
-/** A row of a list, and the status bar, draw `$(name)` as an icon: a command would be read without it. */
+/** A row of a list, the prompt of an input box and the status bar draw `$(name)` as an icon: a command would be read without it. */
 export const withoutIcons = (text: string): string => text.replaceAll('$(', '$\u200b(');

@@ -5,7 +5,7 @@ import { AmpaError } from '../errors.ts';
 import type { PermissionMode, Task } from '../tasks/task.ts';
 import { chooseFolder, requireTrust } from './choose.ts';
 import type { Folder, Folders } from './folders.ts';
-import { withoutIcons } from './plain.ts';
+import { plain, withoutIcons } from './plain.ts';
 import { attachments, type Attachment } from './startContext.ts';
 
 export interface StartDeps {
@@ -140,13 +140,12 @@ function askWhat(app: App, draft: string): Promise<Typed> {
     );
     box.buttons = [...buttons.keys(), who, write];
     const along = [...taken].map((it) => it.where).join(', ');
-    box.prompt = [
+    const words = [
       agent ? `Agent: ${agent}.` : '',
       along ? `With ${along}.` : '',
       'It works on a branch of its own; your files stay as they are.',
-    ]
-      .filter(Boolean)
-      .join(' ');
+    ];
+    box.prompt = plain(withoutIcons(words.filter(Boolean).join(' ')));
   };
   draw();
   return new Promise((resolve) => {

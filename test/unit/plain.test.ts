@@ -64,6 +64,9 @@ describe('Words of others in a notice of the editor', () => {
       const asked = [...code.matchAll(/^\s+prompt: (?=.*(?:[$]\{|[a-z]\(|\.summary))(?:.* : )?/gm)]
         .map((match) => code.slice(match.index + match[0].length))
         .filter((words) => /^[^;]{0,300}validateInput/.test(words));
+      // A prompt draws icons, too.
+      const drawn = [...code.matchAll(/\.prompt = ([\s\S]{200})/g)].map(([, words = '']) => words);
+      for (const words of [...asked, ...drawn]) assert.match(words, /^plain\(\s*withoutIcons\(/, `${file}: ${words}`);
       for (const words of [...shown, ...asked]) {
         calls++;
         // Its own words, or made plain: `text` in notifications.ts, `none` in choose.ts is a question's own.
