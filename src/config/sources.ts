@@ -4,7 +4,7 @@ import dotenv from 'dotenv';
 import { parse as parseJsonc } from 'jsonc-parser';
 import { AmpaError } from '../errors.ts';
 import type { Knob } from './knobs.ts';
-import type { Source } from './resolve.ts';
+import { STORED_SECRETS, type Source } from './resolve.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -58,7 +58,7 @@ export function configSources(options: SourceOptions): { sources: Source[]; warn
   });
   if (stored)
     sources.push({
-      name: 'SecretStorage',
+      name: STORED_SECRETS,
       repository: false,
       get: (knob) => (knob.secret ? stored(knob.env) : undefined),
     });

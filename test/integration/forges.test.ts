@@ -12,8 +12,13 @@ const TOKEN = 'secret-token-123';
 
 describe("GitHub's forges", () => {
   const NOWHERE = { PATH: '/nonexistent', HOME: '/nonexistent' };
-  const forges = (env: ForgesDeps['env'], config: Partial<ConfigValues> = {}) =>
+  const forges = (
+    env: ForgesDeps['env'],
+    config: Partial<ConfigValues> = {},
+    editorToken?: ForgesDeps['editorToken'],
+  ) =>
     createForges({
+      editorToken,
       env: { ...NOWHERE, ...env },
       config: () => config as ConfigValues,
       secrets: [],
@@ -74,6 +79,21 @@ describe("GitHub's forges", () => {
     ] as const)
       assert.equal(fill(found.helper, env, protocol, host), '', `${protocol}://${host}`);
     assert.ok(!found.helper.includes(TOKEN));
+  });
+
+  it('whoever signs in to the editor is asked from the next task on, whoever was found before', async () => {
+    for (const [env, before] of [
+      [{}, undefined],
+      [{ GITHUB_TOKEN: TOKEN }, 'environment'],
+    ] as const) {
+      let token: string | null = null;
+      const it_ = forges(env, {}, async (host) => (host === 'github.com' ? token : null));
+      const identity = async () => (await it_.at('https://github.com/acme/widget.git'))?.at.identity;
+      assert.equal(await identity(), before);
+      token = 'of-the-editor';
+      assert.equal(await identity(), 'editor');
+      assert.equal(await identity(), 'editor');
+    }
   });
 
   it('a host of ssh that goes by another name is asked of ssh, once', async () => {

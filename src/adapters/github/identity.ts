@@ -84,7 +84,7 @@ async function editorIdentity(host: string, { editorToken, apiUrl }: IdentityOpt
     async token() {
       const token = await editorToken(host);
       if (token) return token;
-      throw new AmpaError('external', 'The editor is not signed in to GitHub any more', 'Sign in again.');
+      throw new AmpaError('external', 'The editor is not signed in to GitHub any more', 'Run AMPA: Sign In to GitHub.');
     },
     renew: () => false,
   };
