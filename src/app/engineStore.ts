@@ -69,15 +69,19 @@ export const storeFiles = (workspace: Workspace, paths: StatePaths): string[] =>
   path.join(workspace.stateDir, 'worktrees'),
 ];
 
+/** A lock of git's index that is older was most likely left by a git that was killed, ms. */
+const OLD_LOCK_MS = 60_000;
+
 /**
  * git puts files in place first and says only then, in its index, that they are its own. Waits for one
- * that is at it, 5 s at most: the lock may have been left by a git that was killed. True if there was one.
+ * that is at it, 5 s at most, and not for a lock that lies there for long. True if it has waited.
  */
 export async function indexWritten(root: string): Promise<boolean> {
-  const gitDir = (await gitDirOf(root)) ?? root;
+  const lock = path.join((await gitDirOf(root)) ?? root, 'index.lock');
   let waited = false;
   for (const until = performance.now() + 5_000; performance.now() < until; await delay(25)) {
-    if (!fs.existsSync(path.join(gitDir, 'index.lock'))) break;
+    const there = fs.statSync(lock, { throwIfNoEntry: false });
+    if (!there || Date.now() - there.mtimeMs > OLD_LOCK_MS) break;
     waited = true;
   }
   return waited;

@@ -1,7 +1,9 @@
 /** Settings change, repositories bring files, people take their trust back: what runs hears of it. */
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import path from 'node:path';
 import { createConfiguration } from '../../src/app/configuration.ts';
+import { indexWritten } from '../../src/app/engineStore.ts';
 import { fileSettings, readDotenvFiles } from '../../src/config/sources.ts';
 import { createProject, type Project } from '../support/project.ts';
 import { until } from '../support/until.ts';
@@ -53,6 +55,44 @@ describe('a host that runs', () => {
     tracked = true;
     await config.reload();
     assert.equal(config.values().agentCommand, '');
+  });
+
+  it('waits for a git that writes its index, not for the lock of one that was killed', async () => {
+    const lock = path.join(project.repo, '.git', 'index.lock');
+    fs.writeFileSync(lock, '');
+    const waits = indexWritten(project.repo);
+    setTimeout(() => fs.rmSync(lock), 50);
+    assert.equal(await waits, true);
+    fs.writeFileSync(lock, '');
+    const long = Date.now() / 1000 - 120;
+    fs.utimesSync(lock, long, long);
+    assert.equal(await indexWritten(project.repo), false);
+  });
+
+  it('goes by what was read last, however long git takes to answer each time', async () => {
+    const { box, repo } = project;
+    const file = path.join(repo, '.worklog', 'ampa', '.env');
+    box.write(file, 'AMPA_MAX_ATTEMPTS=4\n');
+    const env = { HOME: box.dir };
+    const answers: (() => void)[] = [];
+    const config = createConfiguration({
+      ...{ workspace: repo, env, dotenv: readDotenvFiles(repo, env), settings: () => fileSettings(repo) },
+      isTracked: () => false,
+      trusted: true,
+      look: () => new Promise((resolve) => answers.push(() => resolve(null))),
+      onValues: () => undefined,
+      say: () => undefined,
+    });
+    box.write(file, 'AMPA_MAX_ATTEMPTS=5\n');
+    const first = config.reload();
+    await until('git is asked', () => answers.length > 0);
+    box.write(file, 'AMPA_MAX_ATTEMPTS=6\n');
+    const second = config.reload();
+    // The newest question is answered first.
+    const answering = setInterval(() => answers.pop()?.(), 5);
+    await Promise.all([first, second]);
+    clearInterval(answering);
+    assert.equal(config.values().maxAttempts, 6);
   });
 
   it('follows the settings file of the folder', async () => {
