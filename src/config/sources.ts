@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import dotenv from 'dotenv';
 import { parse as parseJsonc } from 'jsonc-parser';
@@ -65,9 +66,15 @@ export function configSources(options: SourceOptions): { sources: Source[]; warn
   return { sources, warnings };
 }
 
+/** Where the user's own files of AMPA lie. Never relative: that would be a folder of the repository. */
+export function userConfigDir(env: Env): string {
+  const [xdg, home] = [env['XDG_CONFIG_HOME'], env['HOME']].map((dir) => (dir && path.isAbsolute(dir) ? dir : null));
+  return path.join(xdg ?? path.join(home ?? (os.homedir() || os.userInfo().homedir), '.config'), 'ampa');
+}
+
 /** Where a `.env` may lie, in the order in which it is looked for. */
 function dotenvFiles(workspace: string, env: Env) {
-  const shared = path.join(env['XDG_CONFIG_HOME'] || path.join(env['HOME'] ?? '', '.config'), 'ampa', '.env');
+  const shared = path.join(userConfigDir(env), '.env');
   return [
     { file: path.join(workspace, '.worklog', 'ampa', '.env'), name: '.worklog/ampa/.env', kind: 'state' },
     { file: shared, name: shared, kind: 'user' },
