@@ -10,7 +10,13 @@ describe('merging a task', () => {
 
   const MIN = 60_000;
   const task = makeTask({
-    ...{ repo: '/r', status: 'success', forge: ACME_FORGE, pr_number: 1, pr_url: 'https://github.com/acme/widget/pull/1' },
+    ...{
+      repo: '/r',
+      status: 'success',
+      forge: ACME_FORGE,
+      pr_number: 1,
+      pr_url: 'https://github.com/acme/widget/pull/1',
+    },
     ...{ head_sha: 'a', pushed_sha: 'a' },
   });
   /** A merge that GitHub makes after so many minutes; resolves to when it was recorded, min. */

@@ -64,7 +64,8 @@ describe('a local check that is tried on the base', () => {
       deps: {
         git: {
           baseOf: async () => 'b',
-          withBase: (_task: Task, _sha: string, _signal: AbortSignal, use: (dir: string) => Promise<unknown>) => use('/b'),
+          withBase: (_task: Task, _sha: string, _signal: AbortSignal, use: (dir: string) => Promise<unknown>) =>
+            use('/b'),
           copyIgnored: async () => [],
         },
         store: {
@@ -95,7 +96,10 @@ describe('a local check that is tried on the base', () => {
   });
 
   it('ends no task for a trouble of the machine', async () => {
-    const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' });
+    const full = Object.assign(new Error('ENOSPC: no space left on device, write'), {
+      code: 'ENOSPC',
+      syscall: 'write',
+    });
     const { red, saved, notes } = await tried(60, () => Promise.reject(full));
     assert.deepEqual([red, saved], [false, []]);
     assert.match(notes.join(), /is not known: ENOSPC/);

@@ -174,7 +174,7 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
     }
   }
 
-  /** Required checks that have not ended. What this identity may not see is GitHub's to mind; a failed question is no answer. */
+  /** Required checks that have not ended. What may not be seen is GitHub's to mind; a failed question is no answer. */
   async function awaited(client: Client, repo: ForgeRepo, number: number, sha: string, signal: AbortSignal) {
     const told = await snapshots(client, repo, [{ sha, pullRequest: number }], signal);
     const open = told.snapshots.flatMap(({ checks }) => checks).filter((it) => it.required && isOpen(it));

@@ -9,7 +9,7 @@ import type { Forge, ForgeCheck } from '../forge.ts';
 import type { Task } from '../task.ts';
 import { runSetup } from './setup.ts';
 
-/** A check that takes longer is not run once more for a remark, and neither it nor the setup goes on for longer there, ms. */
+/** A check that takes longer is not run again for a remark, and neither it nor the setup goes on for longer, ms. */
 const WORTH_MS = 10 * 60_000;
 
 /** Runs the command on the base, in a checkout of its own; once for each commit of it. `tookMs` is what it took on ours. */
