@@ -11,6 +11,8 @@ export interface ConfigurationDeps {
   /** Asked for each time: files are read anew. */
   settings(): SettingsReader;
   isTracked(file: string): boolean;
+  /** Whether git may be bringing a file at this moment. */
+  mayCome?(file: string): boolean;
   trusted: boolean;
   /** What the editor keeps of the person's secrets, by environment name; asked for each time. */
   stored?: (env: string) => string | undefined;

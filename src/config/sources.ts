@@ -32,6 +32,8 @@ export interface SourceOptions {
   settings: SettingsReader;
   /** Whether git tracks a file: then it is the repository's text, wherever it lies. */
   isTracked: (file: string) => boolean;
+  /** Whether git may be bringing a file at this moment. */
+  mayCome?: (file: string) => boolean;
   /** What the editor keeps of the person's secrets, by environment name. */
   stored?: (env: string) => string | undefined;
 }
@@ -110,11 +112,21 @@ export const readDotenvFiles = (workspace: string, env: Env): DotenvFile[] =>
     });
 
 /** The first `.env` there is: the workspace's own, the shared one of the user, the application's. */
-function dotenvSource({ workspace, dotenv: found, isTracked }: SourceOptions, warnings: string[]): Source | undefined {
+function dotenvSource(
+  { workspace, dotenv: found, isTracked, mayCome = () => false }: SourceOptions,
+  warnings: string[],
+): Source | undefined {
   for (const { file, name, kind, content } of found) {
     // What git tracks under the state folder was written by somebody else: as if it were not there.
     // The way there may be the repository's, too: a link or a submodule.
-    const tracked = [file, path.dirname(file), path.join(workspace, '.worklog')].find(isTracked);
+    const way = [file, path.dirname(file), path.join(workspace, '.worklog')];
+    const tracked = way.find(isTracked);
+    if (kind === 'state' && tracked === undefined && way.some(mayCome)) {
+      warnings.push(
+        `${name} is not read: git holds its index.lock and may be bringing it; where no git runs, remove the lock and save the file again`,
+      );
+      continue;
+    }
     if (kind === 'state' && tracked !== undefined) {
       warnings.push(
         `${name} is not read: git tracks ${path.relative(workspace, tracked)}, so it is the repository's; \`git rm --cached\` it if it is yours`,

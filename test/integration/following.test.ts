@@ -62,11 +62,35 @@ describe('a host that runs', () => {
     fs.writeFileSync(lock, '');
     const waits = indexWritten(project.repo);
     setTimeout(() => fs.rmSync(lock), 50);
-    assert.equal(await waits, true);
+    assert.deepEqual(await waits, { waited: true, lockedAt: null });
     fs.writeFileSync(lock, '');
     const long = Date.now() / 1000 - 120;
     fs.utimesSync(lock, long, long);
-    assert.equal(await indexWritten(project.repo), false);
+    assert.deepEqual(await indexWritten(project.repo), { waited: false, lockedAt: long * 1000 });
+  });
+
+  it('takes nothing from a .env that came while git wrote its index, however long that takes', async () => {
+    const { box, repo } = project;
+    const lock = path.join(repo, '.git', 'index.lock');
+    const file = path.join(repo, '.worklog', 'ampa', '.env');
+    box.write(file, 'AMPA_AGENT_COMMAND=mine\n');
+    const before = Date.now() / 1000 - 120;
+    const app = await project.open();
+    assert.equal(app.config().values.agentCommand, 'mine');
+    fs.writeFileSync(lock, '');
+    fs.utimesSync(lock, before, before);
+    box.write(file, 'AMPA_AGENT_COMMAND=evil\n');
+    await app.reloadConfig();
+    assert.equal(app.config().values.agentCommand, '');
+    assert.match(app.config().warnings.join(), /git holds its index\.lock and may be bringing it/);
+    fs.rmSync(lock);
+    await app.reloadConfig();
+    assert.equal(app.config().values.agentCommand, 'evil', 'it was the person’s own');
+    const later = Date.now() / 1000 + 3600;
+    fs.writeFileSync(lock, '');
+    fs.utimesSync(lock, later, later);
+    await app.reloadConfig();
+    assert.equal(app.config().values.agentCommand, 'evil', 'it was there before');
   });
 
   it('goes by what was read last, however long git takes to answer each time', async () => {
