@@ -107,6 +107,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...{ workspace: workspace.root, env, dotenv, say },
     settings: () => options.settings(workspace.root),
     isTracked: (file) => tracked.last()?.tracks(file) ?? false,
+    mayCome: tracked.mayCome,
     trusted: options.trusted ?? trust.isTrusted(workspace.root, remoteUrl),
     stored: options.storedSecret,
     async look() {

@@ -146,6 +146,9 @@ describe("GitHub's forges", () => {
       assert.equal(await forges({ HOME }).at(url), null, 'without gh nobody is signed in there');
       const named = forges({ GITHUB_TOKEN: TOKEN, AMPA_GITHUB_API_URL: 'https://ghe.corp.example/api/v3' });
       assert.equal((await named.at(url))?.at.identity, 'environment', 'its address was set together with the token');
+      const other = forges({ ...env, AMPA_GITHUB_API_URL: 'https://ghe.other.example/api/v3' }, app);
+      assert.equal((await other.at(url))?.at.identity, 'gh', 'the address that was set is another server’s');
+      assert.equal((await other.credential(url))?.env?.['AMPA_GIT_PASSWORD'], 'gho_of_the_enterprise');
     } finally {
       box.remove();
     }
