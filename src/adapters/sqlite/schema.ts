@@ -169,6 +169,8 @@ interface BaseCheckRow {
   sha: string;
   command: string;
   red: number;
+  /** ms since the epoch. */
+  at: number;
 }
 
 export interface Schema extends ScheduleSchema, DeliverySchema {
