@@ -199,10 +199,10 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
    */
   async function announce(
     message: Message,
-    how: { key?: string; only?: readonly ChannelName[]; first?: boolean; signal?: AbortSignal } = {},
+    how: { key?: string; first?: boolean; signal?: AbortSignal } = {},
   ): Promise<Told[]> {
-    const { key = `message:${newId()}`, only, first = false, signal } = how;
-    const channels = audienceOf(message.type, configured()).filter((name) => only?.includes(name) ?? true);
+    const { key = `message:${newId()}`, first = false, signal } = how;
+    const channels = audienceOf(message, configured());
     if (channels.length === 0) return [];
     // A word is no first task: it leaves a folder without a store as it was.
     if (!deps.existing()) {

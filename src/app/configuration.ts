@@ -11,6 +11,8 @@ export interface ConfigurationDeps {
   /** Asked for each time: files are read anew. */
   settings(): SettingsReader;
   isTracked(file: string): boolean;
+  /** Whether git may be bringing a file at this moment. */
+  mayCome?(file: string): boolean;
   trusted: boolean;
   /** What the editor keeps of the person's secrets, by environment name; asked for each time. */
   stored?: (env: string) => string | undefined;
@@ -60,16 +62,23 @@ export function createConfiguration(deps: ConfigurationDeps): Configuration {
     for (const listener of listeners) listener();
     return true;
   }
+  async function readAgain(): Promise<boolean> {
+    const files = readDotenvFiles(deps.workspace, deps.env);
+    const found = await deps.look();
+    const changed = found !== null && found !== trusted;
+    trusted = found ?? trusted;
+    dotenv = files;
+    return apply() || changed;
+  }
+  let reading: Promise<unknown> = Promise.resolve();
   return {
     current: () => resolved,
     values: () => resolved.values,
-    async reload() {
-      const files = readDotenvFiles(deps.workspace, deps.env);
-      const found = await deps.look();
-      const changed = found !== null && found !== trusted;
-      trusted = found ?? trusted;
-      dotenv = files;
-      return apply() || changed;
+    reload() {
+      // One after the other: git may answer the first question last, and what was read for it is older.
+      const next = reading.then(readAgain, readAgain);
+      reading = next;
+      return next;
     },
     onChange(listener) {
       listeners.add(listener);

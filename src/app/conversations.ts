@@ -178,8 +178,8 @@ export function createConversations(deps: ConversationDeps): Conversations {
     return resolveFallback({ kind, projectId }, mode, files);
   }
 
-  async function loseEarlier(taskId: string): Promise<void> {
-    for (const id of await store.loseEarlier(taskId)) await shown(id, 'lost');
+  async function loseEarlier(taskId: string, by?: Claim): Promise<void> {
+    for (const id of await store.loseEarlier(taskId, by)) await shown(id, 'lost');
   }
 
   const { respond, wait, close } = createResponding({ it, clock, newId, show, shown });
@@ -215,7 +215,7 @@ export function createConversations(deps: ConversationDeps): Conversations {
     async expireDue() {
       for (const id of await store.due()) await close('expire', id, await store.expire(null, id));
     },
-    loseEarlier,
+    loseEarlier: (taskId) => loseEarlier(taskId),
     tasks: {
       fallback: (task, kind) => fallback(task, kind, {}),
       open: (claim, task, asked) => record(asked, { task, claim }, null),
@@ -237,7 +237,7 @@ export function createConversations(deps: ConversationDeps): Conversations {
       withdraw: async (claim, id) => void (await close('withdraw', id, await store.withdraw(claim, id))),
       lose: async (claim, id) => void (await close('lose', id, await store.lose(id, claim.owner))),
       expire: async (claim, id) => close('expire', id, await store.expire(claim, id)),
-      loseScripts: loseEarlier,
+      loseScripts: (claim) => loseEarlier(claim.taskId, claim),
       quoted: store.quoted,
       lostIn: store.lostIn,
       async toDiscuss(taskId) {

@@ -107,6 +107,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...{ workspace: workspace.root, env, dotenv, say },
     settings: () => options.settings(workspace.root),
     isTracked: (file) => tracked.last()?.tracks(file) ?? false,
+    mayCome: tracked.mayCome,
     trusted: options.trusted ?? trust.isTrusted(workspace.root, remoteUrl),
     stored: options.storedSecret,
     async look() {
@@ -154,9 +155,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     clock,
     gitFor: (marker) =>
       createGitAdapter({ env: withOwner(taskEnv, marker), clock, credentials: forges.credential }).tasks,
-    forge: forges.of,
-    signedIn: forges.signedIn,
-    onConfig: config.onChange,
+    ...{ forge: forges.of, signedIn: forges.signedIn, onConfig: config.onChange },
     agents: createAgents({ env: taskEnv, find }),
     config: config.values,
     carrier: options.carrier,

@@ -14,8 +14,8 @@ export const deadLetterFile = (config: ConfigValues, workspace: { root: string; 
 const TAIL_BYTES = 256 * 1024;
 
 /**
- * Adds a line that is on the disk when this resolves; of one message and channel there is one. What lies there by the repository's own hand, and what
- * is a link in our own folder, leads anywhere: refused.
+ * Adds a line that is on the disk when this resolves; of one message and channel there is one. What lies there
+ * by the repository's own hand, and what is a link in our own folder, leads anywhere: refused.
  */
 export async function bury(
   file: string,

@@ -69,18 +69,23 @@ export const storeFiles = (workspace: Workspace, paths: StatePaths): string[] =>
   path.join(workspace.stateDir, 'worktrees'),
 ];
 
+/** A lock of git's index that is older was most likely left by a git that was killed, ms. */
+const OLD_LOCK_MS = 60_000;
+
 /**
  * git puts files in place first and says only then, in its index, that they are its own. Waits for one
- * that is at it, 5 s at most: the lock may have been left by a git that was killed. True if there was one.
+ * that is at it, 5 s at most, and not for a lock that lies there for long. `lockedAt`: since when it is
+ * locked, if it still is, ms since the epoch.
  */
-export async function indexWritten(root: string): Promise<boolean> {
-  const gitDir = (await gitDirOf(root)) ?? root;
+export async function indexWritten(root: string): Promise<{ waited: boolean; lockedAt: number | null }> {
+  const lock = path.join((await gitDirOf(root)) ?? root, 'index.lock');
   let waited = false;
-  for (const until = performance.now() + 5_000; performance.now() < until; await delay(25)) {
-    if (!fs.existsSync(path.join(gitDir, 'index.lock'))) break;
+  for (const until = performance.now() + 5_000; ; await delay(25)) {
+    const lockedAt = fs.statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? null;
+    if (lockedAt === null || Date.now() - lockedAt > OLD_LOCK_MS || performance.now() >= until)
+      return { waited, lockedAt };
     waited = true;
   }
-  return waited;
 }
 
 function refuseTracked(file: string | null): void {

@@ -129,8 +129,15 @@ export function createForges(deps: ForgesDeps): Forges {
     async at(remoteUrl) {
       const repo = await repoAt(remoteUrl);
       if (!repo) return null;
-      const hub = await github();
-      const identity = await hub.identity(repo);
+      let hub = await github();
+      let identity = await hub.identity(repo);
+      const later = identity !== 'app' && identity !== 'editor';
+      if (later && (await deps.editorToken?.(repo.host))) {
+        // Somebody signed in to the editor since: that goes before what was found until then.
+        kept.delete('first');
+        hub = await github();
+        identity = await hub.identity(repo);
+      }
       return identity && { forge: hub.forge, at: { ...repo, identity } };
     },
     async of(task) {

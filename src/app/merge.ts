@@ -27,15 +27,15 @@ const MERGE_MS = 8 * 60_000;
 export async function mergeTask(deps: MergeDeps, id: string, how: MergeRequest): Promise<Task> {
   const { board, repository } = deps;
   const { task } = await board.detail(id);
-  const at = new Date(deps.now()).toISOString();
-  const verdict = transition(task, { type: 'merge', at });
+  const isoNow = (): string => new Date(deps.now()).toISOString();
+  const verdict = transition(task, { type: 'merge', at: isoNow() });
   if (!verdict.ok) throw verdict.error;
 
   const byPullRequest = task.forge !== null && task.pr_number !== null;
   const { sha, remark } = byPullRequest
     ? await mergePullRequest(deps, task, how)
     : await repository.mergeToBase(task, { ...how, method: how.method ?? 'merge' });
-  const landed = await board.recordMerge(id, at, `Merged into ${task.base} as ${sha.slice(0, 10)}.`);
+  const landed = await board.recordMerge(id, isoNow(), `Merged into ${task.base} as ${sha.slice(0, 10)}.`);
   if (remark !== null) deps.say(`Merged. ${remark}`);
   const removal = await repository.removeWorktree(task, { force: false });
   if (removal.removed) await board.forgetWorktree(landed);
@@ -61,18 +61,22 @@ async function mergePullRequest(
     );
   }
   const forge = await forges.of(task);
-  const outcome = await forge.merge(
-    task.forge!,
-    task.pr_number!,
-    {
-      method: how.method,
-      sha: task.pushed_sha!,
-      title: task.title,
-      deleteBranch: how.deleteBranch ? task.branch : null,
-      onWait: (names) => say(`Waiting for required checks of ${task.pr_url}: ${names.join(', ')}`),
-    },
-    AbortSignal.timeout(MERGE_MS),
-  );
+  const patience = new AbortController();
+  const late = setTimeout(() => patience.abort(tooLate(task)), MERGE_MS);
+  const outcome = await forge
+    .merge(
+      task.forge!,
+      task.pr_number!,
+      {
+        method: how.method,
+        sha: task.pushed_sha!,
+        title: task.title,
+        deleteBranch: how.deleteBranch ? task.branch : null,
+        onWait: (names) => say(`Waiting for required checks of ${task.pr_url}: ${names.join(', ')}`),
+      },
+      patience.signal,
+    )
+    .finally(() => clearTimeout(late));
   switch (outcome.kind) {
     case 'merged':
       return outcome;
@@ -90,3 +94,10 @@ async function mergePullRequest(
       );
   }
 }
+
+const tooLate = ({ pr_url: url }: Task): AmpaError =>
+  new AmpaError(
+    'merge',
+    `GitHub has not merged ${url} within ${MERGE_MS / 60_000} min`,
+    'Merge again: one that was made all the same is found.',
+  );

@@ -152,7 +152,7 @@ export function createSchedule(deps: ScheduleDeps): {
             const task = await it.tasks.get(id);
             return task !== undefined && isActive(task.status);
           },
-          announce: (message, only) => deps.announcements.announce(message, { only, first: true, signal }),
+          announce: (message) => deps.announcements.announce(message, { first: true, signal }),
           pulse: () => deps.announcements.pulse(it),
           onOutput,
         },

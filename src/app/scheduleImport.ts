@@ -2,6 +2,7 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { createRunOutputs } from '../adapters/files/runOutputs.ts';
+import { userConfigDir } from '../config/sources.ts';
 import { AmpaError } from '../errors.ts';
 import { parseStore, type ImportedStore } from '../scheduler/layout.ts';
 import { parseJsonText } from './jsonText.ts';
@@ -23,14 +24,16 @@ export interface ImportDeps {
   say(notice: string): void;
 }
 
-/** The originals' store that belongs to the workspace, or null. The user's shared one only where the scheduler was asked for: windows open by themselves. */
+/**
+ * The originals' store that belongs to the workspace, or null. The user's shared one only where the scheduler
+ * was asked for: windows open by themselves.
+ */
 function findStore(deps: ImportDeps, shared: boolean): string | null {
   const named = deps.storeFile();
-  const config = deps.env['XDG_CONFIG_HOME'] || path.join(deps.env['HOME'] ?? '', '.config');
   const candidates = [
     ...(named === '' ? [] : [path.resolve(deps.workspace, named)]),
     path.join(deps.stateDir, 'scheduler_store.json'),
-    ...(shared ? [path.join(config, 'ampa', 'scheduler_store.json')] : []),
+    ...(shared ? [path.join(userConfigDir(deps.env), 'scheduler_store.json')] : []),
   ];
   return candidates.find((file) => fs.existsSync(file)) ?? null;
 }

@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import path from 'node:path';
 import type { Located } from '../adapters/git/facts.ts';
 import type { Repository } from '../adapters/git/repository.ts';
@@ -10,6 +11,8 @@ export interface Tracked {
   readonly repo: Located | null;
   /** As it was when somebody last looked. */
   last(): Located | null;
+  /** Whether git may be bringing a file at this moment: it wrote its index when we looked, and the file is newer. */
+  mayCome(file: string): boolean;
   /** Looks again. */
   look(): Promise<void>;
   /** The first of the store's files that git tracks now, or null. */
@@ -24,18 +27,25 @@ const FRESH_MS = 1000;
 export async function createTracked(git: Repository, workspace: Workspace, paths: StatePaths): Promise<Tracked> {
   const locate = (): Promise<Located | null> => git.locate(workspace.root);
   const first = workspace.isGit ? await locate() : null;
-  const repo = first && (await indexWritten(first.root)) ? await locate() : first;
+  const begun = first && (await indexWritten(first.root));
+  const repo = begun?.waited ? await locate() : first;
+  let lockedAt = begun?.lockedAt ?? null;
   const locatedAt = performance.now();
   let last = repo;
   let asked = false;
   async function look(): Promise<void> {
     if (repo === null) return;
-    await indexWritten(repo.root);
+    ({ lockedAt } = await indexWritten(repo.root));
     last = await locate();
   }
   return {
     repo,
     last: () => last,
+    mayCome(file) {
+      const there = lockedAt === null ? undefined : fs.lstatSync(file, { throwIfNoEntry: false });
+      // Folders change with everything in them; what git makes of one is a link.
+      return there !== undefined && !there.isDirectory() && there.ctimeMs >= lockedAt!;
+    },
     look,
     async state() {
       if (asked || performance.now() - locatedAt > FRESH_MS) await look();

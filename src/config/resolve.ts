@@ -1,5 +1,8 @@
 import { KNOBS, type ConfigValues, type Knob, type KnobName } from './knobs.ts';
 
+/** Name of the source that the editor keeps. */
+export const STORED_SECRETS = 'SecretStorage';
+
 /** A place that values come from, in the order in which it is asked. */
 export interface Source {
   /** For people: `.worklog/ampa/.env`, `environment`, `workspace settings`, … */

@@ -1,10 +1,11 @@
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import dotenv from 'dotenv';
 import { parse as parseJsonc } from 'jsonc-parser';
 import { AmpaError } from '../errors.ts';
 import type { Knob } from './knobs.ts';
-import type { Source } from './resolve.ts';
+import { STORED_SECRETS, type Source } from './resolve.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -31,6 +32,8 @@ export interface SourceOptions {
   settings: SettingsReader;
   /** Whether git tracks a file: then it is the repository's text, wherever it lies. */
   isTracked: (file: string) => boolean;
+  /** Whether git may be bringing a file at this moment. */
+  mayCome?: (file: string) => boolean;
   /** What the editor keeps of the person's secrets, by environment name. */
   stored?: (env: string) => string | undefined;
 }
@@ -58,16 +61,22 @@ export function configSources(options: SourceOptions): { sources: Source[]; warn
   });
   if (stored)
     sources.push({
-      name: 'SecretStorage',
+      name: STORED_SECRETS,
       repository: false,
       get: (knob) => (knob.secret ? stored(knob.env) : undefined),
     });
   return { sources, warnings };
 }
 
+/** Where the user's own files of AMPA lie. Never relative: that would be a folder of the repository. */
+export function userConfigDir(env: Env): string {
+  const [xdg, home] = [env['XDG_CONFIG_HOME'], env['HOME']].map((dir) => (dir && path.isAbsolute(dir) ? dir : null));
+  return path.join(xdg ?? path.join(home ?? (os.homedir() || os.userInfo().homedir), '.config'), 'ampa');
+}
+
 /** Where a `.env` may lie, in the order in which it is looked for. */
 function dotenvFiles(workspace: string, env: Env) {
-  const shared = path.join(env['XDG_CONFIG_HOME'] || path.join(env['HOME'] ?? '', '.config'), 'ampa', '.env');
+  const shared = path.join(userConfigDir(env), '.env');
   return [
     { file: path.join(workspace, '.worklog', 'ampa', '.env'), name: '.worklog/ampa/.env', kind: 'state' },
     { file: shared, name: shared, kind: 'user' },
@@ -103,11 +112,21 @@ export const readDotenvFiles = (workspace: string, env: Env): DotenvFile[] =>
     });
 
 /** The first `.env` there is: the workspace's own, the shared one of the user, the application's. */
-function dotenvSource({ workspace, dotenv: found, isTracked }: SourceOptions, warnings: string[]): Source | undefined {
+function dotenvSource(
+  { workspace, dotenv: found, isTracked, mayCome = () => false }: SourceOptions,
+  warnings: string[],
+): Source | undefined {
   for (const { file, name, kind, content } of found) {
     // What git tracks under the state folder was written by somebody else: as if it were not there.
     // The way there may be the repository's, too: a link or a submodule.
-    const tracked = [file, path.dirname(file), path.join(workspace, '.worklog')].find(isTracked);
+    const way = [file, path.dirname(file), path.join(workspace, '.worklog')];
+    const tracked = way.find(isTracked);
+    if (kind === 'state' && tracked === undefined && way.some(mayCome)) {
+      warnings.push(
+        `${name} is not read: git holds its index.lock and may be bringing it; where no git runs, remove the lock and save the file again`,
+      );
+      continue;
+    }
     if (kind === 'state' && tracked !== undefined) {
       warnings.push(
         `${name} is not read: git tracks ${path.relative(workspace, tracked)}, so it is the repository's; \`git rm --cached\` it if it is yours`,

@@ -136,8 +136,8 @@ export interface PromptStore {
   withdraw(claim: Claim, id: string): Promise<boolean>;
   /** The process that asked, of that holder, is gone. An answer on its way stays with it. */
   lose(id: string, holder: string): Promise<boolean>;
-  /** What was asked by processes of a task that are gone: earlier holders, scripts of an interrupted turn; returns the ids. */
-  loseEarlier(taskId: string): Promise<string[]>;
+  /** What was asked by processes of a task that are gone: earlier holders, scripts of an interrupted turn; returns the ids. By a carrier: nothing once its claim is lost. */
+  loseEarlier(taskId: string, by?: Claim): Promise<string[]>;
   /** A discussion is added, and the choices are what came of it. False: it is not waiting any more, or the claim is lost. */
   refresh(
     claim: Claim,
@@ -173,7 +173,7 @@ export interface TaskPrompts {
   /** False: it was answered at the last moment. */
   expire(claim: Claim, id: string): Promise<boolean>;
   /** The turn has not ended in order: the scripts that had asked have ended with it. */
-  loseScripts(taskId: string): Promise<void>;
+  loseScripts(claim: Claim): Promise<void>;
   lostIn(taskId: string, attempt: number): Promise<Prompt[]>;
   /** Questions of scripts in this task that a rule wants discussed before a person is asked. */
   toDiscuss(taskId: string): Promise<Prompt[]>;

@@ -52,7 +52,10 @@ export function heartbeatMove(last: LastSent | null, now: number): 'silent' | 'e
 }
 
 /** The channels that hear of a message: a heartbeat is for Discord, and never for a phone. */
-export const audienceOf = (type: Message['type'], channels: readonly ChannelName[]): ChannelName[] =>
-  channels.filter((name) => type !== 'heartbeat' || isDiscord(name));
+export const audienceOf = (
+  { type, only }: Pick<Message, 'type' | 'only'>,
+  channels: readonly ChannelName[],
+): ChannelName[] =>
+  channels.filter((name) => (type !== 'heartbeat' || isDiscord(name)) && (only?.includes(name) ?? true));
 
 export const isDiscord = (name: ChannelName): boolean => name === 'discord-bot' || name === 'discord-webhook';

@@ -1,4 +1,5 @@
 /** What is said outside the editor, before any channel has given it its form. Plain values. */
+import type { ChannelName } from './ports.ts';
 
 export const MESSAGE_TYPES = [
   'heartbeat',
@@ -32,6 +33,8 @@ export interface Link {
 
 export interface Message {
   type: MessageType;
+  /** Absent: for every channel that takes its type. */
+  only?: readonly ChannelName[];
   title: string | null;
   body: string | null;
   /** Said as `Name: value`, a line each. */

@@ -91,6 +91,7 @@ export function renderText(message: Message, options: { repeat?: boolean; max?: 
     return withoutMentions(parts.join('\n'));
   };
   const whole = textOf(body);
-  const room = Math.max(LEAST_BODY, max - (whole.length - body.length));
+  // As if the body named no link: the end of it that does may be cut.
+  const room = Math.max(LEAST_BODY, max - (textOf('-').length - 1));
   return cutMarkdown(whole.length <= max ? whole : textOf(cutMarkdown(body, room)), max);
 }

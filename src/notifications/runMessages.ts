@@ -62,6 +62,7 @@ export const startupMessage = (workspace: string, machine: string, commands: num
 /** For `test-button`: shows that clicks arrive, and does nothing else. */
 export const buttonTest = (): Message => ({
   type: 'other',
+  only: ['discord-bot'],
   title: 'AMPA button test',
   body: 'Press one: the answer says that the click has arrived.',
   components: [

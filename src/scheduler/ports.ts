@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { Rules, CommandPatch, CommandSpec, RunStatus, StoredCommand } from './spec.ts';
 import type { Message } from '../notifications/message.ts';
-import type { ChannelName, Told } from '../notifications/ports.ts';
+import type { Told } from '../notifications/ports.ts';
 import type { ProcessResult } from '../tasks/ports.ts';
 
 // ---------------------------------------------------------------- types of commands
@@ -34,7 +34,7 @@ export interface RunContext {
   startTask(request: { prompt: string; agent?: string; base?: string }): Promise<{ id: string; branch: string }>;
   isTaskActive(id: string): Promise<boolean>;
   /** Says it outside the editor; resolves to what the first try has come to on each channel. Empty: none is configured. */
-  announce(message: Message, only?: readonly ChannelName[]): Promise<readonly Told[]>;
+  announce(message: Message): Promise<readonly Told[]>;
   /** The heartbeat of the workspace as it is now. */
   pulse(): Promise<Message>;
 }

@@ -184,7 +184,7 @@ async function windUp(carry: Carry, task: Task, why: Halt): Promise<Task> {
   await carry.processes.endAll();
   if (why === 'lost' || why === 'shutdown') return task;
   if (task.attempts > 0) {
-    await carry.deps.prompts.loseScripts(task.id);
+    await carry.deps.prompts.loseScripts(carry.claim);
     await store.endAttempt(carry.claim, task.attempts, {
       outcome: 'cancelled',
       summary: null,

@@ -7,16 +7,20 @@ const MAX_FILES = 30;
 /** GitHub takes 65,536 characters in all; a template or a request may be longer. */
 const MAX_PART = 12_000;
 
-const cut = (text: string): string =>
-  text.length <= MAX_PART ? text : `${text.slice(0, MAX_PART)}\n[… ${text.length - MAX_PART} more characters]`;
+function cut(text: string): string {
+  if (text.length <= MAX_PART) return text;
+  // Half a pair of surrogates is no text that GitHub would take.
+  const kept = text.slice(0, MAX_PART).replace(/[\uD800-\uDBFF]$/, '');
+  return `${kept}\n[… ${text.length - kept.length} more characters]`;
+}
 
 /** A link to the failing check's page on the forge, where it has one. */
 const linkTo = ({ name, url }: Check): string =>
   url && /^https?:\/\/[^\s()<>]+$/.test(url) ? `[${name.replace(/[[\]\\]/g, '\\$&')}](${url})` : name;
 
 /**
- * What a pull request says: what was asked, what changed, how it went, with links to what failed. The repository's template comes
- * first, and last a mark by which `isUntouched` knows the body again. Pure.
+ * What a pull request says: what was asked, what changed, how it went, with links to what failed. The
+ * repository's template comes first, and last a mark by which `isUntouched` knows the body again. Pure.
  */
 export function pullRequestText(
   task: Task,

@@ -6,7 +6,7 @@ import type { OpenPrompt } from '../conversations/prompt.ts';
 import { AmpaError } from '../errors.ts';
 import type { Documents } from './documents.ts';
 import type { Folder } from './folders.ts';
-import { plain } from './plain.ts';
+import { plain, withoutIcons } from './plain.ts';
 import { lateWords, questionPage } from './questionWords.ts';
 import { cut } from './taskRows.ts';
 
@@ -47,7 +47,7 @@ export async function askPerson(
   }
   const items: Item[] = [
     ...prompt.choices.map((choice) => ({
-      label: choiceLabel(prompt, choice),
+      label: withoutIcons(choiceLabel(prompt, choice)),
       description: isRecommended(prompt, choice) ? 'recommended' : '',
       response: choice,
     })),
@@ -68,7 +68,7 @@ export async function askPerson(
 const askWords = (prompt: OpenPrompt, title: string): Thenable<string | undefined> =>
   vscode.window.showInputBox({
     title: cut(title, 120),
-    prompt: prompt.asks === 'permission' ? 'The agent is refused, and told this.' : plain(prompt.summary),
+    prompt: prompt.asks === 'permission' ? 'The agent is refused, and told this.' : plain(withoutIcons(prompt.summary)),
     placeHolder: 'Your answer',
     ignoreFocusOut: true,
     validateInput: (text) => (text.trim() === '' ? 'Say something.' : null),

@@ -6,7 +6,7 @@ import type { Asked, Overview } from './overview.ts';
 import { stateWords, wishOf } from './taskRows.ts';
 import { parseElement } from './tasksModel.ts';
 import { groupOf, type Group } from './abilities.ts';
-import { plain } from './plain.ts';
+import { plain, withoutIcons } from './plain.ts';
 
 export interface Chosen {
   id: string;
@@ -68,9 +68,9 @@ async function pickTask(overview: Overview, { title, none, suits }: TaskQuestion
     return undefined;
   }
   const items = tasks.map((task) => ({
-    label: task.title,
+    label: withoutIcons(task.title),
     description: [stateWords(task, overview.questions(task.id).length > 0), task.agent].join(' · '),
-    detail: task.branch,
+    detail: withoutIcons(task.branch),
     id: task.id,
   }));
   const chosen = await vscode.window.showQuickPick(items, {
@@ -99,8 +99,8 @@ export async function chooseQuestion(folders: Folders, overview: Overview, given
   );
   if (all.length === 0) void vscode.window.showInformationMessage('Nobody has a question.');
   const items = all.map((prompt) => ({
-    label: overview.task(prompt.task_id ?? '')?.title ?? prompt.summary,
-    description: prompt.task_id === null ? prompt.session : wishOf(prompt),
+    label: withoutIcons(overview.task(prompt.task_id ?? '')?.title ?? prompt.summary),
+    description: withoutIcons(prompt.task_id === null ? prompt.session : wishOf(prompt)),
     id: prompt.id,
   }));
   const chosen =
@@ -124,7 +124,7 @@ export async function chooseFolder(folders: Folders, title: string): Promise<Fol
   const here = active && folders.of(active);
   const items = [...all]
     .sort((a, b) => Number(b === here) - Number(a === here))
-    .map((folder) => ({ label: folder.name, description: folder.uri.fsPath, folder }));
+    .map((folder) => ({ label: withoutIcons(folder.name), description: withoutIcons(folder.uri.fsPath), folder }));
   return (await vscode.window.showQuickPick(items, { title, placeHolder: 'Folder' }))?.folder;
 }
 

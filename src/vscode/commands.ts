@@ -26,7 +26,7 @@ import type { Logs } from './logs.ts';
 import { stopTelling } from './notifications.ts';
 import { openWeb } from './openWeb.ts';
 import type { Overview } from './overview.ts';
-import { plain } from './plain.ts';
+import { plain, withoutIcons } from './plain.ts';
 import type { ReportPage } from './reportPage.ts';
 import { createScheduleHandlers } from './scheduleHandlers.ts';
 import type { ScheduleTree } from './scheduleTree.ts';
@@ -183,7 +183,7 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
       { title: 'Whose branch name?', none: 'There is no task yet.', suits: () => true },
       async ({ task }) => {
         await vscode.env.clipboard.writeText(task.branch);
-        vscode.window.setStatusBarMessage(`$(copy) ${task.branch}`, 3000);
+        vscode.window.setStatusBarMessage(`$(copy) ${withoutIcons(task.branch)}`, 3000);
       },
     ),
     'ampa.copyTaskId': onTask(
@@ -223,7 +223,7 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
       if (folder) await copyServerAddress(folder);
     },
     'ampa.openSettings': async () => vscode.commands.executeCommand('workbench.action.openSettings', '@ext:ampa.ampa'),
-    'ampa.storeSecret': async () => askForSecret(deps.secrets),
+    'ampa.storeSecret': async () => askForSecret(deps.secrets, folders),
     'ampa.manageTrust': async () => vscode.commands.executeCommand('workbench.trust.manage'),
     'ampa.whatNow': () => whatNow(overview),
     'ampa.testNotification': () => testNotification(folders),
@@ -260,7 +260,7 @@ async function continueTask(folder: Folder, task: Task, question: string | null)
   const active = isActive(task.status);
   const text = await vscode.window.showInputBox({
     title: active ? `A message for “${task.title}”` : `Continue “${task.title}”`,
-    prompt: active ? 'The agent gets it with its next turn.' : plain(stateSentence(task, question)),
+    prompt: active ? 'The agent gets it with its next turn.' : plain(withoutIcons(stateSentence(task, question))),
     placeHolder: active ? 'What should it know?' : 'What should it do next? Empty: go on where it stopped',
     ignoreFocusOut: true,
     validateInput: (value) => (active && value.trim() === '' ? 'Say something to the agent.' : null),
@@ -273,7 +273,7 @@ async function continueTask(folder: Folder, task: Task, question: string | null)
     message: 'gets your message with its next turn',
     appended: 'starts with your words added',
   }[as];
-  vscode.window.setStatusBarMessage(`$(debug-continue) “${task.title}” ${said}`, 5000);
+  vscode.window.setStatusBarMessage(`$(debug-continue) “${withoutIcons(task.title)}” ${said}`, 5000);
 }
 
 async function abortTask(folder: Folder, task: Task): Promise<void> {
@@ -291,7 +291,7 @@ async function abortTask(folder: Folder, task: Task): Promise<void> {
   }
   const app = await folder.engage();
   await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Window, title: `AMPA: stopping “${task.title}”` },
+    { location: vscode.ProgressLocation.Window, title: `AMPA: stopping “${withoutIcons(task.title)}”` },
     () => app.abort(task.id),
   );
 }
@@ -316,10 +316,10 @@ async function mergeTask(folder: Folder, task: Task): Promise<void> {
   if (!chosen) return;
   const app = await folder.engage();
   await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Window, title: `AMPA: merging “${task.title}”` },
+    { location: vscode.ProgressLocation.Window, title: `AMPA: merging “${withoutIcons(task.title)}”` },
     () => app.merge(task.id, { method: chosen.method, deleteBranch: chosen.deleteBranch }),
   );
-  vscode.window.setStatusBarMessage(`$(git-merge) “${task.title}” is in ${base}`, 5000);
+  vscode.window.setStatusBarMessage(`$(git-merge) “${withoutIcons(task.title)}” is in ${withoutIcons(base)}`, 5000);
 }
 
 async function cleanUp(folder: Folder, overview: Overview): Promise<void> {

@@ -14,6 +14,7 @@ import { loadApp } from './load.ts';
 import { createLogs } from './logs.ts';
 import { createNotifications, type Notifications } from './notifications.ts';
 import { createOverview, type Overview } from './overview.ts';
+import { withoutIcons } from './plain.ts';
 import { createProblems } from './problems.ts';
 import { registerReportPage } from './reportPage.ts';
 import { createScheduleTree, type ScheduleTree } from './scheduleTree.ts';
@@ -50,7 +51,7 @@ export function activate(context: vscode.ExtensionContext): Internals {
   const problems = createProblems(output, documents, version, () => [...apps].flatMap((app) => app.secrets()));
   const log = (what: string) => (error: unknown) => problems.log(what, error);
   const notices: string[] = [];
-  const secrets = createStoredSecrets(context.secrets, log('SecretStorage'));
+  const secrets = createStoredSecrets(context.secrets, (error) => problems.show('Reading stored secrets', error));
   const folders = createFolders({
     async load(uri) {
       const app = await loadApp(context, secrets, uri);
@@ -110,7 +111,7 @@ export function activate(context: vscode.ExtensionContext): Internals {
     write: (text, folder) => present(written, 'The page for longer tasks').open(text, folder),
     log: (text) => output.info(text),
     async started(task, first) {
-      vscode.window.setStatusBarMessage(`$(rocket) Task started on ${task.branch}`, 5000);
+      vscode.window.setStatusBarMessage(`$(rocket) Task started on ${withoutIcons(task.branch)}`, 5000);
       // The first one shows where tasks live; after that nobody is taken away from what they look at.
       if (first) await vscode.commands.executeCommand('ampa.tasks.focus');
       if (tree?.view.visible) await tree.reveal(task.id);

@@ -1,5 +1,6 @@
 /** The editor's own GitHub session: asked silently, but for a click. */
 import * as vscode from 'vscode';
+import { AmpaError, describeError } from '../errors.ts';
 import { plain } from './plain.ts';
 
 const SCOPES = ['repo', 'workflow'];
@@ -16,9 +17,12 @@ export async function signInToGitHub(): Promise<void> {
   const detail = 'AMPA opens pull requests and reads checks with your account.';
   try {
     const { account } = await vscode.authentication.getSession('github', SCOPES, { createIfNone: { detail } });
-    void vscode.window.showInformationMessage(plain(`Tasks that start now are ${account.label}'s on GitHub.`));
+    const said = `Signed in to GitHub as ${account.label}: so AMPA acts from the next task on, unless a GitHub App is set up.`;
+    void vscode.window.showInformationMessage(plain(said));
   } catch (error) {
     // Whoever said no needs no message that says so.
-    if (!/did not consent|cancel/i.test(String(error))) throw error;
+    if (/did not consent|cancel/i.test(String(error))) return;
+    const hint = 'Run `gh auth login` in a terminal instead, or set GITHUB_TOKEN.';
+    throw new AmpaError('external', `the editor did not sign in to GitHub: ${describeError(error)}`, hint, error);
   }
 }

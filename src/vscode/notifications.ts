@@ -7,7 +7,7 @@ import type { CommandId } from './commandTable.ts';
 import type { Folder } from './folders.ts';
 import { noticeFor, promptButtons, promptMessage, summaryOf, type Notice } from './noticeFor.ts';
 import type { Overview, OverviewChange } from './overview.ts';
-import { plain } from './plain.ts';
+import { plain, withLink } from './plain.ts';
 
 /** Tasks that end within this time of each other are told together, if they are many. */
 const GATHER_MS = 400;
@@ -40,12 +40,18 @@ export function createNotifications(overview: Overview, onError: (error: unknown
   const told = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
 
+  /** A folder that cannot say so takes nothing from the others, and is told. */
+  const isWanted = (folder: Folder): Promise<boolean> =>
+    enabled(folder).catch((error: unknown) => {
+      onError(error);
+      return true;
+    });
   const flush = async (): Promise<void> => {
     timer = undefined;
     if (!vscode.window.state.focused) return;
     const [ended, asked] = [notices.splice(0), prompts.splice(0)];
     const wanted = new Map<Folder, boolean>();
-    for (const { folder } of [...ended, ...asked]) if (!wanted.has(folder)) wanted.set(folder, await enabled(folder));
+    for (const { folder } of [...ended, ...asked]) if (!wanted.has(folder)) wanted.set(folder, await isWanted(folder));
     const now = ended.filter((it) => wanted.get(it.folder) && stillTrue(overview.task(it.notice.taskId)));
     const all = now.map((it) => it.notice);
     for (const notice of all.length > MANY ? [summaryOf(all)] : all) tell(notice).catch(onError);
@@ -106,7 +112,7 @@ async function tell(notice: Notice): Promise<void> {
 async function ask(prompt: OpenPrompt, folder: Folder, title: string): Promise<void> {
   const choices = promptButtons(prompt);
   const titles = [...choices.map((it) => it.title), OPEN];
-  const text = `${plain(promptMessage(prompt, title))} ${NEVER_LINK}`;
+  const text = withLink(promptMessage(prompt, title), NEVER_LINK);
   const chosen = await vscode.window.showWarningMessage(text, ...titles);
   // A question of a script has no page: it is asked with all its answers.
   const open: [CommandId, string] =

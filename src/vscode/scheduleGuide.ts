@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { App } from '../app/api.ts';
 import type { ScheduledCommand } from '../app/scheduleApi.ts';
 import { describeError } from '../errors.ts';
+import { withoutIcons } from './plain.ts';
 import type { Timing } from '../scheduler/preview.ts';
 import { draftOf, fieldRows, idOf, newDraft, patchOf, titleOf, type Draft, type Field } from './scheduleDraft.ts';
 import { cronWords, dueLine, dueRow, machineZone, parseMinutes, PRESETS, timingWords } from './scheduleTimes.ts';
@@ -213,12 +214,16 @@ async function fillIn(app: App, start: Draft, verb: 'Add' | 'Save'): Promise<Dra
   let draft = start;
   for (;;) {
     const items: Item[] = [
-      { label: `$(check) ${verb}`, description: `${titleOf(draft)}, ${timingWords(draft.timing)}`, done: true },
+      {
+        label: `$(check) ${verb}`,
+        description: withoutIcons(`${titleOf(draft)}, ${timingWords(draft.timing)}`),
+        done: true,
+      },
       { label: 'Its next times', kind: Separator },
       ...nextTimes(app.schedule, draft.timing),
       { label: 'Change', kind: Separator },
       ...fieldRows(draft).map(({ field, icon, label, value }) => ({
-        ...{ label: `$(${icon}) ${label}`, description: value, field },
+        ...{ label: `$(${icon}) ${label}`, description: withoutIcons(value), field },
       })),
     ];
     const chosen = await pickOne(items, `Schedule: ${verb === 'Add' ? 'Ready?' : titleOf(start)}`);

@@ -5,7 +5,7 @@ import { chooseFolder, requireTrust } from './choose.ts';
 import type { CommandId } from './commandTable.ts';
 import type { Documents } from './documents.ts';
 import type { Folders } from './folders.ts';
-import { plain } from './plain.ts';
+import { plain, withoutIcons } from './plain.ts';
 import { guideAdd, guideEdit } from './scheduleGuide.ts';
 import { dueWords, historyPage, resultWords } from './scheduleRows.ts';
 import type { Scheduled, ScheduleTree } from './scheduleTree.ts';
@@ -59,7 +59,7 @@ export function createScheduleHandlers(deps: {
       .commands()
       .filter(suits)
       .map((it) => ({
-        label: it.command.title,
+        label: withoutIcons(it.command.title),
         description: dueWords(it.command, Date.now()),
         detail: it.command.every,
         it,
@@ -117,7 +117,11 @@ export function createScheduleHandlers(deps: {
   const run = async (it: Scheduled): Promise<void> => {
     const { folder, command } = it;
     const { schedule } = await folder.app();
-    const options = { location: vscode.ProgressLocation.Notification, title: command.title, cancellable: true };
+    const options = {
+      location: vscode.ProgressLocation.Notification,
+      title: plain(withoutIcons(command.title)),
+      cancellable: true,
+    };
     const report = await vscode.window.withProgress(options, async (_, token): Promise<RunReport | null> => {
       const stop = new AbortController();
       const subscription = token.onCancellationRequested(() => stop.abort());
@@ -148,5 +152,5 @@ export function createScheduleHandlers(deps: {
 
 function said(command: ScheduledCommand, what: string): void {
   const next = command.next_due === null || !command.enabled ? '' : `: ${dueWords(command, Date.now())}`;
-  vscode.window.setStatusBarMessage(`$(clock) “${command.title}” ${what}${next}`, 5000);
+  vscode.window.setStatusBarMessage(`$(clock) “${withoutIcons(command.title)}” ${what}${next}`, 5000);
 }

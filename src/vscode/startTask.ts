@@ -5,6 +5,7 @@ import { AmpaError } from '../errors.ts';
 import type { PermissionMode, Task } from '../tasks/task.ts';
 import { chooseFolder, requireTrust } from './choose.ts';
 import type { Folder, Folders } from './folders.ts';
+import { plain, withoutIcons } from './plain.ts';
 import { attachments, type Attachment } from './startContext.ts';
 
 export interface StartDeps {
@@ -139,13 +140,12 @@ function askWhat(app: App, draft: string): Promise<Typed> {
     );
     box.buttons = [...buttons.keys(), who, write];
     const along = [...taken].map((it) => it.where).join(', ');
-    box.prompt = [
+    const words = [
       agent ? `Agent: ${agent}.` : '',
       along ? `With ${along}.` : '',
       'It works on a branch of its own; your files stay as they are.',
-    ]
-      .filter(Boolean)
-      .join(' ');
+    ];
+    box.prompt = plain(withoutIcons(words.filter(Boolean).join(' ')));
   };
   draw();
   return new Promise((resolve) => {
@@ -190,7 +190,7 @@ async function chooseAgent(app: App): Promise<string | undefined> {
   const agents = (await app.agents()).filter((it) => it.found);
   const own = app.config().values.agentCommand;
   const items = [
-    ...(own ? [{ label: 'Your command', description: own, name: 'custom' }] : []),
+    ...(own ? [{ label: 'Your command', description: withoutIcons(own), name: 'custom' }] : []),
     ...agents.map((it) => ({
       label: it.title,
       description: it.path ?? '',

@@ -139,7 +139,9 @@ export function createStatusBar({
   };
   /** Only while an engine runs: a guest room has no timer. */
   const refresh = async (): Promise<void> => {
-    for (const it of folders.all()) {
+    const all = folders.all();
+    for (const known of [sights, starting]) for (const it of known.keys()) if (!all.includes(it)) known.delete(it);
+    for (const it of all) {
       if (it.state !== 'starting') starting.delete(it);
       else if (!starting.has(it)) starting.set(it, Date.now());
     }

@@ -113,13 +113,15 @@ const GONE_NEWS_MS = 600_000;
 function hostLines(hosts: readonly HostInfo[], now: number): string | null {
   const named = ({ kind, pid, lastBeat }: HostInfo): string =>
     `${KINDS[kind]} ${pid}, beat ${duration(now - lastBeat)} ago`;
-  const lines = [
-    ...hosts.filter((host) => host.live).map((host) => `- ${named(host)}`),
-    ...hosts
-      .filter((host) => !host.live && host.kind === 'daemon' && now - host.lastBeat < GONE_NEWS_MS)
-      .map((host) => `- ${named(host)}: gone`),
-  ];
-  return lines.length > 0 ? `Working on this folder:\n\n${lines.join('\n')}` : null;
+  const live = hosts.filter((host) => host.live).map((host) => `- ${named(host)}`);
+  const gone = hosts
+    .filter((host) => !host.live && host.kind === 'daemon' && now - host.lastBeat < GONE_NEWS_MS)
+    .map(named);
+  const parts = [
+    live.length > 0 ? `Working on this folder:\n\n${live.join('\n')}` : '',
+    gone.length > 0 ? `$(debug-disconnect) Gone without a word: ${gone.join('; ')}` : '',
+  ].filter(Boolean);
+  return parts.length > 0 ? parts.join('\n\n') : null;
 }
 
 /** The scheduled command that is due first, running ones aside. */

@@ -1,9 +1,12 @@
 /** Secrets that the editor keeps for the person, by the names that the environment has for them. */
 import * as vscode from 'vscode';
-import { KNOBS, type Knob } from '../config/knobs.ts';
+import { KNOBS, type Knob, type KnobName } from '../config/knobs.ts';
+import { STORED_SECRETS } from '../config/resolve.ts';
+import { AmpaError, describeError } from '../errors.ts';
+import type { Folders } from './folders.ts';
 
 export interface StoredSecrets extends vscode.Disposable {
-  /** Resolves when they are read; asks the editor on the first call. One that cannot be read is reported. */
+  /** Resolves when they are read; asks the editor on the first call. That some cannot be read is reported once. */
   ready(): Promise<void>;
   get(env: string): string | undefined;
   /** Empty text removes it. */
@@ -14,6 +17,14 @@ export interface StoredSecrets extends vscode.Disposable {
 
 const secretKnobs = (): Knob[] => Object.values<Knob>(KNOBS).filter((knob) => knob.secret);
 
+const unreadable = (error: unknown): AmpaError =>
+  new AmpaError(
+    'external',
+    `the editor cannot read the secrets that it keeps: ${describeError(error)}`,
+    'Unlock the keyring of this machine and reload the window, or put them into `.worklog/ampa/.env`.',
+    error,
+  );
+
 export function createStoredSecrets(storage: vscode.SecretStorage, onError: (error: unknown) => void): StoredSecrets {
   const names = new Set<string>(secretKnobs().map((knob) => knob.env));
   const values = new Map<string, string>();
@@ -21,21 +32,22 @@ export function createStoredSecrets(storage: vscode.SecretStorage, onError: (err
   let reading: Promise<void> | null = null;
 
   async function read(env: string): Promise<void> {
-    try {
-      const value = await storage.get(env);
-      if (value === undefined) values.delete(env);
-      else values.set(env, value);
-    } catch (error) {
-      onError(error);
-    }
+    const value = await storage.get(env);
+    if (value === undefined) values.delete(env);
+    else values.set(env, value);
   }
-  const ready = (): Promise<void> => (reading ??= Promise.all([...names].map(read)).then(() => undefined));
+  const readAll = async (): Promise<void> => {
+    const failed = (await Promise.allSettled([...names].map(read))).find((it) => it.status === 'rejected');
+    // They all lie in one place.
+    if (failed) onError(unreadable(failed.reason));
+  };
+  const ready = (): Promise<void> => (reading ??= readAll());
   const refresh = async (env: string): Promise<void> => {
     // Not before somebody wanted them.
     if (reading === null) return;
     await reading;
     const before = values.get(env);
-    await read(env);
+    await read(env).catch((error: unknown) => onError(unreadable(error)));
     if (values.get(env) !== before) changed.fire();
   };
   const subscription = storage.onDidChange(({ key }) => {
@@ -58,24 +70,42 @@ export function createStoredSecrets(storage: vscode.SecretStorage, onError: (err
   };
 }
 
+/** Where the folders of this window have a value from that goes before a stored one; null: from nowhere. */
+async function elsewhere(folders: Folders, env: string): Promise<string | null> {
+  const name = Object.entries<Knob>(KNOBS).find(([, knob]) => knob.env === env)?.[0] as KnobName;
+  const apps = await Promise.all(
+    folders
+      .all()
+      .filter((it) => it.state === 'running')
+      .map((it) => it.app()),
+  );
+  // A `.env` file tells nobody that it has changed.
+  await Promise.all(apps.map((app) => app.reloadConfig()));
+  const sources = apps.map((app) => app.config().sources[name]);
+  const first = sources.find((it) => it !== 'default' && it !== STORED_SECRETS) ?? null;
+  return first === 'environment' ? 'the environment' : first;
+}
+
 /** "Store a Secret…": which, and its value. */
-export async function askForSecret(secrets: StoredSecrets): Promise<void> {
+export async function askForSecret(secrets: StoredSecrets, folders: Folders): Promise<void> {
   await secrets.ready();
   const items = secretKnobs().map(({ env, description }) => ({
     ...{ label: env, detail: description, env },
     description: secrets.get(env) === undefined ? '' : 'stored',
   }));
-  const title = 'Store a secret';
+  const title = 'Store a Secret';
   const chosen = await vscode.window.showQuickPick(items, { title, matchOnDetail: true });
   if (!chosen) return;
-  const value = await vscode.window.showInputBox({
+  const [known, first] = [secrets.get(chosen.env) !== undefined, await elsewhere(folders, chosen.env)];
+  const typed = await vscode.window.showInputBox({
     title: chosen.env,
-    prompt: `${chosen.detail} Kept by the editor, outside of every folder.${chosen.description === '' ? '' : ' Empty: it is removed.'}`,
+    prompt: `${chosen.detail} Kept by the editor, outside of every folder.${first === null ? '' : ` The value of ${first} goes before it.`}${known ? ' Empty: it is removed.' : ''}`,
     password: true,
     ignoreFocusOut: true,
   });
-  if (value === undefined || (value === '' && chosen.description === '')) return;
-  await secrets.store(chosen.env, value.trim());
-  const said = value.trim() === '' ? 'is removed' : 'is stored';
+  const value = typed?.trim();
+  if (value === undefined || (value === '' && !known)) return;
+  await secrets.store(chosen.env, value);
+  const said = value === '' ? 'is removed' : 'is stored';
   vscode.window.setStatusBarMessage(`$(key) ${chosen.env} ${said}`, 5000);
 }

@@ -1,6 +1,7 @@
 /** "AMPA: Send Test Notification": says for each channel what happened. */
 import * as vscode from 'vscode';
 import { requireTrust, chooseFolder } from './choose.ts';
+import type { CommandId } from './commandTable.ts';
 import type { Folders } from './folders.ts';
 import { plain } from './plain.ts';
 import { testSummary } from './testSummary.ts';
@@ -15,10 +16,12 @@ export async function testNotification(folders: Folders): Promise<void> {
   );
   const names = new Map((await app.channels()).map(({ name, title }) => [name, title]));
   const { text, good } = testSummary(told, names);
-  const settings = told.length === 0 ? ['How to Set Up'] : [];
+  const store = 'Store a Secret…';
+  const settings = told.length === 0 ? [store, 'How to Set Up'] : [];
   const chosen = await (good ? vscode.window.showInformationMessage : vscode.window.showWarningMessage)(
     plain(text),
     ...settings,
   );
-  if (chosen) await vscode.commands.executeCommand('extension.open', 'ampa.ampa');
+  if (chosen === store) await vscode.commands.executeCommand('ampa.storeSecret' satisfies CommandId);
+  else if (chosen) await vscode.commands.executeCommand('extension.open', 'ampa.ampa');
 }

@@ -5,6 +5,7 @@ import { isMergeable } from '../tasks/abilities.ts';
 import { relevantTasks } from './choose.ts';
 import type { CommandId } from './commandTable.ts';
 import type { Overview } from './overview.ts';
+import { withoutIcons } from './plain.ts';
 import { stateWords } from './taskRows.ts';
 
 /** The status bar's menu: what makes sense now, the urgent first. */
@@ -14,14 +15,14 @@ export async function whatNow(overview: Overview): Promise<void> {
     id?: string;
   }
   const row = (task: Task): Item => ({
-    label: task.title,
+    label: withoutIcons(task.title),
     description: stateWords(task, overview.questions(task.id).length > 0),
     command: overview.questions(task.id).length > 0 ? 'ampa.answerTask' : 'ampa.showTask',
     id: task.id,
   });
   const question = (prompt: OpenPrompt): Item => ({
-    label: prompt.summary,
-    description: prompt.session,
+    label: withoutIcons(prompt.summary),
+    description: withoutIcons(prompt.session),
     command: 'ampa.answerTask',
     id: `prompt:${prompt.id}`,
   });

@@ -115,7 +115,7 @@ describe('A question of an agent', () => {
   it('is shown as the text that it is, and can be the last one that is', async () => {
     await runCommand(page, 'AMPA: Start Task…');
     const link = '[all of it](command:workbench.action.files.newUntitledFile)';
-    await answerInput(page, `AGENT:run echo '${link}' > third.txt`, /What should the agent do/);
+    await answerInput(page, `AGENT:run echo '${link}' "$(date)" > third.txt`, /What should the agent do/);
     const asked = question(page).filter({ hasText: 'all of it' });
     await asked.waitFor();
     assert.ok((await asked.innerText()).replaceAll('\u200b', '').includes(link));
@@ -125,6 +125,13 @@ describe('A question of an agent', () => {
     ]);
     for (const title of ['Allow', 'Refuse', 'Always Allow in This Task', 'Open…'])
       assert.ok(await asked.locator('.monaco-button').getByText(title, { exact: true }).isVisible(), title);
+    // In a list, too: `$(date)` is the name of no icon.
+    await runCommand(page, 'AMPA: Answer Question…');
+    const listed = page.locator('.quick-input-widget:visible .monaco-list-row').filter({ hasText: 'wants to run:' });
+    await listed.waitFor();
+    assert.ok((await listed.innerText()).replaceAll('\u200b', '').includes('"$(date)" > third.txt'));
+    await screenshot(page, 'question-list');
+    await page.keyboard.press('Escape');
     await asked.locator('.monaco-button').getByText('Refuse').click();
     await row(page, 'all of it')
       .filter({ hasText: /permission denied|no changes/ })
@@ -165,7 +172,9 @@ describe('A question of an agent', () => {
     await runCommand(page, 'Notifications: Clear All Notifications');
     ask('The second?');
     await row(page, 'The second?').waitFor();
-    await statusBarItem(page, /[1-9] needs? you/).waitFor();
+    // What is shown comes in order: a notice of the question would be there before this one.
+    await runCommand(page, 'AMPA: Send Test Notification');
+    await notifications(page).filter({ hasText: 'No channel is configured' }).waitFor();
     assert.equal(await notifications(page).filter({ hasText: 'The second?' }).count(), 0);
   });
 

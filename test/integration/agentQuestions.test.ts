@@ -36,7 +36,7 @@ describe('A question of an agent', () => {
     assert.equal(ended.code, 0, ended.stderr);
     assert.match(ended.stderr, new RegExp(`ampa respond ${prompt.id} allow\\|reject\\|always`));
     assert.equal(it_.journal().find((entry) => 'permission' in entry)?.['permission'], 'echo good > state.txt');
-  }).timeout(40_000);
+  }).timeout(90_000);
 
   it('is refused in words, which the agent hears when it has answered', async () => {
     const app = await it_.open(it_.env([GOOD, 'write state.txt good']));
@@ -179,7 +179,7 @@ describe('A question of an agent', () => {
     const task = await carried;
     assert.equal(task.status, 'success', `${task.reason} ${task.reason_detail}`);
     assert.equal(readFileSync(path.join(task.worktree!, 'answer.txt'), 'utf8'), 'lite\n');
-  }).timeout(40_000);
+  }).timeout(90_000);
 
   describe('whose process dies', () => {
     it('is lost with the carrier; an answer given meanwhile is quoted to the session, and permits nothing', async () => {
@@ -205,7 +205,7 @@ describe('A question of an agent', () => {
       assert.equal(told[1]!['sessionId'], told[0]!['sessionId'], 'the session is resumed');
       assert.ok(!it_.journal().some((entry) => 'permission' in entry), 'nothing was permitted');
       await assert.rejects(app.respond({ promptId: prompt.id, response: 'allow', by }), /the answer of Ada/);
-    }).timeout(40_000);
+    }).timeout(90_000);
 
     it('is quoted with the reason for which it was refused, where the agent had not yet heard that', async () => {
       const vars = it_.env([`${GOOD}\nwait 60000`, 'write state.txt good']);
@@ -219,7 +219,7 @@ describe('A question of an agent', () => {
       assert.equal((await app.carryHere(id, never)).status, 'success');
       const told = it_.journal().filter((entry) => 'prompt' in entry);
       assert.match(String(told[1]!['prompt']), /Ada answered meanwhile: write it by hand/);
-    }).timeout(40_000);
+    }).timeout(90_000);
 
     it('is quoted once where its task had ended before it was gone on with', async () => {
       const vars = it_.env([GOOD, 'write state.txt good']);
@@ -243,7 +243,7 @@ describe('A question of an agent', () => {
         String(it_.journal().findLast((entry) => 'prompt' in entry)?.['prompt']),
         /answered meanwhile/,
       );
-    }).timeout(40_000);
+    }).timeout(90_000);
 
     it('is asked again where nobody had answered it', async () => {
       const vars = it_.env([GOOD, GOOD]);
@@ -258,7 +258,7 @@ describe('A question of an agent', () => {
       assert.equal((await carried).status, 'success');
       const told = it_.journal().filter((entry) => 'prompt' in entry);
       assert.match(String(told[1]!['prompt']), /nobody had answered it yet/);
-    }).timeout(40_000);
+    }).timeout(90_000);
 
     it('takes the questions of its scripts along where it is started once more', async () => {
       const cli = path.resolve(import.meta.dirname, '../../src/cli/guard.ts');
@@ -269,7 +269,7 @@ describe('A question of an agent', () => {
       assert.deepEqual(await app.prompts(), []);
       const told = it_.journal().filter((entry) => 'prompt' in entry);
       assert.match(String(told[1]!['prompt']), /You had asked this, and nobody had answered it yet:\s+> Which one\?/);
-    }).timeout(40_000);
+    }).timeout(90_000);
 
     for (const [end, script, vars] of [
       ['agent_failed', 'crash 1', {}],
@@ -305,7 +305,7 @@ describe('A question of an agent', () => {
       const told = it_.journal().filter((entry) => 'prompt' in entry);
       assert.match(String(told[1]!['prompt']), /You were interrupted[\s\S]*You had asked this/);
       assert.equal(existsSync(path.join(task.worktree!, 'state.txt')), false);
-    }).timeout(40_000);
+    }).timeout(90_000);
   });
 
   describe('that a rule answers', () => {
@@ -423,6 +423,6 @@ describe('A question of an agent', () => {
       assert.deepEqual(prompt?.choices, ['Postgres', 'SQLite']);
       assert.match(prompt?.context.at(-1)?.content ?? '', /SQLite: small/);
       assert.equal((await app.respond({ session: 'db', response: 'sqlite', by })).response, 'SQLite');
-    }).timeout(40_000);
+    }).timeout(90_000);
   });
 });

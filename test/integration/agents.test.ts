@@ -24,19 +24,19 @@ describe('agents', () => {
   let processes: TaskProcesses;
   let agents: Agents;
 
-  /** After a change of `env`. */
-  const create = (): void => {
+  /** After a change of `env`. What an agent hears it acts on at once: only the deaf sit through the times it is given. */
+  const create = ({ cancelMs = 10_000, graceMs = 10_000 } = {}): void => {
     processes = createTaskProcesses({
       owner,
       baseEnv: env,
       ledger: { record: async () => {}, forget: async () => {} },
-      graceMs: 500,
+      graceMs,
       pipeGraceMs: 500,
     });
     agents = createAgents({
       env,
       find: (program) => findOnPath(program, env, { notIn: [cwd] }),
-      cancelMs: 500,
+      cancelMs,
       closeMs: 1000,
     });
   };
@@ -157,6 +157,7 @@ describe('agents', () => {
     });
 
     it('a session is resumed after its process was killed', async () => {
+      create({ cancelMs: 300, graceMs: 300 });
       const first = recordTurn({ cwd, prompt: prompt('say one', 'hang-deaf') });
       const running = run(first);
       await until('the first words', () => first.said('text') === 'one');
@@ -356,6 +357,7 @@ describe('agents', () => {
       });
 
       it('an agent that is deaf to its cancel and to SIGTERM is ended', async () => {
+        create({ cancelMs: 300, graceMs: 1500 });
         const turn = recordTurn({ cwd, prompt: prompt('say one', 'hang-deaf') });
         const running = run(turn);
         await until('the first words', () => turn.said('text') === 'one');
@@ -427,7 +429,7 @@ describe('agents', () => {
       });
       it('a message over 32 MiB is a failure by name', async () => {
         await fails([`large ${33 * 1024 * 1024}`], /over 32 MiB/);
-      }).timeout(30_000);
+      }).timeout(90_000);
       it('a login that is wanted in the middle is a failure that says so', async () => {
         const outcome = await run(recordTurn({ cwd, prompt: prompt('auth') }));
         assert.deepEqual({ outcome: outcome.outcome, auth: outcome.auth }, { outcome: 'failed', auth: true });
@@ -630,7 +632,7 @@ describe('agents', () => {
           const turn = recordTurn({ cwd, prompt: 'noise' });
           assert.equal((await run(turn, await spec(dialect))).outcome, 'completed');
           assert.match(turn.said('output'), /npm notice/);
-        }).timeout(30_000);
+        }).timeout(90_000);
       });
     }
 

@@ -30,7 +30,7 @@ describe('an agent that prints hundreds of megabytes', () => {
       const { id } = await app.start({ prompt: 'Talk a lot', checks: 'true' });
       project.spawnAmpa(['work', id], { AMPA_AGENT_COMMAND: agent });
       const reached = (name: string) =>
-        until(`the agent reached ${name}`, () => statSync(`${gate}.${name}`, { throwIfNoEntry: false }), 30_000);
+        until(`the agent reached ${name}`, () => statSync(`${gate}.${name}`, { throwIfNoEntry: false }), 60_000);
       await reached('begin');
       const { owner } = await app.find(id);
       const carrier = (await app.hosts()).find((host) => host.id === owner)!.pid;
@@ -50,7 +50,7 @@ describe('an agent that prints hundreds of megabytes', () => {
           cursor = piece.cursor;
           return statSync(`${gate}.end`, { throwIfNoEntry: false });
         },
-        30_000,
+        60_000,
       );
       const grown = peakMemory(carrier) - before;
       project.box.write(`${gate}.end.go`, '');
@@ -74,5 +74,5 @@ describe('an agent that prints hundreds of megabytes', () => {
     } finally {
       await project.remove();
     }
-  }).timeout(90_000);
+  }).timeout(150_000);
 });

@@ -360,6 +360,10 @@ describe('what is to be said', () => {
     assert.deepEqual(heard('slack').toSorted(), ['by a', 'by b', 'by the store', ended]);
     assert.deepEqual(heard('ntfy').toSorted(), heard('slack').toSorted());
     assert.deepEqual([heard('slack')[0], heard('ntfy')[0]], ['by a', 'by b']);
+    await a.say('for slack', { only: ['slack'] });
+    for (const host of [a, b]) await host.turn();
+    assert.equal(heard('slack').at(-1), 'for slack');
+    assert.ok(!heard('ntfy').includes('for slack'), 'it is nobody else’s');
     assert.equal(await a.pass(), START + HOUR, 'and then nothing is news any more');
 
     const late = await bench.host('c', undefined, ['discord-webhook']);

@@ -6,7 +6,7 @@ import { SendError, type LastSent } from '../../src/notifications/ports.ts';
 import { botBench, button, message } from '../support/discordBot.ts';
 
 describe('The Discord bot', function () {
-  this.timeout(30_000);
+  this.timeout(90_000);
   const bench = botBench();
   const heartbeat = (body: string): Message => message(body, { type: 'heartbeat' });
   const beatOf = (sent: { sent: boolean; remoteId?: string | null }): LastSent => ({

@@ -7,7 +7,7 @@ import { botBench, button, message, type BotBenchOptions } from '../support/disc
 import { until } from '../support/until.ts';
 
 describe("A click on the Discord bot's button", function () {
-  this.timeout(30_000);
+  this.timeout(90_000);
   const bench = botBench();
 
   async function asked(more: BotBenchOptions & Partial<Pick<ClickDeps, 'respond'>> = {}) {

@@ -19,7 +19,7 @@ import { fastClock } from '../support/fastClock.ts';
 import { until } from '../support/until.ts';
 
 describe('The outbox and the Discord bot', function () {
-  this.timeout(30_000);
+  this.timeout(90_000);
   let twin: Twin;
   const dir = mkdtempSync(path.join(tmpdir(), 'ampa-discord-outbox-'));
   const clock = { ...wallClock, sleep: fastClock(5).sleep };

@@ -1,7 +1,9 @@
 /** Settings change, repositories bring files, people take their trust back: what runs hears of it. */
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import path from 'node:path';
 import { createConfiguration } from '../../src/app/configuration.ts';
+import { indexWritten } from '../../src/app/engineStore.ts';
 import { fileSettings, readDotenvFiles } from '../../src/config/sources.ts';
 import { createProject, type Project } from '../support/project.ts';
 import { until } from '../support/until.ts';
@@ -53,6 +55,68 @@ describe('a host that runs', () => {
     tracked = true;
     await config.reload();
     assert.equal(config.values().agentCommand, '');
+  });
+
+  it('waits for a git that writes its index, not for the lock of one that was killed', async () => {
+    const lock = path.join(project.repo, '.git', 'index.lock');
+    fs.writeFileSync(lock, '');
+    const waits = indexWritten(project.repo);
+    setTimeout(() => fs.rmSync(lock), 50);
+    assert.deepEqual(await waits, { waited: true, lockedAt: null });
+    fs.writeFileSync(lock, '');
+    const long = Date.now() / 1000 - 120;
+    fs.utimesSync(lock, long, long);
+    assert.deepEqual(await indexWritten(project.repo), { waited: false, lockedAt: long * 1000 });
+  });
+
+  it('takes nothing from a .env that came while git wrote its index, however long that takes', async () => {
+    const { box, repo } = project;
+    const lock = path.join(repo, '.git', 'index.lock');
+    const file = path.join(repo, '.worklog', 'ampa', '.env');
+    box.write(file, 'AMPA_AGENT_COMMAND=mine\n');
+    const before = Date.now() / 1000 - 120;
+    const app = await project.open();
+    assert.equal(app.config().values.agentCommand, 'mine');
+    fs.writeFileSync(lock, '');
+    fs.utimesSync(lock, before, before);
+    box.write(file, 'AMPA_AGENT_COMMAND=evil\n');
+    await app.reloadConfig();
+    assert.equal(app.config().values.agentCommand, '');
+    assert.match(app.config().warnings.join(), /git holds its index\.lock and may be bringing it/);
+    fs.rmSync(lock);
+    await app.reloadConfig();
+    assert.equal(app.config().values.agentCommand, 'evil', 'it was the person’s own');
+    const later = Date.now() / 1000 + 3600;
+    fs.writeFileSync(lock, '');
+    fs.utimesSync(lock, later, later);
+    await app.reloadConfig();
+    assert.equal(app.config().values.agentCommand, 'evil', 'it was there before');
+  });
+
+  it('goes by what was read last, however long git takes to answer each time', async () => {
+    const { box, repo } = project;
+    const file = path.join(repo, '.worklog', 'ampa', '.env');
+    box.write(file, 'AMPA_MAX_ATTEMPTS=4\n');
+    const env = { HOME: box.dir };
+    const answers: (() => void)[] = [];
+    const config = createConfiguration({
+      ...{ workspace: repo, env, dotenv: readDotenvFiles(repo, env), settings: () => fileSettings(repo) },
+      isTracked: () => false,
+      trusted: true,
+      look: () => new Promise((resolve) => answers.push(() => resolve(null))),
+      onValues: () => undefined,
+      say: () => undefined,
+    });
+    box.write(file, 'AMPA_MAX_ATTEMPTS=5\n');
+    const first = config.reload();
+    await until('git is asked', () => answers.length > 0);
+    box.write(file, 'AMPA_MAX_ATTEMPTS=6\n');
+    const second = config.reload();
+    // The newest question is answered first.
+    const answering = setInterval(() => answers.pop()?.(), 5);
+    await Promise.all([first, second]);
+    clearInterval(answering);
+    assert.equal(config.values().maxAttempts, 6);
   });
 
   it('follows the settings file of the folder', async () => {

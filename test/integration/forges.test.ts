@@ -12,8 +12,13 @@ const TOKEN = 'secret-token-123';
 
 describe("GitHub's forges", () => {
   const NOWHERE = { PATH: '/nonexistent', HOME: '/nonexistent' };
-  const forges = (env: ForgesDeps['env'], config: Partial<ConfigValues> = {}) =>
+  const forges = (
+    env: ForgesDeps['env'],
+    config: Partial<ConfigValues> = {},
+    editorToken?: ForgesDeps['editorToken'],
+  ) =>
     createForges({
+      editorToken,
       env: { ...NOWHERE, ...env },
       config: () => config as ConfigValues,
       secrets: [],
@@ -76,6 +81,21 @@ describe("GitHub's forges", () => {
     assert.ok(!found.helper.includes(TOKEN));
   });
 
+  it('whoever signs in to the editor is asked from the next task on, whoever was found before', async () => {
+    for (const [env, before] of [
+      [{}, undefined],
+      [{ GITHUB_TOKEN: TOKEN }, 'environment'],
+    ] as const) {
+      let token: string | null = null;
+      const it_ = forges(env, {}, async (host) => (host === 'github.com' ? token : null));
+      const identity = async () => (await it_.at('https://github.com/acme/widget.git'))?.at.identity;
+      assert.equal(await identity(), before);
+      token = 'of-the-editor';
+      assert.equal(await identity(), 'editor');
+      assert.equal(await identity(), 'editor');
+    }
+  });
+
   it('a host of ssh that goes by another name is asked of ssh, once', async () => {
     const box = createSandbox('ampa-ssh-');
     const calls = join(box.dir, 'calls');
@@ -126,6 +146,9 @@ describe("GitHub's forges", () => {
       assert.equal(await forges({ HOME }).at(url), null, 'without gh nobody is signed in there');
       const named = forges({ GITHUB_TOKEN: TOKEN, AMPA_GITHUB_API_URL: 'https://ghe.corp.example/api/v3' });
       assert.equal((await named.at(url))?.at.identity, 'environment', 'its address was set together with the token');
+      const other = forges({ ...env, AMPA_GITHUB_API_URL: 'https://ghe.other.example/api/v3' }, app);
+      assert.equal((await other.at(url))?.at.identity, 'gh', 'the address that was set is another server’s');
+      assert.equal((await other.credential(url))?.env?.['AMPA_GIT_PASSWORD'], 'gho_of_the_enterprise');
     } finally {
       box.remove();
     }

@@ -38,7 +38,8 @@ describe('git: one call', () => {
 
   it('a silent success takes no 50 ms more', async () => {
     const times: number[] = [];
-    for (let round = 0; round < 5; round++) {
+    // One that nothing else got in the way of is enough: all of them would be late.
+    for (let round = 0; round < 60 && !(Math.min(...times) < 40); round++) {
       const begun = performance.now();
       await git.run(repo, ['update-index', '--refresh']);
       times.push(performance.now() - begun);
@@ -54,7 +55,7 @@ describe('git: one call', () => {
 
   it('what runs too long is ended with everything it has started', async () => {
     box.git(repo, 'config', 'alias.slow', '!echo $$ > pid; sleep 600');
-    const ended = await git.run(repo, ['slow'], { timeoutMs: 1500 });
+    const ended = await git.run(repo, ['slow'], { timeoutMs: 3000 });
     assert.deepEqual([ended.code, ended.timedOut], [-1, true]);
     assert.match(ended.stderr, /git slow timed out/);
     assert.equal(isAlive(Number(readFileSync(join(repo, 'pid'), 'utf8'))), false);

@@ -69,7 +69,7 @@ describe('Every call to GitHub', () => {
 
   for (const [fault, what, message] of faults) {
     it(`meets ${fault} with an error for people, and without the token`, async function () {
-      this.timeout(30_000);
+      this.timeout(90_000);
       it_.fake.fault = () => what;
       for (const [name, call] of Object.entries(calls)) {
         const { forge } = await it_.make({ secondMs: 1 });

@@ -54,6 +54,7 @@ describe('Who AMPA is to GitHub', () => {
       ['PKCS#1', () => pem('pkcs1')],
       ['PKCS#8', () => pem('pkcs8')],
       ['PKCS#8 on one line with \\n', () => pem('pkcs8').replaceAll('\n', '\\n')],
+      ['PKCS#8 as a box of one line pastes it', () => pem('pkcs8').replaceAll('\n', '')],
       ['PKCS#1 in Base64', () => Buffer.from(pem('pkcs1')).toString('base64')],
     ];
     for (const [name, key] of forms) {

@@ -185,10 +185,20 @@ describe('Pull requests on GitHub', () => {
       assert.equal(await said(), 'refused: Required checks have not ended: build.');
     });
 
-    it('where nobody tells of checks, GitHub alone decides', async () => {
+    it('where this identity may not see checks, GitHub alone decides', async () => {
+      it_.repo.run(sha(1), { workflow: 'CI', jobs: [{ name: 'build', required: true }] });
+      it_.fake.fault = ({ path }) =>
+        path === '/graphql' || /\/(check-runs|statuses?|actions\/runs)\b/.test(path)
+          ? { status: 403, message: 'Resource not accessible by integration' }
+          : null;
+      assert.equal(await said(), 'merged ');
+    });
+
+    it('not where nobody could tell whether a required check runs: an administrator’s merge would go past it', async () => {
       it_.repo.run(sha(1), { workflow: 'CI', jobs: [{ name: 'build', required: true }] });
       it_.fake.fault = ({ path }) => (path === '/graphql' ? { status: 500, message: 'sorry' } : null);
-      assert.equal(await said(), 'merged ');
+      await assert.rejects(said(), { code: 'external' });
+      assert.equal(it_.repo.pullRequests[0]!.state, 'open');
     });
 
     it('not with commits that were not checked', async () => {

@@ -27,7 +27,7 @@ describe('whose a task is', () => {
     const kept = readFileSync(path.join(it_.project.box.dir, 'state/ampa/logins.json'), 'utf8');
     assert.match(kept, /octocat/);
     assert.doesNotMatch(kept, new RegExp(it_.fake.token));
-  }).timeout(30_000);
+  }).timeout(90_000);
 
   it('is what git says where GitHub does not, and the task starts all the same', async () => {
     it_.fake.fault = ({ path: at }) => (at === '/user' ? 'hang' : null);
@@ -38,7 +38,7 @@ describe('whose a task is', () => {
     it_.project.box.git(it_.project.repo, 'remote', 'set-url', 'origin', it_.project.origin);
     const local = await it_.open(AGENT);
     assert.equal((await local.start({ prompt: 'Three', checks: 'true' })).created_by, GIT);
-  }).timeout(30_000);
+  }).timeout(90_000);
 
   it('makes `ls` show mine under both names, and `ls --all` everyone’s', async () => {
     const env = { ...it_.env, AMPA_AGENT_COMMAND: AGENT };

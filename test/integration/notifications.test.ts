@@ -68,7 +68,7 @@ describe('notifications', () => {
       await app.abort(waiting.id);
       await app.notify({ type: 'other', title: 'the last one', body: null });
       assert.deepEqual(heard(), ['[DONE] Make it good checks green', '[DONE] Make it good landed', 'the last one']);
-    }).timeout(40_000);
+    }).timeout(90_000);
 
     it('are recorded by whoever carries it alone, and brought out by the next host', async () => {
       const app = await project.open('cat >/dev/null', slack());
@@ -86,7 +86,7 @@ describe('notifications', () => {
         '[NEEDS-HUMAN] Make it good needs a human',
         '[FROZEN] Make it good frozen: budget exhausted',
       ]);
-    }).timeout(30_000);
+    }).timeout(90_000);
 
     it('come from the process of the task itself where every window is closed', async () => {
       const app = await project.open(GOOD);
@@ -94,7 +94,7 @@ describe('notifications', () => {
       const carrier = project.spawnAmpa(['work', id], slack());
       await until('it has ended', () => carrier.exitCode !== null, 20_000);
       assert.deepEqual(heard(), ['[DONE] Go home checks green']);
-    }).timeout(30_000);
+    }).timeout(90_000);
 
     it('come from the command line where nothing else runs, and mask what is secret', async () => {
       const token = `ghp_${'k'.repeat(36)}`;
@@ -105,7 +105,7 @@ describe('notifications', () => {
       assert.deepEqual(heard(), ['[DONE] Make it good checks green', '[DONE] Make it good landed']);
       const words = JSON.stringify(server.received);
       assert.ok(!words.includes(token) && words.includes('the key is ***'), words);
-    }).timeout(30_000);
+    }).timeout(90_000);
 
     it('are left to a host that stays, which may know of other channels', async () => {
       const app = await project.open(GOOD, { ...FAST, AMPA_NTFY_URL: `${server.url}/topic` });
@@ -127,7 +127,7 @@ describe('notifications', () => {
       const host = await project.open(undefined, slack(), { asks: true });
       await host.startEngine({ schedule: false });
       await hears(/^\[DONE\] Make it good checks green$/);
-    }).timeout(30_000);
+    }).timeout(90_000);
 
     it('that a command says reach the channels of a host that stays, and the command waits for its own alone', async () => {
       const dead = 'http://127.0.0.1:1';
@@ -148,7 +148,7 @@ describe('notifications', () => {
       assert.equal((await app.testNotification())[0]?.outcome, 'waiting');
       await app.schedule.run('job', { signal: never });
       assert.equal(server.received.length, 1);
-    }).timeout(15_000);
+    }).timeout(90_000);
 
     it('are nowhere where no channel is configured', async () => {
       const app = await project.open(MENDING_AGENT, FAST, { asks: true });
@@ -158,7 +158,7 @@ describe('notifications', () => {
       assert.deepEqual(await app.notify({ type: 'other', title: 'x', body: null }), []);
       for (const channel of await app.channels())
         assert.deepEqual([channel.configured, channel.depth, channel.state], [false, 0, 'ok']);
-    }).timeout(30_000);
+    }).timeout(90_000);
   });
 
   describe('on the command line', () => {
@@ -194,7 +194,7 @@ describe('notifications', () => {
         ],
       );
       assert.ok(!storeMade());
-    }).timeout(30_000);
+    }).timeout(90_000);
 
     it('are sent at once, tried again, and told channel by channel', async () => {
       await project.ampa(['schedule', 'add', 'job', 'true', '--cron', '0 0 1 1 *']);
@@ -233,7 +233,7 @@ describe('notifications', () => {
       const check = (await app.doctor()).find((it) => it.name === 'Slack');
       assert.deepEqual([check?.ok, check?.detail.startsWith('stopped: HTTP 404: no_service, 1 in ')], [false, true]);
       assert.ok(!JSON.stringify([failed, check, line]).includes('s3cr3t-part'), 'the address is a secret');
-    }).timeout(30_000);
+    }).timeout(90_000);
 
     for (const [what, tracked, why] of [
       ['that is a link', false, 'is a link'],
@@ -272,7 +272,7 @@ describe('notifications', () => {
       const { stdout } = await project.ampa(['schedule', 'list', '--json'], discord());
       const [heartbeat] = (JSON.parse(stdout) as { commands: { id: string; waits_for: string | null }[] }).commands;
       assert.deepEqual([heartbeat?.id, heartbeat?.waits_for], ['heartbeat', null]);
-    }).timeout(30_000);
+    }).timeout(90_000);
 
     it('say what a test of the channels has come to', async () => {
       await project.ampa(['schedule', 'add', 'job', 'true', '--cron', '0 0 1 1 *']);
@@ -357,7 +357,7 @@ describe('notifications', () => {
       // It may follow the word that the scheduler has started, which is sign of life enough.
       assert.match(run.output, /^discord-webhook: (sent|skipped, the channel was told something else just now)\n$/);
       assert.equal((await heartbeat())?.frequency_minutes, 7);
-    }).timeout(40_000);
+    }).timeout(90_000);
 
     it('offer the test of buttons where a bot is configured, and respect what was edited and removed', async () => {
       const list = async (env: Record<string, string>): Promise<string[]> => {
@@ -382,7 +382,7 @@ describe('notifications', () => {
       await project.ampa(['schedule', 'update', 'heartbeat', '--every', '3']);
       await project.ampa(['schedule', 'remove', 'test-button']);
       assert.deepEqual(await list(bot), ['heartbeat 3 false ', 'job 60 true ']);
-    }).timeout(30_000);
+    }).timeout(90_000);
 
     it('neither wait for the global interval nor set it', async () => {
       const env = { ...discord(), AMPA_SCHEDULER_GLOBAL_MIN_INTERVAL_SECONDS: '3600', AMPA_HEARTBEAT_MINUTES: '0.1' };
@@ -393,6 +393,6 @@ describe('notifications', () => {
         (await app.schedule.list()).some((it) => it.id === id && it.last_run !== null);
       await until('both have run', async () => (await ran('job')) && (await ran('heartbeat')), 20_000);
       await until('it beats again', async () => (await app.schedule.history('heartbeat', 5)).length > 1, 20_000);
-    }).timeout(50_000);
+    }).timeout(90_000);
   });
 });

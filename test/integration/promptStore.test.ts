@@ -130,6 +130,8 @@ describe('The store of questions', () => {
     const over = { id: 'P1', task_id: old.taskId, expires_at: 1, holder: null };
     await prompts.insert(fresh(over), { claim: null, attempt: 1 }, null);
     const claim = (await tasks.takeOver(old.taskId, old.token, 'new'))!;
+    await tasks.beginAttempt(claim, { number: 1, prompt: 'Do it', delivered: [] });
+    assert.deepEqual(await prompts.loseEarlier(old.taskId, old), [], 'its turn is another’s now');
     assert.equal(await prompts.refresh(old, 'P1', { context: [], choices: ['x'] }), false);
     assert.equal(await prompts.refresh(claim, 'P1', { context: [], choices: ['x'] }), true);
     assert.equal(await prompts.expire(old, 'P1'), false);

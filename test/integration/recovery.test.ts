@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { mock } from 'node:test';
 import BetterSqlite3 from 'better-sqlite3';
 import { monotonicFactory } from 'ulid';
@@ -199,6 +200,25 @@ const HOST = {
   asks: 0,
   started_at: '2026-01-01T00:00:00Z',
 };
+
+describe('a task database that another process has for itself', () => {
+  it('is opened once it is free: the last that closes it tidies up', async () => {
+    const dir = mkdtempSync(path.join(tmpdir(), 'ampa-busy-'));
+    const options = { file: path.join(dir, 'ampa.db'), backupDir: path.join(dir, 'backups'), now: Date.now };
+    await (await openDatabase(options)).close();
+    const holder = new BetterSqlite3(options.file);
+    holder.pragma('locking_mode = exclusive');
+    holder.exec('begin immediate; commit');
+    const opening = openDatabase(options);
+    // Refused once, which a rejection would tell here.
+    await Promise.race([opening, ...Array.from({ length: 5 }, () => immediate())]);
+    holder.close();
+    const database = await opening;
+    assert.equal(database.checkIntegrity(), 'ok');
+    await database.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+});
 
 describe('hosts on two machines', () => {
   let project: Project;

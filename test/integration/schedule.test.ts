@@ -151,7 +151,7 @@ describe('scheduled commands', () => {
       assert.deepEqual([run?.status, run?.exit_code, run?.output], ['timed_out', 124, 'begun\n']);
       assert.deepEqual(processesOf('run-'), []);
       assert.equal((await app.schedule.list())[0]!.running, false);
-    }).timeout(40_000);
+    }).timeout(90_000);
 
     it('are given the environment, without what is secret', async () => {
       const app = await project.open(undefined, {
@@ -187,7 +187,7 @@ describe('scheduled commands', () => {
       assert.equal((await ampa('remove', 'long')).code, 0);
       assert.equal((await again)?.status ?? 'gone', 'interrupted');
       assert.deepEqual(processesOf('run-'), []);
-    }).timeout(30_000);
+    }).timeout(90_000);
 
     it('record a background task, and skip while that is active', async () => {
       const app = await project.open('sleep 300');
@@ -355,7 +355,7 @@ describe('scheduled commands', () => {
       assert.ok(!(await list()).some((it) => it.id === 'wl-status'), 'what was removed is not resurrected');
       write(before);
       assert.equal(readFileSync(file(), 'utf8'), before);
-    }).timeout(30_000);
+    }).timeout(90_000);
 
     it('come out as they went in, and go in again by id', async () => {
       write(ORIGINAL_STORE);
@@ -387,7 +387,7 @@ describe('scheduled commands', () => {
       assert.match((await ampa('import', target)).stdout, /Added 0 and updated 5 commands/);
       assert.equal((await list()).find((it) => it.id === 'wl-status')?.frequency_minutes, 7);
       assert.equal((await history('wl-status')).length, 2, 'the same runs are not doubled');
-    }).timeout(30_000);
+    }).timeout(90_000);
 
     it('arrive disabled where git tracks the file', async () => {
       write(ORIGINAL_STORE);

@@ -204,7 +204,7 @@ describe('A question of a script', () => {
     const again = await project.ampa(['respond', String(prompt!['prompt_id']).slice(-8), 'no']);
     assert.deepEqual([again.code, /answered by .* \(command line\) at/.test(again.stderr)], [1, true], again.stderr);
     assert.equal((await project.ampa(['respond', 'deploy', 'no'])).code, 2);
-  }).timeout(40_000);
+  }).timeout(90_000);
 
   it('is answered over HTTP, and who is late, too late or not plain hears why', async () => {
     const vars = { AMPA_METRICS_PORT: '0', AMPA_DISABLE_DISCORD: '1', AMPA_RESUME_TIMEOUT_SECONDS: '2' };

@@ -188,5 +188,5 @@ describe('daemons', () => {
     assert.equal(code, 1);
     assert.match(stderr, /`ampa api` is for people/);
     assert.doesNotMatch(stdout, /token"/);
-  }).timeout(30_000);
+  }).timeout(90_000);
 });

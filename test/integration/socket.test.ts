@@ -20,7 +20,7 @@ import { fastClock } from '../support/fastClock.ts';
 import { until } from '../support/until.ts';
 
 describe('The socket', function () {
-  this.timeout(20_000);
+  this.timeout(90_000);
   let dir: string;
   const closing: (() => Promise<unknown>)[] = [];
 

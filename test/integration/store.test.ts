@@ -100,6 +100,23 @@ describe('the store', () => {
       assert.equal((await tasks.apply(fresh, { type: 'advance', phase: 'agent' })).phase, 'agent');
     });
 
+    it('know for a day what a check of a base said: what failed there by chance does not for ever', async () => {
+      const { board, tasks } = await open();
+      await board.insert(task());
+      const claim = (await tasks.claimNext('a', 1, NEEDS))!;
+      assert.equal(await tasks.baseCheck('/repo', 'a1', 'npm test'), undefined);
+      await tasks.saveBaseCheck(claim, '/repo', 'a1', 'npm test', true);
+      await tasks.saveBaseCheck(claim, '/repo', 'b2', 'npm test', false);
+      clock += 23 * 3600_000;
+      assert.equal(await tasks.baseCheck('/repo', 'a1', 'npm test'), true);
+      assert.equal(await tasks.baseCheck('/repo', 'b2', 'npm test'), false);
+      assert.equal(await tasks.baseCheck('/repo', 'a1', 'make test'), undefined);
+      clock += 3600_000;
+      assert.equal(await tasks.baseCheck('/repo', 'a1', 'npm test'), undefined);
+      await tasks.saveBaseCheck(claim, '/repo', 'a1', 'npm test', false);
+      assert.equal(await tasks.baseCheck('/repo', 'a1', 'npm test'), false);
+    });
+
     it('end a turn once, and it is counted once however often its end is told', async () => {
       const { board, tasks, database } = await open();
       await board.insert(task());

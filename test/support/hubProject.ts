@@ -1,4 +1,6 @@
 /** A project whose remote is acme/widget on a fake GitHub, and runners that finish what is pushed to it. */
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import type { App } from '../../src/app/api.ts';
 import type { Clock } from '../../src/tasks/ports.ts';
 import { fastClock } from './fastClock.ts';
@@ -50,6 +52,22 @@ export interface HubProject {
   remove(): Promise<void>;
 }
 
+/** The tasks' branches, read without a process: the runners look often. */
+function branchesOf(origin: string): [branch: string, sha: string][] {
+  const dir = path.join(origin, 'refs/heads/amp');
+  try {
+    return readdirSync(dir, { recursive: true, withFileTypes: true }).flatMap((entry) => {
+      if (!entry.isFile() || entry.name.endsWith('.lock')) return [];
+      const file = path.join(entry.parentPath, entry.name);
+      return [[`amp/${path.relative(dir, file)}`, readFileSync(file, 'utf8').trim()]];
+    });
+  } catch (error) {
+    // There is none yet, or one was deleted meanwhile: the next look sees the others.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
 /** `speed`: how fast the clock of the engine and of GitHub runs. */
 export async function createHubProject(name = 'ampa-hub-', speed = 20): Promise<HubProject> {
   const project = createProject(name);
@@ -64,6 +82,7 @@ export async function createHubProject(name = 'ampa-hub-', speed = 20): Promise<
   box.git(repo, 'remote', 'set-url', 'origin', 'https://github.com/acme/widget.git');
   const env = { GITHUB_TOKEN: fake.token, AMPA_GITHUB_API_URL: fake.url };
   const seen = new Map<string, string>();
+  const contents = new Map<string, string>();
   const running = new Set<{ stop(): Promise<void> }>();
 
   const it: HubProject = {
@@ -73,10 +92,8 @@ export async function createHubProject(name = 'ampa-hub-', speed = 20): Promise<
     env,
     open: (agent, extra = {}) => project.open(agent, { ...env, ...extra }, { clock: fastClock(speed) }),
     seePushes() {
-      const refs = box.git(origin, 'for-each-ref', '--format=%(refname:short) %(objectname)', 'refs/heads/amp');
-      for (const line of refs.split('\n')) {
-        const [branch, sha] = line.split(' ');
-        if (!branch || !sha || seen.get(branch) === sha) continue;
+      for (const [branch, sha] of branchesOf(origin)) {
+        if (seen.get(branch) === sha) continue;
         seen.set(branch, sha);
         hub.push(sha, branch);
       }
@@ -103,7 +120,12 @@ export async function createHubProject(name = 'ampa-hub-', speed = 20): Promise<
       running.add(ci);
       return ci;
     },
-    fileAt: (sha, file) => box.git(origin, 'show', `${sha}:${file}`),
+    fileAt(sha, file) {
+      const key = `${sha}:${file}`;
+      const content = contents.get(key) ?? box.git(origin, 'show', key);
+      contents.set(key, content);
+      return content;
+    },
     async remove() {
       for (const ci of running) await ci.stop();
       await project.remove();

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { needsKey } from '../../src/tasks/powers.ts';
 import type { Task } from '../../src/tasks/task.ts';
+import { readTree, writeTree, type Tree } from './gitTemplate.ts';
 
 export interface Sandbox {
   /** Everything lies below; real path. */
@@ -25,13 +26,41 @@ export interface Sandbox {
   remove(): void;
 }
 
+/** `maintenance` and `receive` only spare the processes that would find nothing to do. */
+const CONFIG = `[user]
+	name = Ada Tester
+	email = ada@example.org
+[init]
+	defaultBranch = main
+[protocol "file"]
+	allow = always
+[gc]
+	auto = 0
+[maintenance]
+	auto = false
+[receive]
+	autogc = false
+`;
+
+/** Stands in the template for the place of the origin. */
+const ORIGIN = 'ORIGIN-OF-THE-TEMPLATE';
+
+interface Templates {
+  /** With one commit. */
+  plain: Tree;
+  /** With one commit that is pushed to `bare`. */
+  cloned: Tree;
+  bare: Tree;
+}
+let templates: Templates | undefined;
+
 /** A temporary folder with an isolated git. `name` may hold blanks and letters of all kinds. */
 export function createSandbox(name = 'ampa-git-'): Sandbox {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), name)));
   const home = join(dir, 'home');
   mkdirSync(home);
   const globalConfig = join(home, 'gitconfig');
-  writeFileSync(globalConfig, '');
+  writeFileSync(globalConfig, CONFIG);
   const env: Record<string, string> = {
     PATH: process.env.PATH ?? '',
     HOME: home,
@@ -39,6 +68,8 @@ export function createSandbox(name = 'ampa-git-'): Sandbox {
     TMPDIR: tmpdir(),
     GIT_CONFIG_GLOBAL: globalConfig,
     GIT_CONFIG_NOSYSTEM: '1',
+    // Where compiled modules are kept: what tests start is mostly the same programs over and over.
+    ...(process.env.NODE_COMPILE_CACHE ? { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE } : {}),
   };
   const git = (cwd: string, ...args: string[]): string =>
     execFileSync('git', args, {
@@ -49,12 +80,6 @@ export function createSandbox(name = 'ampa-git-'): Sandbox {
       maxBuffer: 64 * 1024 * 1024,
     }).replace(/\n$/, '');
   const config = (setting: string, value: string): void => void git(dir, 'config', '--global', setting, value);
-  config('user.name', 'Ada Tester');
-  config('user.email', 'ada@example.org');
-  config('init.defaultBranch', 'main');
-  config('protocol.file.allow', 'always');
-  config('gc.auto', '0');
-
   const write = (path: string, content: string | Buffer, mode?: number): string => {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, content, { mode });
@@ -68,9 +93,7 @@ export function createSandbox(name = 'ampa-git-'): Sandbox {
   };
   const repository = (folder = 'project'): string => {
     const repo = join(dir, folder);
-    mkdirSync(repo, { recursive: true });
-    git(repo, 'init', '-q');
-    commit(repo, 'README.md', '# Project\n', 'Begin');
+    writeTree(repo, madeOnce().plain);
     return repo;
   };
   return {
@@ -82,15 +105,37 @@ export function createSandbox(name = 'ampa-git-'): Sandbox {
     repository,
     commit,
     withOrigin(folder = 'project') {
-      const repo = repository(folder);
+      const repo = join(dir, folder);
       const origin = join(dir, `${folder}-origin.git`);
-      git(dir, 'init', '-q', '--bare', origin);
-      git(repo, 'remote', 'add', 'origin', origin);
-      git(repo, 'push', '-q', '-u', 'origin', 'main');
+      const quoted = `"${origin.replace(/["\\]/g, '\\$&')}"`;
+      writeTree(origin, madeOnce().bare);
+      writeTree(repo, madeOnce().cloned, { '.git/config': (text) => text.replace(ORIGIN, () => quoted) });
       return { repo, origin };
     },
     remove: () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }),
   };
+}
+
+function madeOnce(): Templates {
+  if (templates) return templates;
+  // In a sandbox of its own: a test may have changed its configuration.
+  const { dir, git, remove } = createSandbox('ampa-template-');
+  try {
+    const repo = join(dir, 'repo');
+    git(dir, 'init', '-q', repo);
+    writeFileSync(join(repo, 'README.md'), '# Project\n');
+    git(repo, 'add', '--', 'README.md');
+    git(repo, 'commit', '-q', '-m', 'Begin');
+    const plain = readTree(repo);
+    const bare = join(dir, 'bare');
+    git(dir, 'init', '-q', '--bare', bare);
+    git(repo, 'remote', 'add', 'origin', bare);
+    git(repo, 'push', '-q', '-u', 'origin', 'main');
+    git(repo, 'remote', 'set-url', 'origin', ORIGIN);
+    return (templates = { plain, cloned: readTree(repo), bare: readTree(bare) });
+  } finally {
+    remove();
+  }
 }
 
 /** What such tasks need of their host. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Knob } from '../../src/config/knobs.ts';
 import { resolveConfig, type Source } from '../../src/config/resolve.ts';
-import { configSources, readDotenvFiles } from '../../src/config/sources.ts';
+import { configFiles, configSources, readDotenvFiles, userConfigDir } from '../../src/config/sources.ts';
 
 const source = (name: string, values: Record<string, unknown>, repository = false): Source => ({
   name,
@@ -42,6 +42,15 @@ describe('a .env', () => {
     } finally {
       rmSync(dir, { recursive: true });
     }
+  });
+});
+
+describe('the folder of the user’s own settings', () => {
+  it('is never one of the repository’s, however the environment looks', () => {
+    for (const env of [{}, { HOME: '' }, { HOME: 'home' }, { XDG_CONFIG_HOME: '.config' }])
+      for (const file of configFiles('/work', env)) assert.ok(path.isAbsolute(file), file);
+    assert.equal(userConfigDir({ HOME: '/home/ada' }), path.join('/home/ada', '.config', 'ampa'));
+    assert.equal(userConfigDir({ HOME: '/home/ada', XDG_CONFIG_HOME: '/config' }), path.join('/config', 'ampa'));
   });
 });
 

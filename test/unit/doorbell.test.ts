@@ -150,8 +150,8 @@ describe('a heartbeat', () => {
   });
   it('is for Discord only', () => {
     const all = ['discord-bot', 'discord-webhook', 'slack', 'ntfy'] as const;
-    assert.deepEqual(audienceOf('heartbeat', all), ['discord-bot', 'discord-webhook']);
-    assert.deepEqual(audienceOf('error', all), [...all]);
+    assert.deepEqual(audienceOf({ type: 'heartbeat' }, all), ['discord-bot', 'discord-webhook']);
+    assert.deepEqual(audienceOf({ type: 'error' }, all), [...all]);
   });
 });
 

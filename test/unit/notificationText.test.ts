@@ -53,6 +53,14 @@ describe('the text of a message', () => {
     assert.equal(renderText(message({ body: 'x'.repeat(300) }), { max: 100 }).length, 100);
   });
 
+  it('has room for a link that only the end of a long body names', () => {
+    const links = [{ label: 'Pull request', url: 'https://github.com/o/r/pull/1' }];
+    const fields = [{ name: 'Answer', value: '`ampa respond P1 CHOICE`' }];
+    const text = renderText(message({ title: 'T', body: `${'y'.repeat(3000)} ${links[0]!.url}`, links, fields }));
+    assert.equal(text.length, 2000);
+    assert.ok(text.endsWith('\nPull request: https://github.com/o/r/pull/1\nAnswer: `ampa respond P1 CHOICE`'));
+  });
+
   it('keeps links and fields behind a body that is too long', () => {
     const links = [{ label: 'Pull request', url: 'https://github.com/o/r/pull/1' }];
     const fields = [{ name: 'Answer', value: '`ampa respond P1 CHOICE`' }];

@@ -19,5 +19,6 @@ describe('the text of a pull request', () => {
     assert.ok(body.length < 65_536, `${body.length} characters`);
     assert.match(body, /88000 more characters/);
     assert.equal(isUntouched(body), true);
+    assert.ok(of(`x${'😀'.repeat(10_000)}`).body.isWellFormed());
   });
 });

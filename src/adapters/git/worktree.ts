@@ -1,7 +1,7 @@
 /** A task's worktree: made once, found again after a crash, never at the price of somebody's work. */
 import { constants } from 'node:fs';
 import { access, mkdir, readdir, realpath, rm, rmdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, normalize } from 'node:path';
 import { AmpaError } from '../../errors.ts';
 import type { Task } from '../../tasks/task.ts';
 import { findOnPath } from '../process/find.ts';
@@ -215,7 +215,8 @@ export async function listWorktrees(git: Git, repo: string, signal?: AbortSignal
     .map((block) => {
       const field = (name: string): string | null => new RegExp(`^${name} (.+)$`, 'm').exec(block)?.[1] ?? null;
       return {
-        path: field('worktree') ?? '',
+        // git writes it with slashes, on Windows too.
+        path: normalize(field('worktree') ?? ''),
         branch: field('branch'),
         bare: /^bare$/m.test(block),
         lockReason: field('locked'),

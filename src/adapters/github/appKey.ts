@@ -6,13 +6,16 @@ import { AmpaError } from '../../errors.ts';
 const HINT = 'Download a private key from the App’s settings page on GitHub and give it whole, as PEM.';
 
 /**
- * Reads a PEM in PKCS#1 or PKCS#8, with real or escaped newlines, or all of it in Base64. The key
- * itself is part of no error.
+ * Reads a PEM in PKCS#1 or PKCS#8, with real or escaped newlines or, as a box of one line pastes it, none,
+ * or all of it in Base64. The key itself is part of no error.
  */
 function parseKey(text: string): KeyObject {
   let pem = text.trim().replaceAll('\\n', '\n');
   if (!pem.includes('-----BEGIN')) pem = Buffer.from(pem, 'base64').toString('utf8');
   if (!pem.includes('-----BEGIN')) throw new AmpaError('external', 'The private key of the GitHub App is no PEM', HINT);
+  pem = pem.replace(/^(-----BEGIN [A-Z ]+-----) *([\w+/= ]+?) *(-----END [A-Z ]+-----)$/, (_, begin, base64, end) =>
+    [begin, ...(base64.replaceAll(' ', '').match(/.{1,64}/g) ?? []), end].join('\n'),
+  );
   let key: KeyObject;
   try {
     key = createPrivateKey(pem);

@@ -24,7 +24,7 @@ import {
   pullRequestTemplate,
   updatePullRequest,
 } from './pulls.ts';
-import { apiUrlOf, isGitHubs } from './remote.ts';
+import { apiUrlOf, isGitHubs, servesHost } from './remote.ts';
 import { endedRuns, restSnapshots } from './restChecks.ts';
 
 export interface GitHubOptions {
@@ -86,7 +86,7 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
       const found = resolveIdentity(host, {
         ...options,
         apiUrl: apiUrlOf({ host }, apiUrl),
-        isOurs: apiUrl !== undefined || isGitHubs(host),
+        isOurs: isGitHubs(host) || servesHost(apiUrl, host),
         fetch,
       });
       identities.set(host, { found, at: now() });
@@ -174,17 +174,11 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
     }
   }
 
-  /** Required checks that have not ended. Where that is not told none is waited for: the merge itself is refused then. */
+  /** Required checks that have not ended. What may not be seen is GitHub's to mind; a failed question is no answer. */
   async function awaited(client: Client, repo: ForgeRepo, number: number, sha: string, signal: AbortSignal) {
-    try {
-      const told = await snapshots(client, repo, [{ sha, pullRequest: number }], signal);
-      const open = told.snapshots.flatMap(({ checks }) => checks).filter((it) => it.required && isOpen(it));
-      return open.map((it) => it.name);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof AmpaError || statusOf(error) !== null) return [];
-      throw error;
-    }
+    const told = await snapshots(client, repo, [{ sha, pullRequest: number }], signal);
+    const open = told.snapshots.flatMap(({ checks }) => checks).filter((it) => it.required && isOpen(it));
+    return open.map((it) => it.name);
   }
 
   const forge: Forge = {

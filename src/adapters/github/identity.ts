@@ -41,8 +41,9 @@ export interface Identity {
 }
 
 /**
- * The first identity that is there for a host, in the order of the file's first line, and only what belongs to it; null where
- * nobody is signed in. Rejects where one is set up and unusable: the next would act as someone else.
+ * The first identity that is there for a host, in the order of the file's first line, and only what belongs
+ * to it; null where nobody is signed in. Rejects where one is set up and unusable: the next would act as
+ * someone else.
  */
 export async function resolveIdentity(host: string, options: IdentityOptions): Promise<Identity | null> {
   const wanted = (kind: IdentityKind): boolean => options.only === undefined || options.only === kind;
@@ -84,7 +85,7 @@ async function editorIdentity(host: string, { editorToken, apiUrl }: IdentityOpt
     async token() {
       const token = await editorToken(host);
       if (token) return token;
-      throw new AmpaError('external', 'The editor is not signed in to GitHub any more', 'Sign in again.');
+      throw new AmpaError('external', 'The editor is not signed in to GitHub any more', 'Run AMPA: Sign In to GitHub.');
     },
     renew: () => false,
   };

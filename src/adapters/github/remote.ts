@@ -67,6 +67,10 @@ export function hostOfApi(apiUrl: string): string | null {
   return host === 'api.github.com' || /^api\..+\.ghe\.com$/.test(host) ? host.slice(4) : host;
 }
 
+/** Whether an API address that the user has set is the one of this host, whatever ports they have. */
+export const servesHost = (apiUrl: string | undefined, host: string): boolean =>
+  apiUrl !== undefined && hostOfApi(apiUrl) === host.replace(/:\d+$/, '');
+
 /** Where the REST API of a repository's host answers, without a trailing slash. An override always wins. */
 export function apiUrlOf(repo: Pick<ForgeRepo, 'host'>, override?: string): string {
   if (override) return override.replace(/\/+$/, '');

@@ -35,7 +35,7 @@ async function hostsOfGh(env: Env): Promise<string[]> {
   const folder =
     env.GH_CONFIG_DIR ||
     (env.XDG_CONFIG_HOME && join(env.XDG_CONFIG_HOME, 'gh')) ||
-    (process.platform === 'win32' && env.AppData && join(env.AppData, 'GitHub CLI')) ||
+    (process.platform === 'win32' && env.APPDATA && join(env.APPDATA, 'GitHub CLI')) ||
     join(env.HOME || homedir(), '.config', 'gh');
   const text = await readFile(join(folder, 'hosts.yml'), 'utf8').catch(() => '');
   return [...text.matchAll(/^["']?([A-Za-z0-9][A-Za-z0-9.-]*)["']?:\s*$/gm)].map((match) => match[1]!);

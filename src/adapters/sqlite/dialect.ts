@@ -9,11 +9,8 @@ import {
   type Driver,
   type QueryResult,
 } from 'kysely';
-import { AmpaError } from '../../errors.ts';
+import { whenFree } from './busy.ts';
 import type { Queries } from './prepared.ts';
-
-/** How long a locked database is retried before it is an error, ms. */
-const BUSY_LIMIT_MS = 10_000;
 
 /**
  * Kysely over one better-sqlite3 connection (`current` is asked before each use: the file may have
@@ -109,7 +106,6 @@ function createDriver(current: Current): { driver: Driver; run: Queries['run'] }
     },
     async destroy() {
       statements.clear();
-      (await current()).close();
     },
   };
   return {
@@ -149,49 +145,4 @@ function toObject(columns: readonly string[], values: readonly unknown[]): Recor
   const row: Record<string, unknown> = {};
   for (let i = 0; i < columns.length; i++) row[columns[i]!] = values[i];
   return row;
-}
-
-/** Runs now, and again as long as another process has locked the database: only then is there a promise. */
-function whenFree<R>(run: () => R): R | Promise<R> {
-  try {
-    return run();
-  } catch (error) {
-    return retryBusy(run, error);
-  }
-}
-
-async function retryBusy<R>(run: () => R, first: unknown): Promise<R> {
-  const deadline = performance.now() + BUSY_LIMIT_MS;
-  for (let attempt = 0, error = first; ; attempt++) {
-    if (codeOf(error) === 'SQLITE_FULL') {
-      throw new AmpaError(
-        'external',
-        'the disk is full: the task database cannot be written',
-        'Free some space and try again; nothing is lost.',
-        error,
-      );
-    }
-    if (!isBusy(error)) throw error;
-    if (performance.now() > deadline) {
-      throw new AmpaError(
-        'store_busy',
-        'the task database stayed locked for 10 s',
-        'Look for a process that hangs: `ampa doctor`.',
-        error,
-      );
-    }
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(100, 2 ** attempt)));
-    try {
-      return run();
-    } catch (again) {
-      error = again;
-    }
-  }
-}
-
-const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '');
-
-function isBusy(error: unknown): boolean {
-  const code = codeOf(error);
-  return code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED');
 }

@@ -26,7 +26,7 @@ export async function deliverTo(
   channels: readonly ChannelName[],
 ): Promise<void> {
   const { id, message, now } = row;
-  const audience = audienceOf(message.type, channels);
+  const audience = audienceOf(message, channels);
   await tx
     .updateTable('outbox')
     .set({ fanned_at: now, message: JSON.stringify(message) })

@@ -235,7 +235,8 @@ export const MIGRATIONS: readonly string[] = [
   // Whether a local check was red on a commit that tasks start from.
   `
   create table base_checks (
-    repo text not null, sha text not null, command text not null, red integer not null, primary key (repo, sha, command)
+    repo text not null, sha text not null, command text not null, red integer not null, at integer not null,
+    primary key (repo, sha, command)
   );
   `,
   // Each channel is told what is said by how far it has heard, whichever process knows of it; `seq` counts what is said.

@@ -8,6 +8,7 @@ import { connect, isDamage } from './connect.ts';
 import { sqliteDialect } from './dialect.ts';
 import { MIGRATIONS } from './migrations.ts';
 import type { Queries } from './prepared.ts';
+import { whenFree } from './busy.ts';
 import { alone, isDamaged, isThere, listBackups, newLineage, putBack, restoreNewest, setAside } from './recovery.ts';
 import type { Schema } from './schema.ts';
 
@@ -68,12 +69,11 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
   }
   let connection: BetterSqlite3.Database;
   try {
-    connection = connect(file);
-    migrateCheck(connection, migrations.length, file);
+    connection = await whenFree(() => connectKnown(file, migrations.length));
   } catch (error) {
     if (!isDamage(error)) throw error;
-    await alone(backupDir, () => {
-      if (!isDamaged(file)) return;
+    await alone(backupDir, async () => {
+      if (!(await whenFree(() => isDamaged(file)))) return;
       const aside = setAside(file, ['', '-wal', '-shm'], now());
       const restored = restoreNewest(file, backupDir);
       notices.push(
@@ -81,8 +81,7 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
           (restored ? `restored the backup of ${restored}.` : 'there was no backup, so the list starts empty.'),
       );
     });
-    connection = connect(file);
-    migrateCheck(connection, migrations.length, file);
+    connection = await whenFree(() => connectKnown(file, migrations.length));
   }
 
   await migrate(connection, migrations, backupDir, now);
@@ -108,7 +107,7 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
     try {
       await options.guard?.();
       other = await alone(backupDir, () => putBack(connection, file, now()));
-      const next = connect(file);
+      const next = await whenFree(() => connect(file));
       connection.close();
       connection = next;
     } catch (error) {
@@ -154,6 +153,8 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
       await looking;
       closed = true;
       await db.destroy();
+      // kysely destroys nothing that it has not used, and `run` passes it by.
+      connection.close();
     },
   };
 }
@@ -174,16 +175,22 @@ function requireNodeApi10(): void {
   );
 }
 
-function migrateCheck(connection: BetterSqlite3.Database, known: number, file: string): void {
-  const version = connection.pragma('user_version', { simple: true }) as number;
-  connection.prepare('select count(*) from sqlite_master').get();
-  if (version <= known) return;
-  connection.close();
-  throw new AmpaError(
-    'store_newer',
-    `${file} was written by a newer AMPA (format ${version}, this one knows ${known})`,
-    'Update AMPA here; the file is left as it is.',
-  );
+/** Connects to a file of a version up to `known`. */
+function connectKnown(file: string, known: number): BetterSqlite3.Database {
+  const connection = connect(file);
+  try {
+    const version = connection.pragma('user_version', { simple: true }) as number;
+    connection.prepare('select count(*) from sqlite_master').get();
+    if (version <= known) return connection;
+    throw new AmpaError(
+      'store_newer',
+      `${file} was written by a newer AMPA (format ${version}, this one knows ${known})`,
+      'Update AMPA here; the file is left as it is.',
+    );
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
 }
 
 async function migrate(

@@ -200,15 +200,14 @@ export function createPromptStore(db: Kysely<Schema>, now: () => number, newId: 
     },
     withdraw: async (claim, id) => (await step(db, id, 'withdraw', {}, held(claim))) !== undefined,
     lose: async (id, holder) => (await step(db, id, 'lose', {}, sql<boolean>`holder = ${holder}`)) !== undefined,
-    async loseEarlier(taskId) {
-      const rows = await db
+    async loseEarlier(taskId, by) {
+      const gone = db
         .updateTable('prompts')
         .set(to('lose'))
         .where('task_id', '=', taskId)
         .where(may('lose'))
-        .where(PROCESS_GONE)
-        .returning('id')
-        .execute();
+        .where(PROCESS_GONE);
+      const rows = await (by ? gone.where(held(by)) : gone).returning('id').execute();
       return rows.map((row) => row.id);
     },
     async refresh(claim, id, { context, choices }) {

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import BetterSqlite3 from 'better-sqlite3';
 import { AmpaError } from '../../errors.ts';
+import { isBusy, whenFree } from './busy.ts';
 import { connect, isDamage } from './connect.ts';
 import { nativeBindingPath } from './native.ts';
 
@@ -42,7 +43,7 @@ export async function alone<T>(backupDir: string, act: () => T | Promise<T>): Pr
         gate.exec('begin exclusive');
         break;
       } catch (error) {
-        if (!String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY')) throw error;
+        if (!isBusy(error)) throw error;
         if (performance.now() > until)
           throw new AmpaError(
             'store_busy',
@@ -90,7 +91,7 @@ export async function putBack(connection: BetterSqlite3.Database, file: string, 
     let known: boolean;
     const aside = `${file}.replaced-${at}`;
     try {
-      const other = connect(file);
+      const other = await whenFree(() => connect(file));
       try {
         theirs = tipOf(other);
         // Of two with the same changes, a backup or a fresh file knows less than what was in use until now.
@@ -174,8 +175,11 @@ export function restoreNewest(file: string, backupDir: string): string | null {
 export function isDamaged(file: string): boolean {
   try {
     const probe = connect(file);
-    probe.prepare('select count(*) from sqlite_master').get();
-    probe.close();
+    try {
+      probe.prepare('select count(*) from sqlite_master').get();
+    } finally {
+      probe.close();
+    }
     return false;
   } catch (error) {
     if (isDamage(error)) return true;

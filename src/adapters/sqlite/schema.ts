@@ -162,7 +162,7 @@ export interface OutboxRow {
   message: string;
   /** ms since the epoch. */
   created_at: number;
-  /** When its first deliveries were made, ms; null: they are not yet. */
+  /** When deliveries of it were made last, ms; null: none were yet. */
   fanned_at: Generated<number | null>;
   /** Counts what was said; a trigger does. */
   seq: Generated<number>;
@@ -173,6 +173,8 @@ interface BaseCheckRow {
   sha: string;
   command: string;
   red: number;
+  /** ms since the epoch. */
+  at: number;
 }
 
 export interface Schema extends ScheduleSchema, DeliverySchema {

@@ -11,6 +11,8 @@ import { lostClaim, requireClaim } from './lostClaim.ts';
 import { prepareQuery, type Queries } from './prepared.ts';
 
 const LEASE_MS = 15_000;
+/** How long a check of a base counts, ms: what failed there by chance does not for ever. */
+const BASE_CHECK_MS = 24 * 3600_000;
 
 type Writer = Kysely<Schema> | Transaction<Schema>;
 
@@ -370,12 +372,17 @@ export function createTaskStore(database: Queries, now: () => number): TaskStore
         .selectFrom('base_checks')
         .select('red')
         .where((eb) => eb.and({ repo, sha, command }))
+        .where('at', '>', now() - BASE_CHECK_MS)
         .executeTakeFirst();
       return row && row.red === 1;
     },
     saveBaseCheck: (claim, repo, sha, command, red) =>
       guarded(claim, async (tx) => {
-        const row = { repo, sha, command, red: Number(red) };
+        const row = { repo, sha, command, red: Number(red), at: now() };
+        await tx
+          .deleteFrom('base_checks')
+          .where('at', '<=', now() - BASE_CHECK_MS)
+          .execute();
         await tx
           .insertInto('base_checks')
           .values(row)

@@ -6,5 +6,5 @@ import { endOfTold } from './heartbeat.ts';
 /** Sends two buttons, so that a person can see that clicks arrive. */
 export const testButtonType: CommandType = {
   metadata: z.looseObject({}),
-  run: async ({ announce, say }) => endOfTold(await announce(buttonTest(), ['discord-bot']), say),
+  run: async ({ announce, say }) => endOfTold(await announce(buttonTest()), say),
 };

@@ -233,7 +233,7 @@ async function conclude(carry: Carry, task: Task, { outcome, stalled, expired, l
   };
 
   // Its scripts have died with a turn that did not end in order.
-  if (expired || stalled || outcome.outcome !== 'completed') await deps.prompts.loseScripts(task.id);
+  if (expired || stalled || outcome.outcome !== 'completed') await deps.prompts.loseScripts(claim);
   if (expired) {
     const { summary: asked } = expired;
     await store.endAttempt(claim, task.attempts, { ...end, outcome: 'cancelled', error: 'nobody answered in time' });

@@ -9,7 +9,7 @@ import type { Forge, ForgeCheck } from '../forge.ts';
 import type { Task } from '../task.ts';
 import { runSetup } from './setup.ts';
 
-/** A check that takes longer is not run once more for a remark, ms. */
+/** A check that takes longer is not run again for a remark, and neither it nor the setup goes on for longer, ms. */
 const WORTH_MS = 10 * 60_000;
 
 /** Runs the command on the base, in a checkout of its own; once for each commit of it. `tookMs` is what it took on ours. */
@@ -28,15 +28,19 @@ export async function localOnBase(
     if (known !== undefined) return known;
     if (tookMs > WORTH_MS) return false;
     log.note(`the same on the base, ${sha.slice(0, 10)}: ${command}`);
-    const red = await git.withBase(task, sha, carry.signal, async (dir) => {
+    const checksMs = Math.min(task.limits.checksMs, WORTH_MS);
+    const state = await git.withBase(task, sha, carry.signal, async (dir) => {
+      const there = { ...task, worktree: dir, limits: { ...task.limits, checksMs } };
       await git.copyIgnored(task, dir, task.copy_patterns);
-      const trouble = await runSetup(carry, task, dir, task.attempts);
+      const trouble = await runSetup(carry, there, dir, task.attempts);
       if (trouble !== null) throw new AmpaError('external', trouble);
-      const result = await checks.run({ ...task, worktree: dir }, command, carry.processes, carry.signal);
-      return verdict(foldChecks([result.state]));
+      return (await checks.run(there, command, carry.processes, carry.signal)).state;
     });
     carry.signal.throwIfAborted();
-    if (red === null) return false;
+    // What we cut short ourselves says nothing of the base.
+    const isCut = state === 'timed_out' && checksMs < task.limits.checksMs;
+    const red = isCut ? null : verdict(foldChecks([state]));
+    if (red === null) throw new AmpaError('external', `there it ended as ${state.replace('_', ' ')}`);
     log.note(red ? 'it fails on the base, too' : 'it is green on the base');
     await store.saveBaseCheck(carry.claim, task.repo, sha, command, red);
     return red;
@@ -73,11 +77,15 @@ const plain = ({ name, workflow }: ForgeCheck): string =>
     '',
   );
 
+/** The system's own errors: a full disk, too many open files. */
+const isOfSystem = (error: unknown): boolean => error instanceof Error && 'syscall' in error;
+
 async function orNo<T>(carry: Carry, task: Task, find: () => Promise<T>): Promise<T | false> {
   try {
     return await find();
   } catch (error) {
-    if (carry.signal.aborted || !(error instanceof AmpaError) || error.code === 'lost_claim') throw error;
+    const known = error instanceof AmpaError ? error.code !== 'lost_claim' : isOfSystem(error);
+    if (carry.signal.aborted || !known) throw error;
     const log = await carry.log(task.attempts);
     log.note(`whether it fails on the base, too, is not known: ${carry.mask(describeError(error))}`);
     return false;

@@ -9,7 +9,8 @@ import { endMerged } from './merged.ts';
 /**
  * One pull request for the branch, and never a second: the one that is known is read; else it is found
  * by its head, else opened as a draft. It is looked up before it is opened, so a crash between opening
- * and recording opens no second one. What a person has closed is for that person to go on with; what a person has merged is done.
+ * and recording opens no second one. What a person has closed is for that person to go on with; what a
+ * person has merged is done.
  */
 export async function openingPrPhase(carry: Carry, task: Task): Promise<Task> {
   const { deps, claim, signal } = carry;

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { mock } from 'node:test';
+import { mergeTask, type MergeDeps } from '../../src/app/merge.ts';
+import { makeTask } from '../support/repo.ts';
+import { ACME_FORGE } from '../support/waiting.ts';
+
+describe('merging a task', () => {
+  beforeEach(() => mock.timers.enable({ apis: ['setTimeout', 'Date'] }));
+  afterEach(() => mock.timers.reset());
+
+  const MIN = 60_000;
+  const task = makeTask({
+    ...{
+      repo: '/r',
+      status: 'success',
+      forge: ACME_FORGE,
+      pr_number: 1,
+      pr_url: 'https://github.com/acme/widget/pull/1',
+    },
+    ...{ head_sha: 'a', pushed_sha: 'a' },
+  });
+  /** A merge that GitHub makes after so many minutes; resolves to when it was recorded, min. */
+  async function merged(minutes: number): Promise<number> {
+    let at = '';
+    let begun = (): void => {};
+    const begins = new Promise<void>((resolve) => (begun = resolve));
+    const deps = {
+      board: {
+        detail: async () => ({ task }),
+        async recordMerge(_id: string, time: string) {
+          at = time;
+          return task;
+        },
+        forgetWorktree: async () => undefined,
+      },
+      repository: { removeWorktree: async () => ({ removed: true }) },
+      forges: {
+        of: async () => ({
+          merge: (...[, , , signal]: [unknown, unknown, unknown, AbortSignal]) =>
+            new Promise((resolve, reject) => {
+              setTimeout(() => resolve({ kind: 'merged', sha: 'b', remark: null }), minutes * MIN);
+              signal.addEventListener('abort', () => reject(signal.reason as Error));
+              begun();
+            }),
+        }),
+      },
+      now: Date.now,
+      say: () => undefined,
+    } as unknown as MergeDeps;
+    const merging = mergeTask(deps, task.id, { method: null, deleteBranch: false });
+    await begins;
+    mock.timers.tick(minutes * MIN);
+    await merging;
+    return Date.parse(at) / MIN;
+  }
+
+  it('is recorded when it has landed, however long its checks took', async () => {
+    assert.equal(await merged(5), 5);
+  });
+
+  it('says that GitHub took too long', async () => {
+    await assert.rejects(merged(9), { code: 'merge', message: /has not merged https:.* within 8 min/ });
+  });
+});
