@@ -176,7 +176,11 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
 
   /** Required checks that have not ended. What may not be seen is GitHub's to mind; a failed question is no answer. */
   async function awaited(client: Client, repo: ForgeRepo, number: number, sha: string, signal: AbortSignal) {
-    const told = await snapshots(client, repo, [{ sha, pullRequest: number }], signal);
+    const told = await snapshots(client, repo, [{ sha, pullRequest: number }], signal).catch((error: unknown) => {
+      // It hides so what it does not show; the pull request itself was there a moment ago.
+      if (statusOf(error) === 404) return { snapshots: [] };
+      throw error;
+    });
     const open = told.snapshots.flatMap(({ checks }) => checks).filter((it) => it.required && isOpen(it));
     return open.map((it) => it.name);
   }
