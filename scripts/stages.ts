@@ -93,7 +93,7 @@ export const STAGES: readonly Stage[] = [
   // The longest. Its tests mostly wait for processes, so more files than cores run side by side.
   {
     ...suite('integration', ['build'], 1),
-    argv: mocha(filesOf('integration', LONG), ['--parallel', '--jobs', '3', '--timeout', '60000']),
+    argv: mocha(filesOf('integration', LONG), ['--parallel', '--jobs', '4', '--timeout', '60000']),
     env: {
       AMPA_TEST_CLI: path.join(root, 'dist/cli.js'),
       // To start a process costs as much as its parent holds in memory, and these start thousands: a small
