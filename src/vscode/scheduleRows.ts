@@ -3,6 +3,7 @@ import type { RunStatus } from '../scheduler/spec.ts';
 import type { RunReport, ScheduledCommand } from '../app/scheduleApi.ts';
 import { timingWords } from './scheduleTimes.ts';
 import type { Token } from './abilities.ts';
+import { span } from '../webview/duration.ts';
 
 export interface ScheduleRow {
   label: string;
@@ -21,14 +22,6 @@ const ICONS: Record<RunStatus, ScheduleRow['icon']> = {
   interrupted: { id: 'debug-disconnect', color: 'testing.iconQueued' },
   skipped: { id: 'debug-step-over' },
 };
-
-/** `5 min`, in the largest unit that fits. */
-function span(ms: number): string {
-  const seconds = Math.round(Math.abs(ms) / 1000);
-  if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
-  return seconds < 48 * 3600 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} days`;
-}
 
 export const resultWords = (run: { status: RunStatus; exit_code: number | null }): string =>
   run.status === 'failed' && run.exit_code !== null ? `failed (${run.exit_code})` : run.status.replace('_', ' ');

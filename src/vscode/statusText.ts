@@ -2,7 +2,8 @@
 import type { HostInfo } from '../app/hosts.ts';
 import type { ChannelInfo, GitHubState } from '../app/api.ts';
 import { dueWords } from './scheduleRows.ts';
-import { duration, escapeMarkdown } from './taskRows.ts';
+import { duration, span } from '../webview/duration.ts';
+import { escapeMarkdown } from './taskRows.ts';
 import type { ScheduledCommand } from '../app/scheduleApi.ts';
 
 export interface StatusInput {
@@ -112,7 +113,7 @@ const GONE_NEWS_MS = 600_000;
 /** Who works on the folder, and the last sign of life of each; a daemon that went without a word, too. */
 function hostLines(hosts: readonly HostInfo[], now: number): string | null {
   const named = ({ kind, pid, lastBeat }: HostInfo): string =>
-    `${KINDS[kind]} ${pid}, beat ${duration(now - lastBeat)} ago`;
+    `${KINDS[kind]} ${pid}, beat ${span(now - lastBeat)} ago`;
   const live = hosts.filter((host) => host.live).map((host) => `- ${named(host)}`);
   const gone = hosts
     .filter((host) => !host.live && host.kind === 'daemon' && now - host.lastBeat < GONE_NEWS_MS)

@@ -3,6 +3,7 @@ import type { OpenPrompt } from '../conversations/prompt.ts';
 import { waitingFor } from '../tasks/powers.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import type { Attempt, Check, CheckState, Phase, Task } from '../tasks/task.ts';
+import { duration } from '../webview/duration.ts';
 import { tokensOf, type Group, type Token } from './abilities.ts';
 
 export interface Row {
@@ -283,16 +284,6 @@ const plain = (label: string, description: string, collapsible: Row['collapsible
   tooltip: '',
   command: null,
 });
-
-/** `0.4s`, `19s`, `1m 05s`, `2h 03m`. */
-export function duration(ms: number): string {
-  if (ms < 9950) return `${(Math.max(0, ms) / 1000).toFixed(1)}s`;
-  const seconds = Math.round(ms / 1000);
-  const two = (value: number): string => String(value).padStart(2, '0');
-  if (seconds < 60) return `${seconds}s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${two(seconds % 60)}s`;
-  return `${Math.floor(seconds / 3600)}h ${two(Math.floor((seconds % 3600) / 60))}m`;
-}
 
 export const cut = (text: string, length: number): string =>
   text.length <= length ? text : `${text.slice(0, length - 1).trimEnd()}…`;

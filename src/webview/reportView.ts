@@ -3,7 +3,7 @@ import type { RunStatus } from '../scheduler/spec.ts';
 import type { CommandFailure, Day, Lane, Mark, Outcome, Report, TaskFailure } from '../scheduler/report.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import type { Tone } from './attempts.ts';
-import { duration } from './segments.ts';
+import { duration } from './duration.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -59,10 +59,10 @@ describe('The status bar', () => {
       more: ['$(github) me', '$(github) me'],
       notices: ['Restored', 'Restored'],
     });
-    assert.match(text, /Daemon 7, beat 12s ago/);
+    assert.match(text, /Daemon 7, beat 12 s ago/);
     assert.match(
       text,
-      /Working on this folder:\n\n- Daemon 7, beat 12s ago\n\n.*Gone without a word: Daemon 8, beat 12s ago/s,
+      /Working on this folder:\n\n- Daemon 7, beat 12 s ago\n\n.*Gone without a word: Daemon 8, beat 12 s ago/s,
     );
     assert.match(text, /\$\(warning\) It \\\*stalled\\\*/);
     assert.match(text, /\$\(bell-slash\) Slack: no\\_team \\\[x\\\]/);
@@ -73,7 +73,7 @@ describe('The status bar', () => {
   it('tells of a daemon that went without a word for ten minutes, and not of windows that were closed', () => {
     const tooltip = (over: object, now: number) =>
       statusTooltip({ ...details, now, hosts: [{ ...host, live: false, ...over }] });
-    assert.match(tooltip({}, 500_000), /^(?!.*Working on).*Gone without a word: Daemon 7, beat 8m 19s ago/s);
+    assert.match(tooltip({}, 500_000), /^(?!.*Working on).*Gone without a word: Daemon 7, beat 8 min ago/s);
     assert.doesNotMatch(tooltip({}, 700_000), /gone/i);
     assert.doesNotMatch(tooltip({ kind: 'vscode' }, 500_000), /gone/i);
   });
@@ -119,7 +119,7 @@ describe('The status bar', () => {
       lacks: ['check runs (checks: read)'],
     };
     assert.deepEqual(githubLines(state, 60_000), [
-      '$(github) octocat by the account of \\`gh\\`, 4812 of 5000 requests left for 12m 00s',
+      '$(github) octocat by the account of \\`gh\\`, 4812 of 5000 requests left for 12 min',
       '$(warning) Not visible on GitHub: check runs \\(checks: read\\)',
     ]);
     const bare = githubLines({ ...state, login: null, budget: null, lacks: [] }, 0);

@@ -5,7 +5,8 @@ import { appendLog, MAX_LOG_CHARS, noLog } from '../../src/webview/logView.ts';
 import { buildPage, filesView, type ButtonId, type Page } from '../../src/webview/model.ts';
 import { applyChanges, streamsOf } from '../../src/webview/state.ts';
 import { ICONS } from '../../src/webview/page/parts/icons.ts';
-import { activeTime, duration, layOut } from '../../src/webview/segments.ts';
+import { duration } from '../../src/webview/duration.ts';
+import { activeTime, layOut } from '../../src/webview/segments.ts';
 import { appendEntries, MAX_STEP_CHARS, MAX_STEPS, noConversation } from '../../src/webview/steps.ts';
 import { CASES, FILES, NOW, task } from '../support/taskPages.ts';
 

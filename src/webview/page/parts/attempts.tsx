@@ -1,7 +1,8 @@
 import type { AttemptView, CheckView } from '../../attempts.ts';
 import { streamsOf, type State } from '../../state.ts';
 import { hasWords } from '../../steps.ts';
-import { duration, layOut, type Bar } from '../../segments.ts';
+import { layOut, type Bar } from '../../segments.ts';
+import { duration } from '../../duration.ts';
 import { Bars, totalOf } from './bars.tsx';
 import { useOpen, usePage } from './context.ts';
 import { Conversation } from './conversation.tsx';

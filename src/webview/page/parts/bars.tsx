@@ -1,5 +1,6 @@
 import type { AttemptView } from '../../attempts.ts';
-import { duration, type Bar, type Segment } from '../../segments.ts';
+import { type Bar, type Segment } from '../../segments.ts';
+import { duration } from '../../duration.ts';
 
 const NAMES: Record<Segment['kind'], string> = {
   prepare: 'preparing',

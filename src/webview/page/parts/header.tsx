@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import type { Tone } from '../../attempts.ts';
 import type { Button, ButtonId, TaskView } from '../../model.ts';
 import type { Action } from '../../protocol.ts';
-import { duration } from '../../segments.ts';
+import { duration } from '../../duration.ts';
 import { usePage } from './context.ts';
 import { Icon, type IconName } from './icon.tsx';
 

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { AnswerView, PromptView } from '../../questions.ts';
-import { duration } from '../../segments.ts';
+import { duration } from '../../duration.ts';
 import { usePage } from './context.ts';
 import { Icon } from './icon.tsx';
 import { Markdown } from './markdown.tsx';
