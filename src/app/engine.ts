@@ -7,7 +7,6 @@ import type { CarryDeps } from '../tasks/phases/phase.ts';
 import { createLocalChecks } from '../adapters/checks/local.ts';
 import { createTaskLogs } from '../adapters/files/taskLogs.ts';
 import type { ConfigValues } from '../config/knobs.ts';
-import type { OpenPrompt } from '../conversations/prompt.ts';
 import { AmpaError, describeError, notFound } from '../errors.ts';
 import { carryTask } from '../tasks/carry.ts';
 import type { Agents, Claim, Clock, Pulse, TaskGit } from '../tasks/ports.ts';
@@ -18,6 +17,7 @@ import { isActive, type Task } from '../tasks/task.ts';
 import { HOST_GONE_MS } from '../tasks/timings.ts';
 import { runWorker, workOnce, type Powers, type WorkerDeps } from '../tasks/worker.ts';
 import type { Change } from './api.ts';
+import { followChanges } from './changes.ts';
 import { markerOf, processesOfClaim, reapPredecessors, startCarrier, type CarrierCommand } from './carriers.ts';
 import type { Conversations } from './conversations.ts';
 import { openEngineStore, storeExists, type EngineStore } from './engineStore.ts';
@@ -78,8 +78,6 @@ export interface EngineDeps {
   drain(it: EngineStore, only?: 'record'): Promise<void>;
 }
 
-const ACTIVE = ['queued', 'running', 'retrying'] as const;
-
 /** The store of a workspace and everything that carries tasks in it. Opens nothing until it is asked. */
 export function createEngine(deps: EngineDeps) {
   const { workspace, paths, childEnv, secrets, newId, say } = deps;
@@ -90,6 +88,7 @@ export function createEngine(deps: EngineDeps) {
   const stop = new AbortController();
   const loops: Promise<unknown>[] = [];
   let presence: HostPresence | undefined;
+  let starting: Promise<void> | undefined;
   let opened: Promise<EngineStore> | undefined;
 
   function store(): Promise<EngineStore> {
@@ -259,6 +258,19 @@ export function createEngine(deps: EngineDeps) {
     }
   }
 
+  const watch = (it: EngineStore, listener: (change: Change) => void): Promise<() => void> =>
+    followChanges(it, () => deps.conversations(it).open(), listener, stop.signal, say);
+
+  async function begin(kind: HostKind, asks: boolean, schedule: boolean): Promise<void> {
+    const it = await writable();
+    await watch(it, () => undefined);
+    presence = await announceHost(it.hosts, { id: newId(), kind, asks }, now, say);
+    loops.push(runWorker(workerDeps(it), stop.signal), keepBackups(it), keepQuestions(it));
+    loops.push(deps.deliver(it, presence.id, stop.signal, 'desk'));
+    if (schedule) loops.push(deps.runSchedule(it, presence.id, stop.signal));
+    loops.push(deps.runBeside(it, presence.id, stop.signal));
+  }
+
   return {
     exists,
     existing,
@@ -266,52 +278,17 @@ export function createEngine(deps: EngineDeps) {
     /** Id of this host while it runs the engine. */
     hostId: (): string | null => presence?.id ?? null,
 
-    /** Reads what changed since the last look whenever some process has written. */
-    async watch(it: EngineStore, listener: (change: Change) => void): Promise<() => void> {
-      let rev = await it.board.revision();
-      const shownOf = (prompts: readonly OpenPrompt[]): string =>
-        prompts.map((prompt) => `${prompt.id} ${prompt.state}`).join();
-      let asked = shownOf(await deps.conversations(it).open());
-      let reading = false;
-      let again = false;
-      const read = async (): Promise<void> => {
-        again = true;
-        if (reading) return;
-        reading = true;
-        try {
-          while (again && !stop.signal.aborted) {
-            again = false;
-            const changed = await it.board.changedSince(rev);
-            rev = changed.rev;
-            const prompts = await deps.conversations(it).open();
-            it.watcher.setBusy(prompts.length > 0 || (await it.board.list({ statuses: ACTIVE, limit: 1 })).total > 0);
-            // A script's question moves no task.
-            const before = asked;
-            asked = shownOf(prompts);
-            if (changed.tasks.length > 0 || asked !== before) listener({ tasks: changed.tasks, prompts });
-          }
-        } catch (error) {
-          // The store may have been closed between two queries.
-          if (!stop.signal.aborted) say(`Changes could not be read: ${describeError(error)}`);
-        } finally {
-          reading = false;
-        }
-      };
-      const off = it.watcher.onChange(() => void read());
-      await read();
-      return off;
-    },
+    watch,
 
-    /** Runs the worker loop, this host's beat, the backups and, if wanted, the schedule until `close`. */
-    async start(kind: HostKind, asks: boolean, schedule: boolean): Promise<void> {
-      if (presence) return;
-      const it = await writable();
-      presence = await announceHost(it.hosts, { id: newId(), kind, asks }, now, say);
-      loops.push(runWorker(workerDeps(it), stop.signal), keepBackups(it), keepQuestions(it));
-      loops.push(deps.deliver(it, presence.id, stop.signal, 'desk'));
-      if (schedule) loops.push(deps.runSchedule(it, presence.id, stop.signal));
-      loops.push(deps.runBeside(it, presence.id, stop.signal));
-      await this.watch(it, () => undefined);
+    /**
+     * Runs the worker loop, this host's beat, the backups and, if wanted, the schedule until `close`: once, however
+     * many ask for it. After a failure whoever asks again tries again.
+     */
+    start(kind: HostKind, asks: boolean, schedule: boolean): Promise<void> {
+      return (starting ??= begin(kind, asks, schedule).catch((error: unknown) => {
+        starting = undefined;
+        throw error;
+      }));
     },
 
     async untilIdle(signal: AbortSignal): Promise<void> {

@@ -45,7 +45,7 @@ export interface Folders {
   of(what: vscode.Uri | string): Folder | undefined;
   /** A folder came, went or changed its state or its snapshot. */
   onDidChange(listener: () => void): vscode.Disposable;
-  /** Starts the engine of every trusted folder that has a store by now. */
+  /** Starts the engine of every trusted folder that has a store by now, and that no other machine works on any more. */
   wake(): Promise<void>;
 }
 
@@ -98,9 +98,11 @@ export function createFolders(options: FoldersOptions): Folders & vscode.Disposa
   };
   const wake = async (): Promise<void> => {
     if (!vscode.workspace.isTrusted) return;
-    const guests = [...folders.values()].filter((it) => it.state === 'guest' && it.hasStore());
+    const idle = [...folders.values()].filter(
+      (it) => it.state === 'readonly' || (it.state === 'guest' && it.hasStore()),
+    );
     // A failure is reported by the folder itself, and does not keep the others from waking.
-    await Promise.allSettled(guests.map((it) => it.engage()));
+    await Promise.allSettled(idle.map((it) => it.engage()));
   };
   const reload = (): void => {
     for (const folder of folders.values()) folder.reload();
@@ -223,6 +225,11 @@ function createFolder(
       throw problem;
     }
   };
+  /** Takes a folder over that another machine worked on, once that has gone. */
+  const resume = async (app: App): Promise<App> => {
+    if (state === 'readonly' && loaded === app && (await startOrRead(app)) === null) set('running');
+    return app;
+  };
   const closeApp = (): void => {
     for (const stop of stops.splice(0)) stop();
     const app = loaded;
@@ -266,7 +273,7 @@ function createFolder(
         engaging = null;
         throw problem;
       });
-      return engaging;
+      return engaging.then((app) => (twin ? app : resume(app)));
     },
     snapshot: () => (twin ? twin.snapshot() : { tasks, prompts }),
     onDidChange: (listener) => (twin ? twin.onDidChange(listener) : change.event(listener)),

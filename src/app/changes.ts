@@ -1,0 +1,48 @@
+import type { OpenPrompt } from '../conversations/prompt.ts';
+import { describeError } from '../errors.ts';
+import type { Change } from './api.ts';
+import type { EngineStore } from './engineStore.ts';
+
+const ACTIVE = ['queued', 'running', 'retrying'] as const;
+
+/** Tells what changed since the last look whenever some process has written. Returns the way to end that. */
+export async function followChanges(
+  it: EngineStore,
+  openPrompts: () => Promise<OpenPrompt[]>,
+  listener: (change: Change) => void,
+  stop: AbortSignal,
+  say: (notice: string) => void,
+): Promise<() => void> {
+  let rev = await it.board.revision();
+  const shownOf = (prompts: readonly OpenPrompt[]): string =>
+    prompts.map((prompt) => `${prompt.id} ${prompt.state}`).join();
+  let asked = shownOf(await openPrompts());
+  let reading = false;
+  let again = false;
+  const read = async (): Promise<void> => {
+    again = true;
+    if (reading) return;
+    reading = true;
+    try {
+      while (again && !stop.aborted) {
+        again = false;
+        const changed = await it.board.changedSince(rev);
+        rev = changed.rev;
+        const prompts = await openPrompts();
+        it.watcher.setBusy(prompts.length > 0 || (await it.board.list({ statuses: ACTIVE, limit: 1 })).total > 0);
+        // A script's question moves no task.
+        const before = asked;
+        asked = shownOf(prompts);
+        if (changed.tasks.length > 0 || asked !== before) listener({ tasks: changed.tasks, prompts });
+      }
+    } catch (error) {
+      // The store may have been closed between two queries.
+      if (!stop.aborted) say(`Changes could not be read: ${describeError(error)}`);
+    } finally {
+      reading = false;
+    }
+  };
+  const off = it.watcher.onChange(() => void read());
+  await read();
+  return off;
+}
