@@ -1,4 +1,4 @@
-import type { Transaction } from 'kysely';
+import type { Kysely } from 'kysely';
 import type { Claim } from '../../tasks/ports.ts';
 import type { Schema } from './schema.ts';
 import { AmpaError } from '../../errors.ts';
@@ -7,9 +7,9 @@ import { AmpaError } from '../../errors.ts';
 export const lostClaim = (taskId: string): AmpaError =>
   new AmpaError('lost_claim', `task ${taskId} is now carried by another process`, 'This one stops; nothing is lost.');
 
-/** Makes the rest of a transaction void unless the claim holds: throws `lost_claim`. */
-export async function requireClaim(tx: Transaction<Schema>, claim: Claim): Promise<void> {
-  const task = await tx
+/** Throws `lost_claim` unless the claim holds: in a transaction the rest of it is void then. */
+export async function requireClaim(db: Kysely<Schema>, claim: Claim): Promise<void> {
+  const task = await db
     .selectFrom('tasks')
     .select('id')
     .where('id', '=', claim.taskId)

@@ -1,12 +1,12 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Watch, WatchFailure, WatchStore } from '../../tasks/watchStore.ts';
-import { AmpaError } from '../../errors.ts';
 import { fullAllowance, wakeAt, type Allowance } from '../../tasks/pollPolicy.ts';
 import type { Claim } from '../../tasks/ports.ts';
 import type { ForgeSnapshot } from '../../tasks/forge.ts';
 import type { TaskForge } from '../../tasks/task.ts';
 import { watchKey } from '../../tasks/watch.ts';
 import { RUNNING } from './literals.ts';
+import { requireClaim } from './lostClaim.ts';
 import type { Schema, WatchRow } from './schema.ts';
 
 /** A leader whose next look is overdue by so long has gone; ms. */
@@ -34,16 +34,6 @@ export function createWatchStore(db: Kysely<Schema>, now: () => number): WatchSt
   /** Whether the claim holds, as a condition: every write of a carrier is void unless it does. */
   const held = ({ taskId, token, owner }: Claim) =>
     sql<boolean>`exists (select 1 from tasks where id = ${taskId} and token = ${token} and owner = ${owner})`;
-  /** Why a write changed nothing: the claim is lost, or there was nothing to change. */
-  const requireClaim = async (claim: Claim): Promise<void> => {
-    const { rows } = await sql<{ held: number }>`select ${held(claim)} as held`.execute(db);
-    if (!rows[0]?.held)
-      throw new AmpaError(
-        'lost_claim',
-        `task ${claim.taskId} is now carried by another process`,
-        'This one stops; nothing is lost.',
-      );
-  };
   /** Adds one more failed look to what is known of these commits. */
   async function failed(tx: Transaction<Schema>, repo: string, from: number, at: number, detail: string, sha?: string) {
     let which = tx.selectFrom('watches').selectAll().where('repo', '=', repo).where('since', '<=', from);
@@ -65,7 +55,7 @@ export function createWatchStore(db: Kysely<Schema>, now: () => number): WatchSt
           since = excluded.since, snapshot = null, seen_at = null, error = null, rerun = 0
         where watches.sha <> excluded.sha returning task_id
       `.execute(db);
-      if (rows.length === 0) return requireClaim(claim);
+      if (rows.length === 0) return requireClaim(db, claim);
       // A fresh push is looked at soon, whatever the rhythm of the others; at once there would be nothing to see.
       await db
         .updateTable('watchers')
@@ -85,7 +75,7 @@ export function createWatchStore(db: Kysely<Schema>, now: () => number): WatchSt
         .where(held(claim))
         .returning('task_id')
         .executeTakeFirst();
-      if (!gone) await requireClaim(claim);
+      if (!gone) await requireClaim(db, claim);
     },
     async markRerun(claim) {
       const marked = await db
@@ -95,7 +85,7 @@ export function createWatchStore(db: Kysely<Schema>, now: () => number): WatchSt
         .where(held(claim))
         .returning('task_id')
         .executeTakeFirst();
-      if (!marked) await requireClaim(claim);
+      if (!marked) await requireClaim(db, claim);
     },
     async leadWatch(repo, owner) {
       const at = now();
