@@ -45,13 +45,13 @@ export function failed(lines: readonly string[], more: Partial<FakeCheckRun> = {
 }
 
 /** The log of such a job with 50 MB in its third step, and these lines in the middle. */
-export const longLog = (needle: readonly string[]): FakeLog =>
+export const longLog = (needle: readonly string[], blocks = 1000): FakeLog =>
   function* () {
     const filler = 'ok 1 - all is well with this one and it says so at length '.padEnd(99, '.');
     const block = line(10, filler).repeat(400);
     yield line(2, '##[group]Run actions/checkout@v6') + line(4, '##[group]Run make');
-    for (let n = 0; n < 1000; n++) {
-      if (n === 500) yield needle.map((text) => line(10, text)).join('');
+    for (let n = 0; n < blocks; n++) {
+      if (n === blocks / 2) yield needle.map((text) => line(10, text)).join('');
       yield block;
     }
     yield line(30, '##[error]Process completed with exit code 1.') + line(31, 'Post job cleanup.');
