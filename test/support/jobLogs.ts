@@ -44,7 +44,7 @@ export function failed(lines: readonly string[], more: Partial<FakeCheckRun> = {
   };
 }
 
-/** The log of such a job with 50 MB in its third step, and these lines in the middle. */
+/** The log of such a job with 50 kB a block in its third step, and these lines in the middle. */
 export const longLog = (needle: readonly string[], blocks = 1000): FakeLog =>
   function* () {
     const filler = 'ok 1 - all is well with this one and it says so at length '.padEnd(99, '.');
