@@ -227,7 +227,13 @@ function createFolder(
   };
   /** Takes a folder over that another machine worked on, once that has gone. */
   const resume = async (app: App): Promise<App> => {
-    if (state === 'readonly' && loaded === app && (await startOrRead(app)) === null) set('running');
+    if (state !== 'readonly' || loaded !== app) return app;
+    try {
+      if ((await startOrRead(app)) === null) set('running');
+    } catch (problem) {
+      report(own, problem);
+      throw problem;
+    }
     return app;
   };
   const closeApp = (): void => {

@@ -8,6 +8,8 @@ describe('A folder that another machine works on', () => {
   it('is only read, until that machine has gone and somebody comes back to the window', async () => {
     const root = vscode.workspace.workspaceFolders![0]!.uri;
     let foreign = true;
+    let broken = false;
+    const reported: string[] = [];
     let starts = 0;
     // The other machine is the one part that cannot be had.
     const app = {
@@ -15,6 +17,7 @@ describe('A folder that another machine works on', () => {
       hasStore: () => true,
       async startEngine() {
         starts++;
+        if (broken) throw new Error('the disk is gone');
         if (foreign) throw new AmpaError('read_only', 'a host on elsewhere works on this folder', 'Do it there.');
       },
       watch: () => () => undefined,
@@ -27,7 +30,7 @@ describe('A folder that another machine works on', () => {
     const secrets = new vscode.EventEmitter<void>();
     const folders = createFolders({
       load: async () => app,
-      report: (_folder, problem) => assert.fail(String(problem)),
+      report: (_folder, problem) => reported.push(String(problem)),
       notice: () => undefined,
       onSecrets: secrets.event,
     });
@@ -37,7 +40,11 @@ describe('A folder that another machine works on', () => {
       assert.equal(folder.state, 'readonly');
       await folders.wake();
       assert.equal(folder.state, 'readonly');
-      foreign = false;
+      assert.deepEqual(reported, []);
+      broken = true;
+      await folders.wake();
+      assert.deepEqual([folder.state, ...reported], ['readonly', 'Error: the disk is gone']);
+      [foreign, broken] = [false, false];
       await folders.wake();
       assert.equal(folder.state, 'running');
       const before = starts;
