@@ -22,7 +22,7 @@ export async function localOnBase(
 ): Promise<boolean> {
   const { store, git, checks } = carry.deps;
   const log = await carry.log(task.attempts);
-  return orNo(carry, task, async () => {
+  return orElse(carry, task, false, async () => {
     const sha = await git.baseOf(task, head);
     const known = await store.baseCheck(task.repo, sha, command);
     if (known !== undefined) return known;
@@ -55,15 +55,12 @@ export async function forgeOnBase(
   head: string,
   red: readonly ForgeCheck[],
 ): Promise<ReadonlySet<ForgeCheck>> {
-  const none: ReadonlySet<ForgeCheck> = new Set();
-  return (
-    (await orNo(carry, task, async () => {
-      const sha = await carry.deps.git.baseOf(task, head);
-      const { snapshots } = await forge.snapshots(task.forge!, [{ sha, pullRequest: null }], carry.signal);
-      const there = snapshots.flatMap((it) => it.checks).filter((it) => foldChecks([it.state]) === 'red');
-      return new Set(red.filter((check) => there.some((it) => isSame(it, check))));
-    })) || none
-  );
+  return orElse(carry, task, new Set<ForgeCheck>(), async () => {
+    const sha = await carry.deps.git.baseOf(task, head);
+    const { snapshots } = await forge.snapshots(task.forge!, [{ sha, pullRequest: null }], carry.signal);
+    const there = snapshots.flatMap((it) => it.checks).filter((it) => foldChecks([it.state]) === 'red');
+    return new Set(red.filter((check) => there.some((it) => isSame(it, check))));
+  });
 }
 
 const verdict = (folded: ReturnType<typeof foldChecks>): boolean | null =>
@@ -80,7 +77,8 @@ const plain = ({ name, workflow }: ForgeCheck): string =>
 /** The system's own errors: a full disk, too many open files. */
 const isOfSystem = (error: unknown): boolean => error instanceof Error && 'syscall' in error;
 
-async function orNo<T>(carry: Carry, task: Task, find: () => Promise<T>): Promise<T | false> {
+/** `unknown` where it could not be found out, which the log says. */
+async function orElse<T>(carry: Carry, task: Task, unknown: T, find: () => Promise<T>): Promise<T> {
   try {
     return await find();
   } catch (error) {
@@ -88,6 +86,6 @@ async function orNo<T>(carry: Carry, task: Task, find: () => Promise<T>): Promis
     if (carry.signal.aborted || !known) throw error;
     const log = await carry.log(task.attempts);
     log.note(`whether it fails on the base, too, is not known: ${carry.mask(describeError(error))}`);
-    return false;
+    return unknown;
   }
 }
