@@ -263,8 +263,14 @@ export function createEngine(deps: EngineDeps) {
 
   async function begin(kind: HostKind, asks: boolean, schedule: boolean): Promise<void> {
     const it = await writable();
-    await watch(it, () => undefined);
-    presence = await announceHost(it.hosts, { id: newId(), kind, asks }, now, say);
+    const off = await watch(it, () => undefined);
+    try {
+      presence = await announceHost(it.hosts, { id: newId(), kind, asks }, now, say);
+    } catch (error) {
+      // Whoever tries again watches again.
+      off();
+      throw error;
+    }
     loops.push(runWorker(workerDeps(it), stop.signal), keepBackups(it), keepQuestions(it));
     loops.push(deps.deliver(it, presence.id, stop.signal, 'desk'));
     if (schedule) loops.push(deps.runSchedule(it, presence.id, stop.signal));
