@@ -1,3 +1,4 @@
+import { codeOf } from '../errors.ts';
 /** Which GitHub logins are this person's, remembered in the user's own state folder: a token is known by its hash only. */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -23,7 +24,7 @@ export function createLogins(folder: string): Logins {
       return JSON.parse(fs.readFileSync(file, 'utf8')) as Kept;
     } catch (error) {
       // None yet, or cut short by a crash: what it knew can be asked again.
-      if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+      if (error instanceof SyntaxError || codeOf(error) === 'ENOENT') return {};
       throw error;
     }
   }

@@ -1,3 +1,4 @@
+import { codeOf } from '../errors.ts';
 import fs from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
@@ -25,7 +26,7 @@ export function readAddress(userDir: string): ServerAddress | null {
   try {
     text = fs.readFileSync(fileIn(userDir), 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    if (codeOf(error) === 'ENOENT') return null;
     throw error;
   }
   try {

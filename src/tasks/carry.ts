@@ -1,4 +1,4 @@
-import { AmpaError, describeError } from '../errors.ts';
+import { AmpaError, codeOf, describeError } from '../errors.ts';
 import { startBudgetClock, type BudgetClock } from './budgetClock.ts';
 import { agentPhase } from './phases/agent.ts';
 import { checksPhase } from './phases/checks.ts';
@@ -154,7 +154,7 @@ async function stopDiskFull(carry: Carry, cause: unknown): Promise<Task> {
 }
 
 function hasCode(error: unknown, code: string): boolean {
-  for (let e: unknown = error; e instanceof Error; e = e.cause) if ('code' in e && e.code === code) return true;
+  for (let e: unknown = error; e instanceof Error; e = e.cause) if (codeOf(e) === code) return true;
   return false;
 }
 

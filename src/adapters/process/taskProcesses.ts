@@ -2,13 +2,14 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { codeOf } from '../../errors.ts';
 import type { ProcessKind, ProcessResult, ProcessSpec, RunningProcess, TaskProcesses } from '../../tasks/ports.ts';
 import { endProcesses } from './end.ts';
 import type { EndOptions } from './end.ts';
 import { withOwner } from './env.ts';
 import { processSpace } from './identity.ts';
 import { spawnGated } from './spawn.ts';
-import { codeOf, listProcesses, readProcess } from './table.ts';
+import { listProcesses, readProcess } from './table.ts';
 import type { ProcessRef } from './table.ts';
 
 export interface LedgerEntry extends ProcessRef {
