@@ -26,7 +26,8 @@ import { createDiscord } from './discord.ts';
 import { runDoctor } from './doctor.ts';
 import { runSocket } from './socket.ts';
 import { setUpConversations } from './conversationSetup.ts';
-import { createEngine, wallClock } from './engine.ts';
+import { wallClock } from './clock.ts';
+import { createEngine } from './engine.ts';
 import { createForges } from './forges.ts';
 import { describeGitHub } from './githubState.ts';
 import { createLogins } from './logins.ts';
@@ -292,7 +293,8 @@ export async function createApp(options: AppOptions): Promise<App> {
       it.watcher.poke();
       return result;
     },
-    abort: async (id) => abortTask(await engine.writable(), id, now, async (it, task) => talk.of(it).loseEarlier(task)),
+    abort: async (id) =>
+      abortTask(await engine.writable(), id, clock, async (it, task) => talk.of(it).loseEarlier(task)),
     async merge(id, how) {
       const it = await engine.writable();
       const landed = await mergeTask({ board: it.board, repository: git.repository, forges, now, say }, id, how);

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { nextChange } from '../tasks/waiting.ts';
 import { type HostKind, announceHost, isOwnerDead, type HostPresence } from './hosts.ts';
 import type { CarryDeps } from '../tasks/phases/phase.ts';
 import { createLocalChecks } from '../adapters/checks/local.ts';
@@ -25,15 +25,6 @@ import type { Meter } from './meter.ts';
 import { meterTask } from './metering.ts';
 import { createPowers, type PowersDeps } from './powers.ts';
 import type { StatePaths, Workspace } from './state.ts';
-
-export const wallClock: Clock = {
-  now: () => Date.now(),
-  sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}).catch(() => undefined),
-  after(ms, fn) {
-    const timer = setTimeout(fn, ms);
-    return () => clearTimeout(timer);
-  },
-};
 
 export interface EngineDeps {
   workspace: Workspace;
@@ -77,6 +68,9 @@ export interface EngineDeps {
   /** Brings out what is due before this process ends; `record` leaves the sending to others. */
   drain(it: EngineStore, only?: 'record'): Promise<void>;
 }
+
+/** How often another's task is looked at where nothing changes: an owner's death changes nothing in the store. */
+const LOOK_MS = 5_000;
 
 /** The store of a workspace and everything that carries tasks in it. Opens nothing until it is asked. */
 export function createEngine(deps: EngineDeps) {
@@ -307,7 +301,7 @@ export function createEngine(deps: EngineDeps) {
         return false;
       };
       while (!signal.aborted && (await busy())) {
-        await nextChange(it, clock, AbortSignal.any([signal, stop.signal]));
+        await nextChange(it.watcher.onChange, clock, LOOK_MS, AbortSignal.any([signal, stop.signal]));
       }
       if (!signal.aborted) await deps.drain(it);
     },
@@ -325,7 +319,7 @@ export function createEngine(deps: EngineDeps) {
         }
         const held = await claim(it, task);
         if (held) await carry(it, held, signal);
-        else await nextChange(it, clock, signal);
+        else await nextChange(it.watcher.onChange, clock, LOOK_MS, signal);
       }
     },
 
@@ -351,14 +345,6 @@ export function createEngine(deps: EngineDeps) {
       await (await opened)?.close();
     },
   };
-}
-
-/** Resolves at the next change of the store, or after 5 s: an owner's death changes nothing there. */
-async function nextChange(it: EngineStore, clock: Clock, signal: AbortSignal): Promise<void> {
-  const wake = new AbortController();
-  const off = it.watcher.onChange(() => wake.abort());
-  await clock.sleep(5_000, AbortSignal.any([wake.signal, signal]));
-  off();
 }
 
 function freePort(): Promise<number> {

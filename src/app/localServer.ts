@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { aborted } from '../tasks/waiting.ts';
 import type { HostKind } from './hosts.ts';
 import type { Route } from '../adapters/http/server.ts';
 import type { ConfigValues } from '../config/knobs.ts';
@@ -7,7 +8,7 @@ import { describeError } from '../errors.ts';
 import type { Clock } from '../tasks/ports.ts';
 import type { Change } from './api.ts';
 import type { EngineStore } from './engineStore.ts';
-import { aborted, withLease } from './lease.ts';
+import { withLease } from './lease.ts';
 import { removeAddress, writeAddress } from './serverAddress.ts';
 
 /** What the workspace has one of. */

@@ -16,7 +16,7 @@ import { simulate } from '../scheduler/simulate.ts';
 import type { ConfigValues } from '../config/knobs.ts';
 import type { Pulse } from '../tasks/ports.ts';
 import { isActive } from '../tasks/task.ts';
-import { wallClock } from './engine.ts';
+import { wallClock } from './clock.ts';
 import type { EngineStore } from './engineStore.ts';
 import type { Meter } from './meter.ts';
 import { meterRuns } from './metering.ts';

@@ -1,4 +1,5 @@
 /** The socket of a workspace: scripts say things in the outbox, through one of its hosts. */
+import { aborted } from '../tasks/waiting.ts';
 import { makeSocketDir, socketPath, type SocketPlace } from '../adapters/socket/place.ts';
 import { openSocket } from '../adapters/socket/server.ts';
 import { describeError } from '../errors.ts';
@@ -6,7 +7,7 @@ import type { Outbox } from '../notifications/ports.ts';
 import { parseSocketMessage } from '../notifications/socketMessage.ts';
 import type { Clock } from '../tasks/ports.ts';
 import type { EngineStore } from './engineStore.ts';
-import { aborted, withLease } from './lease.ts';
+import { withLease } from './lease.ts';
 
 export interface SocketDeps {
   place(): SocketPlace;

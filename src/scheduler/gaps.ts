@@ -2,9 +2,6 @@ import type { CommandState, StoredCommand } from './spec.ts';
 import { compileCron } from './cron.ts';
 
 const DAY = 24 * 3600_000;
-/** No beat of any host for longer than this is a gap, ms. The store's triggers, which note gaps, say the same. */
-export const GAP_MS = 45_000;
-
 /**
  * Times after now count as now. A due time that is dealt with stays so while it lies ahead by no
  * more than a day: the clock went back, and will come by there again. Further ahead the clock must

@@ -1,3 +1,4 @@
+import { nextChange } from './waiting.ts';
 import type { Task, TaskForge } from './task.ts';
 import type { Carry } from './phases/phase.ts';
 import type { Watch } from './watchStore.ts';
@@ -43,13 +44,9 @@ export async function watchChecks<R>(
       await look(carry, forge, target, lead.allowance, hearing);
       continue;
     }
-    const now = clock.now();
-    const wake = new AbortController();
-    const off = onChange(() => wake.abort());
     // The lease of another may run out without anything being written.
-    const wait = lead ? Math.min(lead.nextAt - now, hearing.dueIn()) : 5_000;
-    await clock.sleep(Math.max(wait, 50), AbortSignal.any([wake.signal, carry.signal]));
-    off();
+    const wait = lead ? Math.min(lead.nextAt - clock.now(), hearing.dueIn()) : 5_000;
+    await nextChange(onChange, clock, Math.max(wait, 50), carry.signal);
   }
 }
 

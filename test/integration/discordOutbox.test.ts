@@ -7,7 +7,7 @@ import { monotonicFactory } from 'ulid';
 import { createMeter } from '../../src/app/meter.ts';
 import { createAnnouncements, type Announcements } from '../../src/app/announcements.ts';
 import { createDiscord } from '../../src/app/discord.ts';
-import { wallClock } from '../../src/app/engine.ts';
+import { wallClock } from '../../src/app/clock.ts';
 import { openEngineStore, type EngineStore } from '../../src/app/engineStore.ts';
 import { announceHost } from '../../src/app/hosts.ts';
 import { statePaths } from '../../src/app/state.ts';

@@ -15,7 +15,7 @@ import { openEngineStore, type EngineStore } from '../../src/app/engineStore.ts'
 import { announceHost, type HostPresence } from '../../src/app/hosts.ts';
 import { createPowers } from '../../src/app/powers.ts';
 import { resolveWorkspace, statePaths } from '../../src/app/state.ts';
-import { wallClock } from '../../src/app/engine.ts';
+import { wallClock } from '../../src/app/clock.ts';
 import { isActive, type Task } from '../../src/tasks/task.ts';
 import { workOnce } from '../../src/tasks/worker.ts';
 import { createHubProject, type HubProject } from '../support/hubProject.ts';

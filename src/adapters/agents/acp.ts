@@ -11,6 +11,7 @@ import type {
   SessionNotification,
 } from '@agentclientprotocol/sdk';
 import { setImmediate as settled, setTimeout as sleep } from 'node:timers/promises';
+import { aborted } from '../../tasks/waiting.ts';
 import {
   AGENT_GONE,
   type AgentEvent,
@@ -320,11 +321,6 @@ export async function runAcpTurn(
   if (error === null) return outcomeOf({ ...base, outcome: 'completed' });
   // What it says in a refusal is its own words about the task.
   return outcomeOf({ ...base, outcome: 'failed', error, auth: systemError && launch.speaksOfLogin(error) });
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 async function within(ms: number, promise: Promise<unknown>): Promise<void> {

@@ -1,10 +1,10 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
+import { HOST_GONE_MS, LEASE_MS } from '../../tasks/timings.ts';
 import type { CommandSpec } from '../../scheduler/spec.ts';
 import { AmpaError, notFound } from '../../errors.ts';
 import { isDormant, isHeldBack, latenessOf, scheduleOf } from '../../scheduler/choose.ts';
 import { alreadyRunning, isExempt, isRetimed, patchCommand } from '../../scheduler/command.ts';
-import { RUN_LEASE_MS } from '../../scheduler/carryRun.ts';
-import { afterGap, GAP_MS, settledClock } from '../../scheduler/gaps.ts';
+import { afterGap, settledClock } from '../../scheduler/gaps.ts';
 import type { Claimed, Run, ScheduleStore } from '../../scheduler/ports.ts';
 import { forgotten } from '../../scheduler/retention.ts';
 import { runMessage } from '../../notifications/runMessages.ts';
@@ -203,7 +203,7 @@ export function createScheduleStore(db: Kysely<Schema>, newId: () => string): Sc
         const schedule = scheduleOf(stored);
         const { last_start: lastStart, alive_at: aliveAt } = await globals(tx);
         // A machine that wakes may look here before its host beats, which is what notes the gap.
-        if (!manual && aliveAt > 0 && now - aliveAt > GAP_MS) {
+        if (!manual && aliveAt > 0 && now - aliveAt > HOST_GONE_MS) {
           const { served } = afterGap(stored, aliveAt, now);
           if (served !== row.served) {
             await set(tx, commandId, { served });
@@ -219,7 +219,7 @@ export function createScheduleStore(db: Kysely<Schema>, newId: () => string): Sc
           spec: stored.spec,
           status: 'running',
           owner,
-          lease_expires_at: now + RUN_LEASE_MS,
+          lease_expires_at: now + LEASE_MS,
           stop_requested: false,
           manual,
           machine,

@@ -1,4 +1,5 @@
 import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely';
+import { LEASE_MS } from '../../tasks/timings.ts';
 import { type Table, createTaskDecoder, encodeTask, type Schema } from './schema.ts';
 import type { AttemptEnd, Claim, TaskPatch, TaskStore, WorkQueue } from '../../tasks/ports.ts';
 import { turnForMessage, yieldsToMessage } from '../../tasks/continuing.ts';
@@ -10,7 +11,6 @@ import { ACTIVE, isoClock, QUEUED, RESUME_PHASE, RUNNING, SLOTS_TAKEN, touched }
 import { lostClaim, requireClaim } from './lostClaim.ts';
 import { prepareQuery, type Queries } from './prepared.ts';
 
-const LEASE_MS = 15_000;
 /** How long a check of a base counts, ms: what failed there by chance does not for ever. */
 const BASE_CHECK_MS = 24 * 3600_000;
 
