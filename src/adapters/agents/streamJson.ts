@@ -1,6 +1,6 @@
 /** Agents that print JSON lines: one process per turn, the prompt on stdin, the session by argument. */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { within } from '../process/within.ts';
 import { aborted } from '../../tasks/waiting.ts';
 import type { AgentTurn, ProcessResult, RunningProcess, TaskProcesses, TurnOutcome } from '../../tasks/ports.ts';
 import type { AgentSpec } from '../../tasks/task.ts';
@@ -173,9 +173,7 @@ async function runOnce(
 /** After the last word, or a failure: waits a moment for the program to end by itself, then ends it. */
 async function closing(signal: AbortSignal, running: RunningProcess, closeMs: () => number): Promise<ProcessResult> {
   await aborted(signal);
-  const waiting = new AbortController();
-  await Promise.race([running.done, sleep(closeMs(), undefined, { signal: waiting.signal }).catch(() => {})]);
-  waiting.abort();
+  await within(closeMs(), running.done);
   await running.end();
   return running.done;
 }

@@ -90,7 +90,7 @@ async function signal(pid: number, name: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     await execFileAsync('taskkill.exe', ['/T', ...force, '/PID', String(Math.abs(pid))], {
       windowsHide: true,
       timeout: 10_000,
-    }).catch(() => {});
+    }).catch(() => {}); // What it could not end is found again in the next round.
     return;
   }
   try {
