@@ -1,3 +1,4 @@
+import { writeAtomically } from './atomicFile.ts';
 import { codeOf } from '../errors.ts';
 /** Which GitHub logins are this person's, remembered in the user's own state folder: a token is known by its hash only. */
 import { createHash } from 'node:crypto';
@@ -30,9 +31,7 @@ export function createLogins(folder: string): Logins {
   }
   function write(kept: Kept): void {
     fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const beside = `${file}.${process.pid}`;
-    fs.writeFileSync(beside, JSON.stringify(kept), { mode: 0o600 });
-    fs.renameSync(beside, file);
+    writeAtomically(file, JSON.stringify(kept));
   }
   return {
     known: (host) => [...new Set(Object.values(read()[host] ?? {}).toReversed())].toReversed(),

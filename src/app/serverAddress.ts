@@ -1,3 +1,4 @@
+import { writeAtomically } from './atomicFile.ts';
 import { codeOf } from '../errors.ts';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -14,10 +15,11 @@ const fileIn = (userDir: string): string => path.join(userDir, 'server.json');
 export function writeAddress(userDir: string, address: ServerAddress): void {
   fs.mkdirSync(userDir, { recursive: true, mode: 0o700 });
   fs.chmodSync(userDir, 0o700);
-  const partial = `${fileIn(userDir)}.${address.pid}`;
-  fs.rmSync(partial, { force: true });
-  fs.writeFileSync(partial, `${JSON.stringify(address)}\n`, { mode: 0o600, flag: 'wx' });
-  fs.renameSync(partial, fileIn(userDir));
+  writeAtomically(
+    fileIn(userDir),
+    `${JSON.stringify(address)}
+`,
+  );
 }
 
 /** What was last written, by whomever; null where nobody serves, or the file is none of ours. */

@@ -1,6 +1,7 @@
 /** Bringing a worklog and its GitHub repository together by `wl`. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { writeAtomically } from './atomicFile.ts';
 import type { ForgeRepo } from '../tasks/task.ts';
 import type { CommandSpec } from '../scheduler/spec.ts';
 import { createTaskProcesses } from '../adapters/process/taskProcesses.ts';
@@ -38,11 +39,7 @@ export async function githubRepo(deps: WorklogDeps): Promise<string> {
     );
   }
   const found = `${remote.owner}/${remote.name}`;
-  if (yaml !== null) {
-    const partial = `${file}.${process.pid}`;
-    fs.writeFileSync(partial, withRepo(yaml, found), { mode: fs.statSync(file).mode });
-    fs.renameSync(partial, file);
-  }
+  if (yaml !== null) writeAtomically(file, withRepo(yaml, found), fs.statSync(file).mode);
   return found;
 }
 

@@ -1,6 +1,5 @@
-import fs from 'node:fs';
-import path from 'node:path';
 import type { z } from 'zod';
+import { writeAtomically } from '../app/atomicFile.ts';
 import type { CommandPatch } from '../scheduler/spec.ts';
 import { isDesk } from '../app/hosts.ts';
 import type { SCHEDULE_COMMANDS } from '../app/scheduleCommands.ts';
@@ -121,7 +120,7 @@ export const SCHEDULE_HANDLERS: { readonly [N in Name]: Handler<N> } = {
       io.json(store);
       return 0;
     }
-    writeAtomically(file, `${JSON.stringify(store, null, 2)}\n`);
+    writeStore(file, `${JSON.stringify(store, null, 2)}\n`);
     if (io.asJson) io.json({ file });
     else io.err(`Written to ${file}.`);
     return 0;
@@ -155,14 +154,10 @@ function patchOf(args: Omit<Args<'scheduleAdd'>, 'id' | 'requiresLlm'>): Command
   };
 }
 
-/** Beside the file, then over it: whoever reads it sees the old one or the new one. */
-function writeAtomically(file: string, text: string): void {
-  const partial = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}`);
+function writeStore(file: string, text: string): void {
   try {
-    fs.writeFileSync(partial, text, { mode: 0o600 });
-    fs.renameSync(partial, file);
+    writeAtomically(file, text);
   } catch (error) {
-    fs.rmSync(partial, { force: true });
     throw new AmpaError('external', `${file} cannot be written`, 'Check the folder and the space on the disk.', error);
   }
 }
