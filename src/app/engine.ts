@@ -1,13 +1,14 @@
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
+import { noSuchTask } from '../tasks/board.ts';
 import { nextChange } from '../tasks/waiting.ts';
 import { type HostKind, announceHost, isOwnerDead, type HostPresence } from './hosts.ts';
 import type { CarryDeps } from '../tasks/phases/phase.ts';
 import { createLocalChecks } from '../adapters/checks/local.ts';
 import { createTaskLogs } from '../adapters/files/taskLogs.ts';
 import type { ConfigValues } from '../config/knobs.ts';
-import { AmpaError, describeError, notFound } from '../errors.ts';
+import { AmpaError, describeError } from '../errors.ts';
 import { carryTask } from '../tasks/carry.ts';
 import type { Agents, Claim, Clock, Pulse, TaskGit } from '../tasks/ports.ts';
 import type { Forge } from '../tasks/forge.ts';
@@ -312,7 +313,7 @@ export function createEngine(deps: EngineDeps) {
       it.watcher.setBusy(true);
       for (;;) {
         const task = await it.tasks.get(id);
-        if (!task) throw notFound('task', id, '`ampa ls --all` lists them.');
+        if (!task) throw noSuchTask(id);
         if (!isActive(task.status) || signal.aborted) {
           await deps.drain(it, 'record');
           return task;
@@ -327,7 +328,7 @@ export function createEngine(deps: EngineDeps) {
     async work(id: string, handed: { owner: string; token: number } | null, signal: AbortSignal): Promise<Task | null> {
       const it = await writable();
       const task = await it.tasks.get(id);
-      if (!task) throw notFound('task', id, '`ampa ls --all` lists them.');
+      if (!task) throw noSuchTask(id);
       const held = handed ? { taskId: id, ...handed } : await claim(it, task);
       if (!held) return null;
       const result = await carry(it, held, signal, true);

@@ -6,7 +6,7 @@ import { AmpaError, describeError, notFound } from '../errors.ts';
 import { carryRun, type CarryRunDeps } from '../scheduler/carryRun.ts';
 import { capacityWarning, choose, scheduleOf } from '../scheduler/choose.ts';
 import { clearDead } from '../scheduler/clearDead.ts';
-import { newCommand } from '../scheduler/command.ts';
+import { newCommand, noSuchCommand } from '../scheduler/command.ts';
 import { rememberCron } from '../scheduler/cron.ts';
 import { exportStore, unsupported } from '../scheduler/layout.ts';
 import { nextTimes } from '../scheduler/preview.ts';
@@ -110,7 +110,7 @@ export function createSchedule(deps: ScheduleDeps): {
   }
   async function one(it: EngineStore | undefined, id: string): Promise<StoredCommand> {
     const stored = await it?.schedule.get(id);
-    if (!stored) throw notFound('command', id, '`ampa schedule list` lists them.');
+    if (!stored) throw noSuchCommand(id);
     return stored;
   }
 

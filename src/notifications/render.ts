@@ -1,4 +1,5 @@
 /** A message as text, for every channel that takes text. Pure. */
+import { fenced } from '../tasks/prompts.ts';
 import type { Link, Message } from './message.ts';
 import { withoutMentions } from './neutral.ts';
 
@@ -47,13 +48,6 @@ export function cutMarkdown(text: string, limit: number): string {
     if (result.length <= limit || room <= DOTS.length) return result;
     room -= result.length - limit;
   }
-}
-
-/** A fence that nothing in the text closes. */
-export function fenced(text: string): string {
-  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
-  const fence = '`'.repeat(longest + 1);
-  return `${fence}\n${text.replace(/\n+$/, '')}\n${fence}`;
 }
 
 /** Those that a browser opens come first: chat programs link nothing else. */

@@ -1,3 +1,4 @@
+import { periodMs } from './command.ts';
 import type { CommandState, StoredCommand } from './spec.ts';
 import { compileCron } from './cron.ts';
 
@@ -31,7 +32,7 @@ export function afterGap({ spec, state }: StoredCommand, begins: number, ends: n
     return { ...state, served: cron.newest(state.served, ends) ?? state.served };
   }
   if (spec.frequency_minutes === null || state.last_run === null) return state;
-  const desired = Math.max(1, spec.frequency_minutes * 60) * 1000;
+  const desired = periodMs(spec.frequency_minutes);
   const from = Math.max(state.last_run, state.served ?? 0);
   if (from + desired <= begins || from + desired > ends) return state;
   // The rhythm is kept: the next run comes as if those in the gap had been there.

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { fenced } from '../../src/tasks/prompts.ts';
 import type { Message } from '../../src/notifications/message.ts';
 import { masked, withoutMentions } from '../../src/notifications/neutral.ts';
-import { cut, cutHead, cutMarkdown, fenced, linksInOrder, renderText } from '../../src/notifications/render.ts';
+import { cut, cutHead, cutMarkdown, linksInOrder, renderText } from '../../src/notifications/render.ts';
 
 const message = (over: Partial<Message> = {}): Message => ({ type: 'other', title: null, body: null, ...over });
 const hasHalf = (text: string): boolean => !text.isWellFormed();
