@@ -6,6 +6,7 @@ import { mock } from 'node:test';
 import { createHostStore } from '../../src/adapters/sqlite/hostStore.ts';
 import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
+import { createTaskQueue } from '../../src/adapters/sqlite/taskQueue.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { announceHost } from '../../src/app/hosts.ts';
 import { HOST_BEAT_MS } from '../../src/tasks/timings.ts';
@@ -69,7 +70,7 @@ describe('a host in the store', () => {
 
   it('that lost its claim can record no process, so that none of its acts', async () => {
     const hosts = createHostStore(database.db);
-    const tasks = createTaskStore(database, now);
+    const tasks = { ...createTaskStore(database, now), ...createTaskQueue(database, now) };
     const { id } = await createTaskBoard(database.db, now).insert(makeTask({ repo: '/repo' }));
     const claim = (await tasks.claimNext('a', 1, NEEDS))!;
     const row = { task_id: id, pid: 7, start_time: '1', boot_id: 'b', pid_namespace: 'n', kind: 'agent' };

@@ -1,4 +1,5 @@
 import { sql, type Insertable, type Kysely, type UpdateObject } from 'kysely';
+import { newestEvent } from './events.ts';
 import { AmpaError, notFound } from '../../errors.ts';
 import { type Continued, noSuchTask, type TaskBoard } from '../../tasks/board.ts';
 import { continuedPrompt } from '../../tasks/continuing.ts';
@@ -94,13 +95,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
       const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow();
       return { tasks: tasks.map(decoder.row), total };
     },
-    async revision() {
-      const row = await db
-        .selectFrom('events')
-        .select((eb) => eb.fn.max('id').as('rev'))
-        .executeTakeFirst();
-      return row?.rev ?? 0;
-    },
+    revision: () => newestEvent(db),
     async changedSince(rev) {
       const rows = await db
         .selectFrom('tasks')
