@@ -1,5 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { monotonicFactory } from 'ulid';
+import { PERSONAL_TOKENS, SECRET_NAMES, secretsOf, secretValues } from './secrets.ts';
 import { type HostKind, listHosts } from './hosts.ts';
 import { fetchOf } from '../adapters/github/proxy.ts';
 import { createAgents } from '../adapters/agents/agents.ts';
@@ -7,10 +8,10 @@ import { listAgents, resolveAgent } from '../adapters/agents/resolve.ts';
 import { createGitAdapter } from '../adapters/git/adapter.ts';
 import { childEnv, withOwner } from '../adapters/process/env.ts';
 import { findOnPath } from '../adapters/process/find.ts';
-import { PERSONAL_TOKENS, SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
+import type { ConfigValues } from '../config/knobs.ts';
 import { configFiles, ownDotenvFiles, readDotenvFiles, type SettingsReader } from '../config/sources.ts';
 import { describeError, notFound } from '../errors.ts';
-import { taskLink } from '../notifications/doorbell.ts';
+import { type LinkPlace, taskLink } from '../notifications/doorbell.ts';
 import { isDiscord } from '../notifications/heartbeat.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { secretForms } from '../tasks/redact.ts';
@@ -18,7 +19,7 @@ import { abortTask } from './abort.ts';
 import { createAnnouncements, EXTENSION } from './announcements.ts';
 import type { App } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
-import { configuredChannels, secretsOf, unheard } from './channels.ts';
+import { configuredChannels, unheard } from './channels.ts';
 import { cleanTasks } from './clean.ts';
 import { createConfiguration } from './configuration.ts';
 import { followSettings } from './configWatch.ts';
@@ -42,7 +43,7 @@ import { createPulse } from './pulse.ts';
 import { createSchedule } from './schedule.ts';
 import { createServing } from './serving.ts';
 import { identityOf, newTask, planStart, repositoryOf, type StartDeps } from './start.ts';
-import { resolveWorkspace, secretValues, statePaths, userStateDir } from './state.ts';
+import { resolveWorkspace, statePaths, userStateDir } from './state.ts';
 import { createTracked } from './tracked.ts';
 import { createTrust } from './trust.ts';
 import { syncWorklog } from './worklogSync.ts';
@@ -62,8 +63,8 @@ export interface AppOptions {
   /** This host can put a question to a person. */
   asks: boolean;
   carrier: CarrierCommand;
-  /** Where links to tasks lead: the scheme of the editor in use, and its address of the folder. Default: `vscode`, a file. */
-  place?: { scheme: string; folder: string };
+  /** Default: `vscode`, and the folder as a file. */
+  place?: LinkPlace;
   /** Tests pass one that runs faster. */
   clock?: Clock;
   /** Values handed down by the host that started this carrier: they go before every source that says what it said then. */
@@ -82,7 +83,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const paths = statePaths(workspace, env);
   const hostEnv = childEnv(env, SECRET_NAMES);
   const taskEnv = childEnv(env, [...SECRET_NAMES, ...PERSONAL_TOKENS], { AMPA_WORKSPACE: workspace.root });
-  const secrets = [...new Set([...secretValues(env, SECRET_NAMES), ...(options.secrets ?? [])])];
+  const secrets = [...new Set([...secretValues(env), ...(options.secrets ?? [])])];
   /** From now on nothing shows it: whoever masks reads the same list each time. */
   const learn = (value: string): void => {
     for (const form of secretForms(value)) if (!secrets.includes(form)) secrets.push(form);

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
+import type { LinkPlace } from '../notifications/doorbell.ts';
 import { noSuchTask } from '../tasks/board.ts';
 import { nextChange } from '../tasks/waiting.ts';
 import { type HostKind, announceHost, isOwnerDead, type HostPresence } from './hosts.ts';
@@ -47,8 +48,7 @@ export interface EngineDeps {
   githubToken(): Promise<string | null>;
   /** Tokens of the environment that tasks do not see and their carriers act with. */
   personalTokens(): Record<string, string>;
-  /** Where links to tasks lead. */
-  place: { scheme: string; folder: string };
+  place: LinkPlace;
   newId(): string;
   /** The first of the store's files that git tracks now, or null. */
   trackedState(): Promise<string | null>;

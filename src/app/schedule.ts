@@ -20,14 +20,15 @@ import { wallClock } from './clock.ts';
 import type { EngineStore } from './engineStore.ts';
 import type { Meter } from './meter.ts';
 import { meterRuns } from './metering.ts';
-import { machine, reapRun, runCommand } from './runCommand.ts';
+import { machine, reapRun, runCommand, type RunCommandDeps } from './runCommand.ts';
 import type { Schedule } from './scheduleApi.ts';
 import { importFile, importOnce, type ImportDeps } from './scheduleImport.ts';
 import { channelDefaults, dormantTypes } from './scheduleDefaults.ts';
 import { viewCommand, viewRun } from './scheduleView.ts';
 import { githubRepo, worklogDefaults, type WorklogDeps } from './worklogSync.ts';
 
-export interface ScheduleDeps extends Omit<ImportDeps, 'outputs' | 'keepRuns'>, WorklogDeps {
+export interface ScheduleDeps
+  extends Omit<ImportDeps, 'outputs' | 'keepRuns'>, WorklogDeps, Pick<RunCommandDeps, 'startTask'> {
   kind: HostKind;
   secrets: readonly string[];
   childEnv: Readonly<Record<string, string>>;
@@ -40,10 +41,6 @@ export interface ScheduleDeps extends Omit<ImportDeps, 'outputs' | 'keepRuns'>, 
   onConfig(listener: () => void): () => void;
   meter: Meter;
   pulse: Pulse;
-  startTask(
-    runId: string,
-    request: { prompt: string; agent?: string; base?: string },
-  ): Promise<{ id: string; branch: string }>;
 }
 
 /** The scheduled commands: what hosts do with them, and the loop that runs them. */

@@ -1,5 +1,6 @@
 import os from 'node:os';
 import path from 'node:path';
+import type { Forges } from './forges.ts';
 import { detectChecks, detectSetup } from '../adapters/checks/detect.ts';
 import type { Repository } from '../adapters/git/repository.ts';
 import type { ConfigValues } from '../config/knobs.ts';
@@ -21,12 +22,8 @@ export interface StartDeps {
   workspaceRepo: string | null;
   /** Clones or fetches a URL into the workspace's state; returns the bare repository. */
   cloneUrl(url: string): Promise<string>;
-  /** The forge that a remote's address names, where somebody is signed in to it. */
-  forgeAt(
-    remoteUrl: string,
-  ): Promise<{ forge: Forge; at: Pick<TaskForge, 'kind' | 'host' | 'owner' | 'name' | 'identity'> } | null>;
-  /** Our login at a forge; null where none is known soon. */
-  loginAt(forge: Forge, at: Pick<TaskForge, 'kind' | 'host' | 'owner' | 'name' | 'identity'>): Promise<string | null>;
+  forgeAt: Forges['at'];
+  loginAt: Forges['login'];
   now(): number;
   newId(): string;
 }

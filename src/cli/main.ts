@@ -1,10 +1,9 @@
+import { secretValues } from '../app/secrets.ts';
 import type { App } from '../app/api.ts';
 import { createApp } from '../app/createApp.ts';
 import type { CarrierCredentials } from '../app/carriers.ts';
 import { fileSettings } from '../config/sources.ts';
-import { SECRET_NAMES } from '../config/knobs.ts';
 import { AmpaError, describeError } from '../errors.ts';
-import { secretValues } from '../app/state.ts';
 import { redact } from '../tasks/redact.ts';
 import { HANDLERS } from './handlers.ts';
 import { helpText } from './help.ts';
@@ -19,7 +18,7 @@ export async function main(argv: readonly string[], entry: string): Promise<numb
   const verbose = argv.includes('--verbose');
   const env: Record<string, string | undefined> = { ...process.env };
   // Once the settings are read there are more.
-  let known = (): readonly string[] => secretValues(env, SECRET_NAMES);
+  let known = (): readonly string[] => secretValues(env);
   try {
     return await run(argv, entry, env, (app) => (known = app.secrets));
   } catch (error) {
