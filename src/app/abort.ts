@@ -1,10 +1,10 @@
-import { nextChange } from '../tasks/waiting.ts';
-import type { Clock } from '../tasks/ports.ts';
 import { endProcesses } from '../adapters/process/end.ts';
 import { AmpaError } from '../errors.ts';
+import type { Clock } from '../tasks/ports.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import { STOP_MS } from '../tasks/timings.ts';
 import { transition } from '../tasks/transition.ts';
+import { nextChange } from '../tasks/waiting.ts';
 import { reapPredecessors } from './carriers.ts';
 import type { EngineStore } from './engineStore.ts';
 import { isOwnerDead, stateOfHost } from './hosts.ts';

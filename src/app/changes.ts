@@ -46,3 +46,19 @@ export async function followChanges(
   await read();
   return off;
 }
+
+/**
+ * Begins to watch without anybody waiting for it. The returned function ends it, also before it has begun; `ended`
+ * tells `begin` so. `begin` resolves to its own way to end, or undefined where there is nothing to watch.
+ */
+export function watchSoon(
+  begin: (ended: AbortSignal) => Promise<(() => void) | undefined>,
+  onError: (error: unknown) => void,
+): () => void {
+  const end = new AbortController();
+  begin(end.signal).then((off) => {
+    if (end.signal.aborted) off?.();
+    else end.signal.addEventListener('abort', () => off?.(), { once: true });
+  }, onError);
+  return () => end.abort();
+}

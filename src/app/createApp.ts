@@ -1,11 +1,9 @@
 import { pathToFileURL } from 'node:url';
 import { monotonicFactory } from 'ulid';
-import { PERSONAL_TOKENS, SECRET_NAMES, secretsOf, secretValues } from './secrets.ts';
-import { type HostKind, listHosts } from './hosts.ts';
-import { fetchOf } from '../adapters/github/proxy.ts';
 import { createAgents } from '../adapters/agents/agents.ts';
 import { listAgents, resolveAgent } from '../adapters/agents/resolve.ts';
 import { createGitAdapter } from '../adapters/git/adapter.ts';
+import { fetchOf } from '../adapters/github/proxy.ts';
 import { childEnv, withOwner } from '../adapters/process/env.ts';
 import { findOnPath } from '../adapters/process/find.ts';
 import type { ConfigValues } from '../config/knobs.ts';
@@ -21,29 +19,31 @@ import type { App } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
 import { configuredChannels, unheard } from './channels.ts';
 import { cleanTasks } from './clean.ts';
-import { createConfiguration } from './configuration.ts';
+import { wallClock } from './clock.ts';
 import { followSettings } from './configWatch.ts';
+import { createConfiguration } from './configuration.ts';
+import { setUpConversations } from './conversationSetup.ts';
 import { createDiscord } from './discord.ts';
 import { runDoctor } from './doctor.ts';
-import { runSocket } from './socket.ts';
-import { setUpConversations } from './conversationSetup.ts';
-import { wallClock } from './clock.ts';
 import { createEngine } from './engine.ts';
+import type { EngineStore } from './engineStore.ts';
 import { createForges } from './forges.ts';
 import { describeGitHub } from './githubState.ts';
+import { type HostKind, listHosts } from './hosts.ts';
 import { createLogins } from './logins.ts';
-import type { EngineStore } from './engineStore.ts';
 import { mergeTask } from './merge.ts';
-import { createNotices } from './notices.ts';
-import { createQuestions } from './questions.ts';
-import { createTaskReading } from './taskReading.ts';
-import { makeReport } from './report.ts';
 import { createMeter } from './meter.ts';
+import { createNotices } from './notices.ts';
 import { createPulse } from './pulse.ts';
+import { createQuestions } from './questions.ts';
+import { makeReport } from './report.ts';
 import { createSchedule } from './schedule.ts';
+import { PERSONAL_TOKENS, SECRET_NAMES, secretsOf, secretValues } from './secrets.ts';
 import { createServing } from './serving.ts';
+import { runSocket } from './socket.ts';
 import { identityOf, newTask, planStart, repositoryOf, type StartDeps } from './start.ts';
 import { resolveWorkspace, statePaths, userStateDir } from './state.ts';
+import { createTaskReading } from './taskReading.ts';
 import { createTracked } from './tracked.ts';
 import { createTrust } from './trust.ts';
 import { syncWorklog } from './worklogSync.ts';
@@ -334,18 +334,8 @@ export async function createApp(options: AppOptions): Promise<App> {
       })),
       ...(await serving.doctor()),
       ...(await announcements.doctor()),
-      ...(await talk.rules()).warnings.map((detail) => ({
-        name: 'fallback rules',
-        ok: false,
-        detail,
-        fix: 'Mend the rule; until then such questions wait for a person.',
-      })),
-      ...(await schedule.facade.warnings()).map((detail) => ({
-        name: 'schedule',
-        ok: false,
-        detail,
-        fix: 'Run some of them less often, or lower the interval.',
-      })),
+      ...(await talk.doctor()),
+      ...(await schedule.doctor()),
     ],
     async trust(revoke, named) {
       const other = named === undefined ? null : await repositoryOf(startDeps, named);
@@ -357,20 +347,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       return { trusted: !revoke, folder: it.root };
     },
 
-    watch(listener) {
-      let off: (() => void) | undefined;
-      let ended = false;
-      void (async () => {
-        const it = await engine.existing();
-        if (!it || ended) return;
-        off = await engine.watch(it, listener);
-        if (ended) off();
-      })().catch((error: unknown) => say(`Changes cannot be watched: ${describeError(error)}`));
-      return () => {
-        ended = true;
-        off?.();
-      };
-    },
+    watch: engine.watchSoon,
     notices: notices.all,
     onNotice: notices.onNotice,
 

@@ -1,28 +1,28 @@
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import type { LinkPlace } from '../notifications/doorbell.ts';
-import { noSuchTask } from '../tasks/board.ts';
-import { nextChange } from '../tasks/waiting.ts';
-import { type HostKind, announceHost, isOwnerDead, type HostPresence } from './hosts.ts';
-import type { CarryDeps } from '../tasks/phases/phase.ts';
 import { createLocalChecks } from '../adapters/checks/local.ts';
 import { createTaskLogs } from '../adapters/files/taskLogs.ts';
 import type { ConfigValues } from '../config/knobs.ts';
 import { AmpaError, describeError } from '../errors.ts';
+import type { LinkPlace } from '../notifications/doorbell.ts';
+import { noSuchTask } from '../tasks/board.ts';
 import { carryTask } from '../tasks/carry.ts';
-import type { Agents, Claim, Clock, Pulse, TaskGit } from '../tasks/ports.ts';
 import type { Forge } from '../tasks/forge.ts';
 import { slugOf } from '../tasks/naming.ts';
+import type { CarryDeps } from '../tasks/phases/phase.ts';
+import type { Agents, Claim, Clock, Pulse, TaskGit } from '../tasks/ports.ts';
 import { redact } from '../tasks/redact.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import { HOST_GONE_MS } from '../tasks/timings.ts';
+import { nextChange } from '../tasks/waiting.ts';
 import { runWorker, workOnce, type Powers, type WorkerDeps } from '../tasks/worker.ts';
 import type { Change } from './api.ts';
-import { followChanges } from './changes.ts';
 import { markerOf, processesOfClaim, reapPredecessors, startCarrier, type CarrierCommand } from './carriers.ts';
+import { followChanges, watchSoon } from './changes.ts';
 import type { Conversations } from './conversations.ts';
 import { openEngineStore, storeExists, type EngineStore } from './engineStore.ts';
+import { type HostKind, announceHost, isOwnerDead, type HostPresence } from './hosts.ts';
 import type { Meter } from './meter.ts';
 import { meterTask } from './metering.ts';
 import { createPowers, type PowersDeps } from './powers.ts';
@@ -280,7 +280,15 @@ export function createEngine(deps: EngineDeps) {
     hostId: (): string | null => presence?.id ?? null,
 
     watch,
-
+    /** The same for whoever cannot wait for the beginning; where there is no store, there is nothing to watch. */
+    watchSoon: (listener: (change: Change) => void): (() => void) =>
+      watchSoon(
+        async (ended) => {
+          const it = await existing();
+          return it && !ended.aborted ? watch(it, listener) : undefined;
+        },
+        (error) => say(`Changes cannot be watched: ${describeError(error)}`),
+      ),
     /**
      * Runs the worker loop, this host's beat, the backups and, if wanted, the schedule until `close`: once, however
      * many ask for it. After a failure whoever asks again tries again.

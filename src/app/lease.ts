@@ -1,7 +1,7 @@
-import { BEAT_MS, LEASE_MS } from '../tasks/timings.ts';
 import type { HostStore } from '../adapters/sqlite/hostStore.ts';
 import type { LeaseStore } from '../adapters/sqlite/leaseStore.ts';
 import type { Clock } from '../tasks/ports.ts';
+import { BEAT_MS, LEASE_MS } from '../tasks/timings.ts';
 import { isOwnerDead } from './hosts.ts';
 
 export interface LeaseDeps {

@@ -1,5 +1,5 @@
-import { writeAtomically } from './atomicFile.ts';
 import { codeOf } from '../errors.ts';
+import { writeAtomically } from './atomicFile.ts';
 /** Which GitHub logins are this person's, remembered in the user's own state folder: a token is known by its hash only. */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';

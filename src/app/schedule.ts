@@ -1,7 +1,5 @@
-import { type HostKind, announceHost, isOwnerDead } from './hosts.ts';
-import type { Rules, StoredCommand } from '../scheduler/spec.ts';
 import { createRunOutputs } from '../adapters/files/runOutputs.ts';
-import type { Announcements } from './announcements.ts';
+import type { ConfigValues } from '../config/knobs.ts';
 import { AmpaError, describeError, notFound } from '../errors.ts';
 import { carryRun, type CarryRunDeps } from '../scheduler/carryRun.ts';
 import { capacityWarning, choose, scheduleOf } from '../scheduler/choose.ts';
@@ -9,21 +7,25 @@ import { clearDead } from '../scheduler/clearDead.ts';
 import { newCommand, noSuchCommand } from '../scheduler/command.ts';
 import { rememberCron } from '../scheduler/cron.ts';
 import { exportStore, unsupported } from '../scheduler/layout.ts';
-import { nextTimes } from '../scheduler/preview.ts';
 import { createScheduler } from '../scheduler/loop.ts';
 import type { Run } from '../scheduler/ports.ts';
+import { nextTimes } from '../scheduler/preview.ts';
 import { simulate } from '../scheduler/simulate.ts';
-import type { ConfigValues } from '../config/knobs.ts';
+import type { Rules, StoredCommand } from '../scheduler/spec.ts';
 import type { Pulse } from '../tasks/ports.ts';
 import { isActive } from '../tasks/task.ts';
+import type { Announcements } from './announcements.ts';
+import type { DoctorCheck } from './api.ts';
+import { watchSoon } from './changes.ts';
 import { wallClock } from './clock.ts';
 import type { EngineStore } from './engineStore.ts';
+import { type HostKind, announceHost, isOwnerDead } from './hosts.ts';
 import type { Meter } from './meter.ts';
 import { meterRuns } from './metering.ts';
 import { machine, reapRun, runCommand, type RunCommandDeps } from './runCommand.ts';
 import type { Schedule } from './scheduleApi.ts';
-import { importFile, importOnce, type ImportDeps } from './scheduleImport.ts';
 import { channelDefaults, dormantTypes } from './scheduleDefaults.ts';
+import { importFile, importOnce, type ImportDeps } from './scheduleImport.ts';
 import { viewCommand, viewRun } from './scheduleView.ts';
 import { githubRepo, worklogDefaults, type WorklogDeps } from './worklogSync.ts';
 
@@ -50,6 +52,8 @@ export function createSchedule(deps: ScheduleDeps): {
   runSchedule(it: EngineStore, host: string, stop: AbortSignal): Promise<void>;
   /** Opens the scheduler of the workspace: makes the store, and registers what every scheduler has. */
   open(): Promise<EngineStore>;
+  /** What stands against running everything in time. */
+  doctor(): Promise<DoctorCheck[]>;
 } {
   const { config, newId, say } = deps;
   const { now } = wallClock;
@@ -273,29 +277,25 @@ export function createSchedule(deps: ScheduleDeps): {
       it.watcher.poke();
       return report;
     },
-    watch(listener) {
-      let off = (): void => {};
-      let ended = false;
-      void (async () => {
-        const it = await deps.existing();
-        if (!it || ended) return;
-        let rev = await it.schedule.revision();
-        const look = async (): Promise<void> => {
-          const current = await it.schedule.revision();
-          if (current === rev || ended) return;
-          rev = current;
-          listener();
-        };
-        const onError = (error: unknown): void => {
-          if (!ended) say(`Changes of the schedule cannot be seen: ${describeError(error)}`);
-        };
-        off = it.watcher.onChange(() => void look().catch(onError));
-      })().catch((error: unknown) => say(`The schedule cannot be watched: ${describeError(error)}`));
-      return () => {
-        ended = true;
-        off();
-      };
-    },
+    watch: (listener) =>
+      watchSoon(
+        async (ended) => {
+          const it = await deps.existing();
+          if (!it) return undefined;
+          let rev = await it.schedule.revision();
+          const look = async (): Promise<void> => {
+            const current = await it.schedule.revision();
+            if (current === rev || ended.aborted) return;
+            rev = current;
+            listener();
+          };
+          const onError = (error: unknown): void => {
+            if (!ended.aborted) say(`Changes of the schedule cannot be seen: ${describeError(error)}`);
+          };
+          return it.watcher.onChange(() => void look().catch(onError));
+        },
+        (error) => say(`The schedule cannot be watched: ${describeError(error)}`),
+      ),
     async export() {
       const it = await look();
       const commands = await Promise.all(
@@ -329,6 +329,13 @@ export function createSchedule(deps: ScheduleDeps): {
   return {
     facade,
     open,
+    doctor: async () =>
+      (await facade.warnings()).map((detail) => ({
+        name: 'schedule',
+        ok: false,
+        detail,
+        fix: 'Run some of them less often, or lower the interval.',
+      })),
     async runSchedule(it, host, stop) {
       runs = true;
       // What comes before the loop may hang as well.

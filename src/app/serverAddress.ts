@@ -1,8 +1,8 @@
-import { writeAtomically } from './atomicFile.ts';
-import { codeOf } from '../errors.ts';
 import fs from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { codeOf } from '../errors.ts';
+import { writeAtomically } from './atomicFile.ts';
 
 const schema = z.object({ url: z.string(), token: z.string(), pid: z.number() });
 

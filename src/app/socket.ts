@@ -1,11 +1,11 @@
 /** The socket of a workspace: scripts say things in the outbox, through one of its hosts. */
-import { aborted } from '../tasks/waiting.ts';
 import { makeSocketDir, socketPath, type SocketPlace } from '../adapters/socket/place.ts';
 import { openSocket } from '../adapters/socket/server.ts';
 import { describeError } from '../errors.ts';
 import type { Outbox } from '../notifications/ports.ts';
 import { parseSocketMessage } from '../notifications/socketMessage.ts';
 import type { Clock } from '../tasks/ports.ts';
+import { aborted } from '../tasks/waiting.ts';
 import type { EngineStore } from './engineStore.ts';
 import { withLease } from './lease.ts';
 

@@ -1,6 +1,5 @@
 import os from 'node:os';
 import path from 'node:path';
-import type { Forges } from './forges.ts';
 import { detectChecks, detectSetup } from '../adapters/checks/detect.ts';
 import type { Repository } from '../adapters/git/repository.ts';
 import type { ConfigValues } from '../config/knobs.ts';
@@ -11,6 +10,7 @@ import { branchOf, titleOf } from '../tasks/naming.ts';
 import { fenced } from '../tasks/prompts.ts';
 import type { AgentSpec, ChecksSpec, PermissionMode, Task, TaskForge, TaskLimits } from '../tasks/task.ts';
 import type { StartPlan, StartRequest } from './api.ts';
+import type { Forges } from './forges.ts';
 
 export interface StartDeps {
   repository: Repository;

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { writeAtomically } from './atomicFile.ts';
 import { AmpaError } from '../errors.ts';
+import { writeAtomically } from './atomicFile.ts';
 import { userStateDir } from './state.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;

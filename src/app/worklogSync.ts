@@ -1,15 +1,15 @@
 /** Bringing a worklog and its GitHub repository together by `wl`. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { writeAtomically } from './atomicFile.ts';
-import type { ForgeRepo } from '../tasks/task.ts';
-import type { CommandSpec } from '../scheduler/spec.ts';
 import { createTaskProcesses } from '../adapters/process/taskProcesses.ts';
 import { AmpaError } from '../errors.ts';
 import { newCommand } from '../scheduler/command.ts';
 import { repoOfConfig, withRepo } from '../scheduler/githubRepo.ts';
+import type { CommandSpec } from '../scheduler/spec.ts';
 import { SYNC_ARGUMENTS, SYNC_TIMEOUT_MS } from '../scheduler/types/githubSync.ts';
 import { endOf } from '../scheduler/types/shell.ts';
+import type { ForgeRepo } from '../tasks/task.ts';
+import { writeAtomically } from './atomicFile.ts';
 
 export interface WorklogDeps {
   workspace: string;

@@ -1,7 +1,9 @@
-import { secretValues } from '../app/secrets.ts';
+import packageJson from '../../package.json' with { type: 'json' };
 import type { App } from '../app/api.ts';
-import { createApp } from '../app/createApp.ts';
 import type { CarrierCredentials } from '../app/carriers.ts';
+import { createApp } from '../app/createApp.ts';
+import { errorReport, exitCodeOf, reportText } from '../app/errorReport.ts';
+import { secretValues } from '../app/secrets.ts';
 import { fileSettings } from '../config/sources.ts';
 import { AmpaError, describeError } from '../errors.ts';
 import { redact } from '../tasks/redact.ts';
@@ -9,8 +11,6 @@ import { HANDLERS } from './handlers.ts';
 import { helpText } from './help.ts';
 import { terminalIo, type Session } from './io.ts';
 import { parseLine } from './parse.ts';
-import { errorReport, exitCodeOf, reportText } from '../app/errorReport.ts';
-import packageJson from '../../package.json' with { type: 'json' };
 
 /** Runs one command line and resolves to its exit status. `entry` is the script that carriers are started with. */
 export async function main(argv: readonly string[], entry: string): Promise<number> {

@@ -2,10 +2,10 @@
  * The loop that brings what is to be said to the channels. Any number of hosts run it side by side:
  * each message is claimed for each channel, and each channel takes one at a time, in order.
  */
-import { writeSurely } from '../tasks/waiting.ts';
-import { LONGEST_SLEEP_MS } from '../tasks/timings.ts';
 import { describeError } from '../errors.ts';
 import type { Clock } from '../tasks/ports.ts';
+import { LONGEST_SLEEP_MS } from '../tasks/timings.ts';
+import { writeSurely } from '../tasks/waiting.ts';
 import {
   SendError,
   type Channel,

@@ -1,7 +1,7 @@
-import { writeSurely } from '../tasks/waiting.ts';
-import { BEAT_MS, LEASE_MS } from '../tasks/timings.ts';
 import { describeError } from '../errors.ts';
 import type { Clock } from '../tasks/ports.ts';
+import { BEAT_MS, LEASE_MS } from '../tasks/timings.ts';
+import { writeSurely } from '../tasks/waiting.ts';
 import type { Claimed, Run, RunEnd, ScheduleStore } from './ports.ts';
 
 export interface CarryRunDeps {

@@ -1,13 +1,13 @@
-import { aborted } from '../tasks/waiting.ts';
-import { LONGEST_SLEEP_MS } from '../tasks/timings.ts';
-import type { Rules } from './spec.ts';
 import type { Clock, Pulse } from '../tasks/ports.ts';
+import { LONGEST_SLEEP_MS } from '../tasks/timings.ts';
+import { aborted } from '../tasks/waiting.ts';
 import { carryRun, type CarryRunDeps } from './carryRun.ts';
-import { clearDead, type ClearDeps } from './clearDead.ts';
 import { scheduleOf } from './choose.ts';
+import { clearDead, type ClearDeps } from './clearDead.ts';
 import { rememberCron } from './cron.ts';
 import type { ScheduleStore } from './ports.ts';
 import { createScheduleIndex } from './scheduleIndex.ts';
+import type { Rules } from './spec.ts';
 
 export interface SchedulerDeps extends CarryRunDeps, Omit<ClearDeps, 'store'> {
   store: ScheduleStore;

@@ -1,4 +1,3 @@
-import { nextChange } from './waiting.ts';
 import { AmpaError, codeOf, describeError } from '../errors.ts';
 import { startBudgetClock, type BudgetClock } from './budgetClock.ts';
 import { agentPhase } from './phases/agent.ts';
@@ -12,6 +11,7 @@ import type { AttemptLog, Claim, TaskStore } from './ports.ts';
 import { redact } from './redact.ts';
 import { holdsSlot, isActive, type Phase, type Task } from './task.ts';
 import { BEAT_MS, WIND_DOWN_MS } from './timings.ts';
+import { nextChange } from './waiting.ts';
 
 type PhaseStep = (carry: Carry, task: Task) => Promise<Task>;
 

@@ -1,10 +1,10 @@
-import { nextChange } from './waiting.ts';
-import type { Task, TaskForge } from './task.ts';
-import type { Carry } from './phases/phase.ts';
-import type { Watch } from './watchStore.ts';
 import type { Forge, ForgeBudget, ForgeSnapshot, UnknownCommit, WaitingCommit } from './forge.ts';
-import { pollDelay, spend, type Allowance, type Waiting } from './pollPolicy.ts';
 import { createHearing, openChecks, type Hearing } from './hearing.ts';
+import type { Carry } from './phases/phase.ts';
+import { pollDelay, spend, type Allowance, type Waiting } from './pollPolicy.ts';
+import type { Task, TaskForge } from './task.ts';
+import { nextChange } from './waiting.ts';
+import type { Watch } from './watchStore.ts';
 
 export const watchKey = (forge: Pick<TaskForge, 'host' | 'owner' | 'name'>): string =>
   `${forge.host}/${forge.owner}/${forge.name}`;

@@ -9,7 +9,7 @@ import { openDatabase } from '../../src/adapters/sqlite/open.ts';
 import type { App } from '../../src/app/api.ts';
 import type { RunReport, ScheduledCommand } from '../../src/app/scheduleApi.ts';
 import { ORIGINAL_STORE } from '../support/originalStore.ts';
-import { CHECK, createProject, processesOf, type Project } from '../support/project.ts';
+import { CHECK, createProject, runsIn, type Project } from '../support/project.ts';
 import { until } from '../support/until.ts';
 
 describe('scheduled commands', () => {
@@ -149,7 +149,7 @@ describe('scheduled commands', () => {
       });
       const run = await app.schedule.run('slow', { signal: never });
       assert.deepEqual([run?.status, run?.exit_code, run?.output], ['timed_out', 124, 'begun\n']);
-      assert.deepEqual(processesOf('run-'), []);
+      assert.deepEqual(runsIn(project.repo), []);
       assert.equal((await app.schedule.list())[0]!.running, false);
     }).timeout(90_000);
 
@@ -186,7 +186,7 @@ describe('scheduled commands', () => {
       await until('it prints', () => seen.includes('begun'));
       assert.equal((await ampa('remove', 'long')).code, 0);
       assert.equal((await again)?.status ?? 'gone', 'interrupted');
-      assert.deepEqual(processesOf('run-'), []);
+      assert.deepEqual(runsIn(project.repo), []);
     }).timeout(90_000);
 
     it('record a background task, and skip while that is active', async () => {
@@ -267,9 +267,9 @@ describe('scheduled commands', () => {
     it('leave nothing when it is killed: the next one ends what is left and clears the mark', async () => {
       await ampa('add', 'long', 'echo begun; setsid sleep 300', '--every', '600');
       const first = daemon();
-      await until('it runs', async () => (await list())[0]?.running && processesOf('run-').length > 0, 20_000);
+      await until('it runs', async () => (await list())[0]?.running && runsIn(project.repo).length > 0, 20_000);
       first.kill('SIGKILL');
-      assert.ok(processesOf('run-').length > 0);
+      assert.ok(runsIn(project.repo).length > 0);
       await ampa('disable', 'long');
       daemon();
       const run = await until(
@@ -281,7 +281,7 @@ describe('scheduled commands', () => {
         30_000,
       );
       assert.deepEqual([run.exit_code, run.output], [null, 'begun\n']);
-      await until('nothing is left', () => processesOf('run-').length === 0);
+      await until('nothing is left', () => runsIn(project.repo).length === 0);
     }).timeout(60_000);
 
     it('can be run by hand after it was killed', async () => {
@@ -291,7 +291,7 @@ describe('scheduled commands', () => {
       first.kill('SIGKILL');
       await once(first, 'exit');
       assert.equal((await ampa('run', 'quick')).code, 0);
-      assert.deepEqual(processesOf('run-'), []);
+      assert.deepEqual(runsIn(project.repo), []);
     }).timeout(60_000);
 
     it('end with it when it is asked to end', async () => {
@@ -301,7 +301,7 @@ describe('scheduled commands', () => {
       const exited = new Promise((resolve) => host.once('exit', resolve));
       host.kill('SIGTERM');
       await exited;
-      assert.deepEqual(processesOf('run-'), []);
+      assert.deepEqual(runsIn(project.repo), []);
       assert.equal((await history('long'))[0]?.status, 'interrupted');
     }).timeout(60_000);
 
