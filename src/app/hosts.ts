@@ -1,4 +1,5 @@
 import os from 'node:os';
+import { recordOf } from './processRows.ts';
 import { isAlive, processIdentity, type ProcessIdentity } from '../adapters/process/identity.ts';
 import type { HostStore } from '../adapters/sqlite/hostStore.ts';
 import type { HostRow } from '../adapters/sqlite/schema.ts';
@@ -112,8 +113,7 @@ export async function isOwnerDead(
 }
 
 /** What this machine's process table says of a host: `elsewhere` where it cannot. */
-export const stateOfHost = (host: HostRow): ReturnType<typeof isAlive> =>
-  isAlive({ pid: host.pid, startTime: host.start_time, bootId: host.boot_id, pidNamespace: host.pid_namespace });
+export const stateOfHost = (host: HostRow): ReturnType<typeof isAlive> => isAlive(recordOf(host));
 
 /** Its process is there, as far as this machine can tell, and has beaten lately. */
 export const isLive = async (host: HostRow, now: () => number): Promise<boolean> =>

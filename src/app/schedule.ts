@@ -1,3 +1,4 @@
+import { unsupported } from '../scheduler/types.ts';
 import { createRunOutputs } from '../adapters/files/runOutputs.ts';
 import type { ConfigValues } from '../config/knobs.ts';
 import { AmpaError, describeError, notFound } from '../errors.ts';
@@ -6,7 +7,7 @@ import { capacityWarning, choose, scheduleOf } from '../scheduler/choose.ts';
 import { clearDead } from '../scheduler/clearDead.ts';
 import { newCommand, noSuchCommand } from '../scheduler/command.ts';
 import { rememberCron } from '../scheduler/cron.ts';
-import { exportStore, unsupported } from '../scheduler/layout.ts';
+import { exportStore } from '../scheduler/originalStore.ts';
 import { createScheduler } from '../scheduler/loop.ts';
 import type { Run } from '../scheduler/ports.ts';
 import { nextTimes } from '../scheduler/preview.ts';

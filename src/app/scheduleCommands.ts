@@ -1,29 +1,9 @@
 /** The entries of the command table for scheduled commands. */
 import { z } from 'zod';
 import { TYPE_NAMES } from '../scheduler/types.ts';
-import { count, flag, option, text } from './commandOptions.ts';
+import { count, flag, number, option, text, whole } from './commandOptions.ts';
 
 const id = option(z.string(), 'Id of the command.', { value: 'ID', positional: true });
-const number = (help: string, value: string) =>
-  option(
-    z
-      .string()
-      .regex(/^-?\d+(?:\.\d+)?$/, 'is not a number')
-      .transform(Number)
-      .optional(),
-    help,
-    { value },
-  );
-const whole = (help: string, value: string) =>
-  option(
-    z
-      .string()
-      .regex(/^-?\d+$/, 'is not a whole number')
-      .transform(Number)
-      .optional(),
-    help,
-    { value },
-  );
 const metadata = option(
   z
     .string()
@@ -43,6 +23,10 @@ const metadata = option(
   { value: 'JSON' },
 );
 
+const command = option(z.string().optional(), 'Shell text; run in the workspace.', {
+  value: 'COMMAND',
+  positional: true,
+});
 const timing = {
   every: number('Minutes between two runs.', 'MIN'),
   cron: text('Five fields instead: minute hour day month weekday.', 'EXPR'),
@@ -77,10 +61,7 @@ export const SCHEDULE_COMMANDS = {
     summary: 'Runs a command again and again: every so many minutes, or by a cron expression.',
     args: z.object({
       id,
-      command: option(z.string().optional(), 'Shell text; run in the workspace.', {
-        value: 'COMMAND',
-        positional: true,
-      }),
+      command,
       ...timing,
       requiresLlm: flag('Waits while the language model is down (AMPA_LLM_HEALTHCHECK_URL).'),
     }),
@@ -94,10 +75,7 @@ export const SCHEDULE_COMMANDS = {
     summary: 'Changes a scheduled command; a run under way keeps what it was started with.',
     args: z.object({
       id,
-      command: option(z.string().optional(), 'Shell text; run in the workspace.', {
-        value: 'COMMAND',
-        positional: true,
-      }),
+      command,
       ...timing,
       requiresLlm: flag('Waits while the language model is down.'),
       noRequiresLlm: flag('Does not.'),

@@ -141,7 +141,9 @@ export function createServing(deps: ServingDeps): Serving {
       return reasons
         .filter(({ kind }) => kind !== 'channels')
         .map(({ kind, detail }) => ({
-          ...{ name: kind, ok: false, detail },
+          name: kind,
+          ok: false,
+          detail,
           fix: 'Close that window or end that process; its tasks go on.',
         }));
     },

@@ -1,7 +1,7 @@
 /** Bringing a worklog and its GitHub repository together by `wl`. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { createTaskProcesses } from '../adapters/process/taskProcesses.ts';
+import { createTaskProcesses, NO_LEDGER } from '../adapters/process/taskProcesses.ts';
 import { AmpaError } from '../errors.ts';
 import { newCommand } from '../scheduler/command.ts';
 import { repoOfConfig, withRepo } from '../scheduler/githubRepo.ts';
@@ -76,7 +76,7 @@ export async function syncWorklog(
   const processes = createTaskProcesses({
     owner: `wl-${deps.newId()}`,
     baseEnv: deps.childEnv,
-    ledger: { record: async () => {}, forget: async () => {} },
+    ledger: NO_LEDGER,
   });
   try {
     const result = await processes.run({

@@ -225,7 +225,3 @@ export function exportStore(
     dispatches: globals.dispatches,
   };
 }
-
-/** Text for people where a command cannot run here; else null. */
-export const unsupported = (spec: CommandSpec): string | null =>
-  runnable(spec.type) ? null : `unsupported: ${spec.type}`;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { AmpaError } from '../../src/errors.ts';
 import { parseJsonText } from '../../src/app/jsonText.ts';
-import { exportStore, parseStore as readStore } from '../../src/scheduler/layout.ts';
+import { exportStore, parseStore as readStore } from '../../src/scheduler/originalStore.ts';
 import { ORIGINAL_STORE } from '../support/originalStore.ts';
 
 const parseStore = (content: string, file: string) => readStore(parseJsonText(content, file), file);
