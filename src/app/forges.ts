@@ -95,7 +95,7 @@ export function createForges(deps: ForgesDeps): Forges {
     if ((await hub.identity(repo)) !== null) return hub;
     throw new AmpaError(
       'external',
-      `the task was made with ${IDENTITY_NAMES[kind]}, which is not to be had here for ${repo.host}`,
+      `the task was made with ${IDENTITY_NAMES[kind]}, which is not available here for ${repo.host}`,
       HINTS[kind],
     );
   }

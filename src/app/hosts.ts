@@ -65,7 +65,8 @@ export async function announceHost(
     beating = beating.then(beat).then(
       () => void (failing = false),
       (error: unknown) => {
-        if (!failing) say(`This host cannot say that it lives, and tries again: ${describeError(error)}`);
+        if (!failing)
+          say(`The heartbeat of this host could not be written and is tried again: ${describeError(error)}`);
         failing = true;
       },
     );

@@ -134,7 +134,7 @@ export function createSchedule(deps: ScheduleDeps): {
     clock: wallClock,
     onChange: it.watcher.onChange,
     keepRuns,
-    onError: (error) => say(`The scheduler goes on after an error: ${describeError(error)}`),
+    onError: (error) => say(`The scheduler continues after an error: ${describeError(error)}`),
     async afterRun(run) {
       it.watcher.poke();
       await outputs.prune(run.command_id, () => it.schedule.runIds(run.command_id));
@@ -345,7 +345,7 @@ export function createSchedule(deps: ScheduleDeps): {
       await (tookOver ? registerDefaults(it) : takeOver(it)).catch((error: unknown) => say(describeError(error)));
       await deps.announcements
         .startup(it, host)
-        .catch((error: unknown) => say(`The start could not be said: ${describeError(error)}`));
+        .catch((error: unknown) => say(`The start could not be announced: ${describeError(error)}`));
       const scheduler = createScheduler(
         {
           pulse: deps.pulse,

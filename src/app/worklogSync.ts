@@ -71,7 +71,7 @@ export async function syncWorklog(
   options: { signal: AbortSignal; onOutput(chunk: Uint8Array, stream: 'stdout' | 'stderr'): void },
 ): Promise<number> {
   if ((await deps.find('wl')) === null)
-    throw new AmpaError('external', 'the program wl was not found on PATH', 'Install worklog, or mend PATH.');
+    throw new AmpaError('external', 'the program wl was not found on PATH', 'Install worklog, or correct PATH.');
   const repo = await githubRepo(deps);
   const processes = createTaskProcesses({
     owner: `wl-${deps.newId()}`,

@@ -49,7 +49,7 @@ export const REASONS = {
     status: 'error',
     sentence: 'The setup command failed in the new worktree.',
     next: 'show_log',
-    hint: 'Mend what it needs, then continue: it runs again.',
+    hint: 'Fix what it needs, then continue: it runs again.',
     resumes: true,
     final: true,
   },
@@ -127,7 +127,7 @@ export const REASONS = {
     status: 'needs_review',
     sentence: 'The work could not be committed.',
     next: 'show_log',
-    hint: 'Mend what the detail names in the worktree, then continue.',
+    hint: 'Fix what the detail names in the worktree, then continue.',
     resumes: true,
   },
   push_rejected: {
@@ -159,7 +159,7 @@ export const REASONS = {
   },
   checks_blocked: {
     status: 'needs_review',
-    sentence: 'The checks could not run, and the agent cannot mend that.',
+    sentence: 'The checks could not run, and the agent cannot fix that.',
     next: 'show_log',
     hint: 'Look at the check, then continue.',
     resumes: true,

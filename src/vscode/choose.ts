@@ -91,7 +91,7 @@ export async function chooseQuestion(folders: Folders, overview: Overview, given
     element?.kind === 'prompt' ? element.prompt : id === undefined ? undefined : overview.questions(id)[0]?.id;
   if (given !== undefined) {
     const asked = known === undefined ? undefined : overview.question(known);
-    if (!asked) void vscode.window.showInformationMessage('The question is not open any more.');
+    if (!asked) void vscode.window.showInformationMessage('The question is no longer open.');
     return asked;
   }
   const all = ['', ...relevantTasks(overview, (_task, asks) => asks).map((task) => task.id)].flatMap((task) =>

@@ -53,7 +53,7 @@ function askText(kind: Draft['kind'], value: string): Thenable<string | undefine
   return vscode.window.showInputBox({
     title: shell ? 'Schedule: Which Command?' : 'Schedule: What Should the Agent Do?',
     value,
-    placeHolder: shell ? 'npm run lint' : 'Update the dependencies and mend what breaks',
+    placeHolder: shell ? 'npm run lint' : 'Update the dependencies and fix what breaks',
     prompt: shell ? 'Shell text; it runs in this folder.' : 'As in Start Task.',
     ignoreFocusOut: true,
     validateInput: (text) => (text.trim() === '' ? (shell ? 'A command' : 'Say what should be done') : null),

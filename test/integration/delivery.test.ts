@@ -452,7 +452,7 @@ describe('what is to be said', () => {
     assert.deepEqual(await left(), []);
   });
 
-  it('is given up where nobody could send it for a week', async () => {
+  it('is given up where it could not be sent for a week', async () => {
     bench.state.configured = ['discord-bot'];
     const host = await bench.host('a', []);
     await host.say('x');
@@ -460,7 +460,7 @@ describe('what is to be said', () => {
     await host.turn();
     assert.deepEqual(
       bench.letters.map((it) => it.reason),
-      ['nobody could send it for a week'],
+      ['it could not be sent for a week'],
     );
   });
 
@@ -478,7 +478,7 @@ describe('what is to be said', () => {
     await host.turn();
     assert.deepEqual(
       bench.letters.map((it) => it.reason),
-      ['nobody could send it for a week'],
+      ['it could not be sent for a week'],
     );
   });
 

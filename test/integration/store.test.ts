@@ -491,7 +491,7 @@ describe('the store', () => {
       await database.close();
       for (const suffix of ['', '-wal', '-shm']) rmSync(file() + suffix, { force: true });
       const again = await open();
-      assert.match(again.database.notices[0]!, /had vanished; restored/);
+      assert.match(again.database.notices[0]!, /had disappeared; restored/);
       assert.equal((await again.board.find(id)).id, id);
     });
 

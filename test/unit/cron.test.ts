@@ -187,7 +187,7 @@ describe('cron', () => {
     ['* * * * * *', null, /6 fields/],
     ['@daily', null, /1 fields/],
     ['61 * * * *', null, /61/],
-    ['H * * * *', null, /no cron expression/],
+    ['H * * * *', null, /not a cron expression/],
     ['0 0 31 2 *', null, /no cron expression|never due/],
     ['* * * * *', 'Mars/Olympus', /no time zone "Mars\/Olympus"/],
   ] as const) {

@@ -85,7 +85,7 @@ async function resolveCustom(command: string, type: AgentSpec['type'], find: Fin
     throw new AmpaError(
       'agent',
       `the program ${JSON.stringify(program ?? '')} of the custom agent was not found on PATH`,
-      'Mend AMPA_AGENT_COMMAND or the setting ampa.agentCommand.',
+      'Correct AMPA_AGENT_COMMAND or the setting ampa.agentCommand.',
     );
   }
   const dialect = type === 'stream-json' ? (transportOf(file)?.dialect ?? 'claude') : null;
