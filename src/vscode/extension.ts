@@ -53,8 +53,8 @@ export function activate(context: vscode.ExtensionContext): Internals {
   const notices: string[] = [];
   const secrets = createStoredSecrets(context.secrets, (error) => problems.show('Reading stored secrets', error));
   const folders = createFolders({
-    async load(uri) {
-      const app = await loadApp(context, secrets, uri);
+    async load(uri, waitsFor) {
+      const app = await loadApp(context, secrets, uri, waitsFor);
       apps.add(app);
       return app;
     },
