@@ -37,7 +37,7 @@ import { createQuestions } from './questions.ts';
 import { createTaskReading } from './taskReading.ts';
 import { makeReport } from './report.ts';
 import { createMeter } from './meter.ts';
-import { createPulse } from './pulse.ts';
+import { createPulse, loopStates } from './pulse.ts';
 import { createSchedule } from './schedule.ts';
 import { createServing } from './serving.ts';
 import { identityOf, newTask, planStart, repositoryOf, type StartDeps } from './start.ts';
@@ -120,6 +120,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
 
   const pulses = { 'worker loop': createPulse(now), scheduler: createPulse(wallClock.now) };
+  const loops = () => loopStates(pulses);
   const place = options.place ?? { scheme: 'vscode', folder: pathToFileURL(workspace.root).href };
   const talk = setUpConversations({
     ...{ workspace, clock, newId, isTracked, secrets, say },
@@ -132,7 +133,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const engine = createEngine({
     followConfig,
     meter,
-    pulse: pulses['worker loop'],
+    ...{ pulse: pulses['worker loop'], loops },
     runBeside: async (it, host, stop) => {
       followConfig(stop);
       const socket = runSocket(
@@ -220,7 +221,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
 
   const serving = createServing({
-    ...{ kind: options.kind, clock, secrets, onConfig: config.onChange, pulses, meter, say },
+    ...{ kind: options.kind, clock, secrets, onConfig: config.onChange, loops, meter, say },
     userDir: paths.userDir,
     app: () => app,
     config: config.current,
