@@ -32,8 +32,8 @@ export interface HostPresence {
 }
 
 /**
- * Registers this process as a host and beats every 15 s until stopped, each time with how its loops do. While a host of another machine
- * lives it is silent: whoever slept through its own lease gives way, so that one machine writes.
+ * Registers this process as a host and beats every 15 s until stopped, each time with how its loops do. While a host
+ * of another machine lives it is silent: whoever slept through its own lease gives way, so that one machine writes.
  * Of beats that fail in a row, the first is said.
  */
 export async function announceHost(

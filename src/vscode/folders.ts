@@ -17,7 +17,7 @@ export interface Snapshot {
 
 /**
  * - `guest`: nothing of ours is here, or the workspace is not trusted
- * - `starting`, `running`, `failed`: the engine
+ * - `starting`, `running`, `failed`: the engine; `starting` also while its code is loaded for a look
  * - `readonly`: another machine works on this folder; its tasks are shown
  */
 export type FolderState = 'guest' | 'starting' | 'running' | 'readonly' | 'failed';

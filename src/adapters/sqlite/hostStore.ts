@@ -6,7 +6,10 @@ import type { HostRow, ProcessRow, Schema } from './schema.ts';
 /** Hosts and their beats, and the processes that tasks have started. */
 export interface HostStore {
   register(host: HostRow): Promise<void>;
-  /** `loops`: how they do, as JSON. False: the row is gone (a restored backup, a long sleep), so the host must register again. */
+  /**
+   * `loops`: how they do, as JSON. False: the row is gone (a restored backup, a long sleep), so the host must register
+   * again.
+   */
   beat(id: string, at: number, loops: string): Promise<boolean>;
   unregister(id: string): Promise<void>;
   /** Each with what it has said of its powers and its loops, as JSON. */
