@@ -34,7 +34,7 @@ import { createLogins } from './logins.ts';
 import { mergeTask } from './merge.ts';
 import { createMeter } from './meter.ts';
 import { createNotices } from './notices.ts';
-import { createPulse } from './pulse.ts';
+import { createPulse, loopStates } from './pulse.ts';
 import { createQuestions } from './questions.ts';
 import { makeReport } from './report.ts';
 import { createSchedule } from './schedule.ts';
@@ -122,6 +122,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
 
   const pulses = { 'worker loop': createPulse(now), scheduler: createPulse(wallClock.now) };
+  const loops = () => loopStates(pulses);
   const place = options.place ?? { scheme: 'vscode', folder: pathToFileURL(workspace.root).href };
   const talk = setUpConversations({
     ...{ workspace, clock, newId, isTracked, secrets, say },
@@ -134,7 +135,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const engine = createEngine({
     followConfig,
     meter,
-    pulse: pulses['worker loop'],
+    ...{ pulse: pulses['worker loop'], loops },
     runBeside: async (it, host, stop) => {
       followConfig(stop);
       const socket = runSocket(
@@ -222,7 +223,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
 
   const serving = createServing({
-    ...{ kind: options.kind, clock, secrets, onConfig: config.onChange, pulses, meter, say },
+    ...{ kind: options.kind, clock, secrets, onConfig: config.onChange, loops, meter, say },
     userDir: paths.userDir,
     app: () => app,
     config: config.current,

@@ -16,8 +16,8 @@ export interface HostOptions {
   /** A window: it asks a person itself. */
   asks?: boolean;
   clock?: Clock;
-  /** Token of the editor's GitHub session. */
-  editorToken?: string | null;
+  /** Token of the editor's GitHub session, or an editor that does not answer. */
+  editorToken?: string | null | Promise<never>;
 }
 
 export interface Project {
