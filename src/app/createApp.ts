@@ -27,7 +27,7 @@ import { runDoctor } from './doctor.ts';
 import { runSocket } from './socket.ts';
 import { setUpConversations } from './conversationSetup.ts';
 import { createEngine, wallClock } from './engine.ts';
-import { createForges } from './forges.ts';
+import { createForges, type ForgesDeps } from './forges.ts';
 import { describeGitHub } from './githubState.ts';
 import { createLogins } from './logins.ts';
 import type { EngineStore } from './engineStore.ts';
@@ -65,6 +65,8 @@ export interface AppOptions {
   place?: { scheme: string; folder: string };
   /** Tests pass one that runs faster. */
   clock?: Clock;
+  /** Likewise. */
+  patience?: ForgesDeps['patience'];
   /** Values handed down by the host that started this carrier: they go before every source that says what it said then. */
   config?: ConfigValues;
   /** More values that no log may show, handed down likewise. */
@@ -94,6 +96,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...{ env, secrets, now, meter, logins },
     config: () => config.values(),
     editorToken: options.editorToken,
+    patience: options.patience,
   });
   const git = createGitAdapter({ env: taskEnv, clock, credentials: forges.credential });
   const find = (program: string): Promise<string | null> => findOnPath(program, hostEnv, { notIn: [workspace.root] });

@@ -66,9 +66,8 @@ describe('a task of an agent that speaks ACP', () => {
     const prompt = await until('a question is open', async () => (await editor.prompts())[0], 20_000);
     assert.equal(prompt.task_id, id);
     assert.match(prompt.detail, /echo good/);
-    const first = editor.respond({ promptId: prompt.id, response: 'allow', by: 'Ada' });
+    assert.equal((await editor.respond({ promptId: prompt.id, response: 'allow', by: 'Ada' })).status, 'resumed');
     await assert.rejects(editor.respond({ promptId: prompt.id, response: 'reject', by: 'Bob' }), /answered by Ada at/);
-    assert.equal((await first).status, 'resumed');
     const task = await until(
       'the task ends',
       async () => {

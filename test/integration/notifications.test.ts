@@ -248,9 +248,13 @@ describe('notifications', () => {
         symlinkSync(target, file);
         if (tracked) project.box.git(project.repo, 'add', '-f', file);
         const app = await project.open(undefined, slack());
-        await app.notify({ type: 'other', title: 'x', body: null }, AbortSignal.timeout(2000));
-        const notices = app.notices().filter((it) => it.includes(`deadletter.log ${why}. Move it away`));
-        assert.equal(notices.length, 1, app.notices().join('\n'));
+        const said = (): string[] => app.notices().filter((it) => it.includes(`deadletter.log ${why}. Move it away`));
+        const stop = new AbortController();
+        const notifying = app.notify({ type: 'other', title: 'x', body: null }, stop.signal);
+        await until('it is said', () => said().length > 0);
+        stop.abort();
+        await notifying;
+        assert.equal(said().length, 1, app.notices().join('\n'));
         assert.equal(readFileSync(target, 'utf8'), '');
       });
 

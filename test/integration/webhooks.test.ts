@@ -50,7 +50,7 @@ describe('a webhook of GitHub', () => {
 
   beforeEach(async () => {
     project = createProject('ampa hook ');
-    later = Date.now() + 25_000;
+    later = Date.now() + 600_000;
     const dir = path.join(project.repo, '.worklog/ampa');
     mkdirSync(dir, { recursive: true });
     database = await openDatabase({

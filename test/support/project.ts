@@ -3,7 +3,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { App, StartRequest } from '../../src/app/api.ts';
-import { createApp } from '../../src/app/createApp.ts';
+import { createApp, type AppOptions } from '../../src/app/createApp.ts';
 import { fileSettings } from '../../src/config/sources.ts';
 import type { Clock } from '../../src/tasks/ports.ts';
 import type { Task } from '../../src/tasks/task.ts';
@@ -16,6 +16,7 @@ export interface HostOptions {
   /** A window: it asks a person itself. */
   asks?: boolean;
   clock?: Clock;
+  patience?: AppOptions['patience'];
   /** Token of the editor's GitHub session. */
   editorToken?: string | null;
 }
@@ -65,6 +66,7 @@ export function createProject(name = 'ampa-job-'): Project {
         settings: fileSettings,
         asks: host.asks ?? false,
         clock: host.clock,
+        patience: host.patience,
         editorToken: async () => host.editorToken ?? null,
         carrier: { execPath: process.execPath, args: [CLI], env: {} },
       });
@@ -100,14 +102,14 @@ export function createProject(name = 'ampa-job-'): Project {
   return project;
 }
 
-/** Pids of live processes whose environment names the task: what must not be left. Linux. */
-export function processesOf(taskId: string): number[] {
+/** Pids of live processes whose environment names the task, and that folder if one is given: what must not be left. Linux. */
+export function processesOf(taskId: string, workspace?: string): number[] {
   return readdirSync('/proc').flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
     try {
-      const owner = readFileSync(`/proc/${name}/environ`, 'latin1')
-        .split('\0')
-        .find((entry) => entry.startsWith('AMPA_OWNER='));
+      const env = readFileSync(`/proc/${name}/environ`, 'utf8').split('\0');
+      if (workspace !== undefined && !env.includes(`AMPA_WORKSPACE=${workspace}`)) return [];
+      const owner = env.find((entry) => entry.startsWith('AMPA_OWNER='));
       const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
       const zombie = stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3) === 'Z';
       return owner?.includes(taskId) && !zombie ? [Number(name)] : [];
