@@ -151,10 +151,8 @@ describe('a host that runs', () => {
     const next = (await app.schedule.list()).find((it) => !it.running && it.id !== 'heartbeat')!;
     box.write(file, `${interval}=0\nAMPA_CMD_TIMEOUT_SECONDS=1\n`);
     await until('the other runs', async () => (await app.schedule.history(next.id, 1)).length === 1);
-    const ended = await until(
-      'it is ended by the time that the knob gives it',
-      async () => (await app.schedule.history(next.id, 1)).find(({ status }) => status !== 'running'),
-      20_000,
+    const ended = await until('it is ended by the time that the knob gives it', async () =>
+      (await app.schedule.history(next.id, 1)).find(({ status }) => status !== 'running'),
     );
     assert.deepEqual([ended.status, ended.exit_code], ['timed_out', 124]);
     assert.equal(await running(), 1, 'a run keeps what it was started with');

@@ -252,7 +252,7 @@ describe('scheduled commands', () => {
       await ampa('add', 'tick', `echo "$AMPA_RUN_ID" >> '${log}'`, '--every', String(1 / 60));
       daemon();
       daemon();
-      await until('it has run', () => existsSync(log) && readFileSync(log, 'utf8').split('\n').length > 6, 30_000);
+      await until('it has run', () => existsSync(log) && readFileSync(log, 'utf8').split('\n').length > 6);
       await ampa('disable', 'tick');
       const runs = await until('the last one has ended', async () => {
         const all = JSON.parse((await ampa('history', 'tick', '--limit', '50', '--json')).stdout) as {
@@ -274,14 +274,10 @@ describe('scheduled commands', () => {
       assert.ok(left().length > 0);
       await ampa('disable', 'long');
       daemon();
-      const run = await until(
-        'it is cleared',
-        async () => {
-          const [latest] = await history('long');
-          return latest?.status === 'interrupted' && latest;
-        },
-        30_000,
-      );
+      const run = await until('it is cleared', async () => {
+        const [latest] = await history('long');
+        return latest?.status === 'interrupted' && latest;
+      });
       assert.deepEqual([run.exit_code, run.output], [null, 'begun\n']);
       await until('nothing is left', () => left().length === 0);
     }).timeout(60_000);
@@ -289,7 +285,7 @@ describe('scheduled commands', () => {
     it('can be run by hand after it was killed', async () => {
       await ampa('add', 'quick', 'test -e again || { touch again; sleep 300; }', '--every', '600');
       const first = daemon();
-      await until('it runs', async () => (await list())[0]?.running, 20_000);
+      await until('it runs', async () => (await list())[0]?.running);
       first.kill('SIGKILL');
       await once(first, 'exit');
       assert.equal((await ampa('run', 'quick')).code, 0);
@@ -299,7 +295,7 @@ describe('scheduled commands', () => {
     it('end with it when it is asked to end', async () => {
       await ampa('add', 'long', 'echo begun; sleep 300', '--every', '600');
       const host = daemon();
-      await until('it runs', async () => (await list())[0]?.running, 20_000);
+      await until('it runs', async () => (await list())[0]?.running);
       const exited = new Promise((resolve) => host.once('exit', resolve));
       host.kill('SIGTERM');
       await exited;
