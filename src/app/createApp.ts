@@ -27,7 +27,7 @@ import { createDiscord } from './discord.ts';
 import { runDoctor } from './doctor.ts';
 import { createEngine } from './engine.ts';
 import type { EngineStore } from './engineStore.ts';
-import { createForges } from './forges.ts';
+import { createForges, type ForgesDeps } from './forges.ts';
 import { describeGitHub } from './githubState.ts';
 import { type HostKind, listHosts } from './hosts.ts';
 import { createLogins } from './logins.ts';
@@ -67,6 +67,8 @@ export interface AppOptions {
   place?: LinkPlace;
   /** Tests pass one that runs faster. */
   clock?: Clock;
+  /** Likewise. */
+  patience?: ForgesDeps['patience'];
   /** Values handed down by the host that started this carrier: they go before every source that says what it said then. */
   config?: ConfigValues;
   /** More values that no log may show, handed down likewise. */
@@ -96,6 +98,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...{ env, secrets, now, meter, logins },
     config: () => config.values(),
     editorToken: options.editorToken,
+    patience: options.patience,
   });
   const git = createGitAdapter({ env: taskEnv, clock, credentials: forges.credential });
   const find = (program: string): Promise<string | null> => findOnPath(program, hostEnv, { notIn: [workspace.root] });
