@@ -4,6 +4,7 @@ import { waitingFor } from '../tasks/powers.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import type { Attempt, Check, CheckState, Phase, Task } from '../tasks/task.ts';
 import { duration } from '../webview/duration.ts';
+import { money } from '../webview/money.ts';
 import { tokensOf, type Group, type Token } from './abilities.ts';
 
 export interface Row {
@@ -160,7 +161,7 @@ function taskTooltip(task: Task, question: string | null): string {
       'Checks',
       task.checks.provider === 'local' ? task.checks.command : task.checks.provider === 'none' ? 'none' : 'GitHub',
     ],
-    ['Cost', task.cost_usd === null ? null : `$${task.cost_usd.toFixed(2)}`],
+    ['Cost', task.cost_usd === null ? null : money(task.cost_usd)],
     ['Look at', task.flags.length > 0 ? task.flags.join(', ') : null],
   ];
   return [

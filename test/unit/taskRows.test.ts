@@ -118,7 +118,7 @@ describe('The rows below a task', () => {
       excerpt: 'not ok 1 ```',
       log_path: '/l',
     });
-    assert.equal(row.description, 'red · 9.0 s');
+    assert.equal(row.description, 'red · 9 s');
     assert.match(row.tooltip, /````text\nnot ok 1 ```\n````/);
     assert.equal(row.command, 'ampa.showCheck');
   });

@@ -6,7 +6,8 @@ import { duration } from '../../duration.ts';
 import { Bars, totalOf } from './bars.tsx';
 import { useOpen, usePage } from './context.ts';
 import { Conversation } from './conversation.tsx';
-import { money, ToneIcon } from './header.tsx';
+import { money } from '../../money.ts';
+import { ToneIcon } from './header.tsx';
 import { Icon } from './icon.tsx';
 import { Log } from './log.tsx';
 import { Section } from './section.tsx';
@@ -115,7 +116,7 @@ function AttemptBody({ attempt, state, newest }: { attempt: AttemptView; state: 
       {attempt.tokens !== null || attempt.costUsd !== null ? (
         <p class="usage">
           {[
-            attempt.tokens === null ? '' : `${attempt.tokens.toLocaleString()} tokens`,
+            attempt.tokens === null ? '' : `${attempt.tokens.toLocaleString('en')} tokens`,
             attempt.costUsd === null ? '' : `session so far ${money(attempt.costUsd)}`,
           ]
             .filter(Boolean)
