@@ -20,12 +20,12 @@ export const PRESETS: readonly Preset[] = [
 /** Minutes as typed, or what is wrong with them. */
 export function parseMinutes(text: string): { minutes: number } | { error: string } {
   const trimmed = text.trim().replace(',', '.');
-  if (trimmed === '') return { error: 'A number of minutes, for example 30' };
+  if (trimmed === '') return { error: 'Enter a number of minutes, for example 30.' };
   const minutes = Number(trimmed);
   if (!/^[\d.]+$/.test(trimmed) || !Number.isFinite(minutes))
     return { error: `${JSON.stringify(text)} is not a number of minutes` };
-  if (minutes <= 0) return { error: 'More than 0 minutes' };
-  return minutes > 525_600 ? { error: 'A year at most: 525600 minutes' } : { minutes };
+  if (minutes <= 0) return { error: 'Enter more than 0 minutes.' };
+  return minutes > 525_600 ? { error: 'Enter 525600 minutes (a year) at most.' } : { minutes };
 }
 
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'];
@@ -69,9 +69,9 @@ export function dueRow(iso: string, now: number, timezone: string | null): { lab
   return { label: `${day}, ${time(zone)}`, description: `${untilWords(at - now)}${local}` };
 }
 
-/** "at once", "in 17 h 5 min" */
+/** "now", "in 17 h 5 min" */
 function untilWords(ms: number): string {
-  if (ms < 1000) return 'at once';
+  if (ms < 1000) return 'now';
   const minutes = Math.round(ms / 60_000);
   if (minutes < 1) return `in ${Math.round(ms / 1000)} s`;
   if (minutes < 60) return `in ${minutes} min`;

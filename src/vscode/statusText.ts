@@ -113,14 +113,14 @@ const GONE_NEWS_MS = 600_000;
 /** Who works on the folder, and the last sign of life of each; a daemon that went without a word, too. */
 function hostLines(hosts: readonly HostInfo[], now: number): string | null {
   const named = ({ kind, pid, lastBeat }: HostInfo): string =>
-    `${KINDS[kind]} ${pid}, beat ${span(now - lastBeat)} ago`;
+    `${KINDS[kind]} (process ${pid}), last seen ${span(now - lastBeat)} ago`;
   const live = hosts.filter((host) => host.live).map((host) => `- ${named(host)}`);
   const gone = hosts
     .filter((host) => !host.live && host.kind === 'daemon' && now - host.lastBeat < GONE_NEWS_MS)
     .map(named);
   const parts = [
     live.length > 0 ? `Working on this folder:\n\n${live.join('\n')}` : '',
-    gone.length > 0 ? `$(debug-disconnect) Gone without a word: ${gone.join('; ')}` : '',
+    gone.length > 0 ? `$(debug-disconnect) Stopped responding: ${gone.join('; ')}` : '',
   ].filter(Boolean);
   return parts.length > 0 ? parts.join('\n\n') : null;
 }
@@ -132,7 +132,7 @@ function nextLine(commands: readonly ScheduledCommand[], now: number): string | 
     .filter((it) => it.next_due !== null && it.enabled && !it.running && it.waits_for === null)
     .toSorted((a, b) => Date.parse(a.next_due ?? '') - Date.parse(b.next_due ?? ''));
   const due = next ? `next: ${escapeMarkdown(next.title)} ${dueWords(next, now)}` : '';
-  const said = [...running.slice(0, 3), due].filter(Boolean).join(', ');
+  const said = [...running.slice(0, 3), due].filter(Boolean).join('; ');
   return said === '' ? null : `$(clock) ${said[0]?.toUpperCase()}${said.slice(1)}`;
 }
 

@@ -218,7 +218,7 @@ function describeChecks(task: Task): string {
 
 const NEXT_BUTTON: Record<NextStep, { id: ButtonId; label: string }> = {
   continue: { id: 'continue', label: 'Continue' },
-  doctor: { id: 'doctor', label: 'Run Doctor' },
+  doctor: { id: 'doctor', label: 'Check Setup' },
   sign_in: { id: 'signIn', label: 'Sign In…' },
   show_log: { id: 'openLog', label: 'Show Log' },
   show_diff: { id: 'diff', label: 'Show Diff' },

@@ -219,7 +219,7 @@ describe('Tasks in the editor', () => {
     const hover = page.locator('.monaco-hover:visible, .workbench-hover:visible').first();
     await statusBarItem(page, '1 needs you').hover();
     await hover.getByText('1 waiting for you').waitFor();
-    await hover.getByText(/Editor window \d+, beat/).waitFor();
+    await hover.getByText(/Editor window \(process \d+\), last seen/).waitFor();
     await screenshot(page, 'status-tooltip');
     await row('No discount on Tuesdays').hover();
     await hover.getByText('The checks are still red after the last attempt.').waitFor();

@@ -35,7 +35,7 @@ describe('A question on the task page', () => {
         ['always', 'Always Allow in This Task'],
       ],
     );
-    assert.equal(view.words.label, 'Refuse and Say');
+    assert.equal(view.words.label, 'Refuse and Reply');
   });
 
   it('shows a question in words with what is recommended, and why a rule left it', () => {
@@ -45,7 +45,7 @@ describe('A question on the task page', () => {
       view.choices.map((it) => it.recommended),
       [false, true],
     );
-    assert.equal(view.held, 'The rule default (auto-accept) leaves it to you.');
+    assert.equal(view.held, 'The rule default (auto-accept) leaves the answer to you.');
     assert.deepEqual(
       promptView(makePrompt({ recommendation: 'decline' })).choices.map((it) => it.recommended),
       [false, true, false],

@@ -73,7 +73,7 @@ describe('Saying when a command runs', () => {
     const tokyo = dueRow('2026-05-05T17:30:00Z', NOW, 'Asia/Tokyo');
     assert.equal(tokyo.label, 'Wed 6 May, 02:30');
     assert.match(tokyo.description, /^in 5 h 30 min · \d\d:\d\d here$/);
-    assert.equal(dueRow('2026-05-05T12:00:00Z', NOW, null).description, 'at once');
+    assert.equal(dueRow('2026-05-05T12:00:00Z', NOW, null).description, 'now');
     assert.match(dueRow('2026-05-09T12:00:00Z', NOW, null).description, /^in 4 days/);
     assert.match(dueLine(['2026-05-05T17:30:00Z'], NOW, 'UTC'), /^Next: Tue 5 May, 17:30$/);
   });

@@ -59,10 +59,10 @@ describe('The status bar', () => {
       more: ['$(github) me', '$(github) me'],
       notices: ['Restored', 'Restored'],
     });
-    assert.match(text, /Daemon 7, beat 12 s ago/);
+    assert.match(text, /Daemon \(process 7\), last seen 12 s ago/);
     assert.match(
       text,
-      /Working on this folder:\n\n- Daemon 7, beat 12 s ago\n\n.*Gone without a word: Daemon 8, beat 12 s ago/s,
+      /Working on this folder:\n\n- Daemon \(process 7\), last seen 12 s ago\n\n.*Stopped responding: Daemon \(process 8\), last seen 12 s ago/s,
     );
     assert.match(text, /\$\(warning\) It \\\*stalled\\\*/);
     assert.match(text, /\$\(bell-slash\) Slack: no\\_team \\\[x\\\]/);
@@ -73,9 +73,12 @@ describe('The status bar', () => {
   it('tells of a daemon that went without a word for ten minutes, and not of windows that were closed', () => {
     const tooltip = (over: object, now: number) =>
       statusTooltip({ ...details, now, hosts: [{ ...host, live: false, ...over }] });
-    assert.match(tooltip({}, 500_000), /^(?!.*Working on).*Gone without a word: Daemon 7, beat 8 min ago/s);
-    assert.doesNotMatch(tooltip({}, 700_000), /gone/i);
-    assert.doesNotMatch(tooltip({ kind: 'vscode' }, 500_000), /gone/i);
+    assert.match(
+      tooltip({}, 500_000),
+      /^(?!.*Working on).*Stopped responding: Daemon \(process 7\), last seen 8 min ago/s,
+    );
+    assert.doesNotMatch(tooltip({}, 700_000), /stopped responding/i);
+    assert.doesNotMatch(tooltip({ kind: 'vscode' }, 500_000), /stopped responding/i);
   });
 
   it('names a channel that is set up and fails, with what waits for it', () => {
@@ -106,7 +109,7 @@ describe('The status bar', () => {
     assert.equal(line(command('B', 7_213_000), command('A', 373_000), command('C', null)), '$(clock) Next: A in 6 min');
     assert.equal(
       line(command('A', 373_000, { running: true }), command('B', 7_213_000)),
-      '$(clock) A is running, next: B in 2 h',
+      '$(clock) A is running; next: B in 2 h',
     );
     assert.equal(line(command('A', 373_000, { enabled: false })), '');
   });
@@ -178,7 +181,7 @@ describe('An engine that has stalled', () => {
 
   it('is known by a queued task that nobody takes although there is room', () => {
     const of = (tasks: Task[], over = {}) => engineProblems({ ...sight, tasks, ...over });
-    assert.match(of([queued(55_000)])[0]!, /a task waits for 55 s although a slot is free/);
+    assert.match(of([queued(55_000)])[0]!, /a task has been waiting for 55 s although a slot is free/);
     assert.deepEqual(of([queued(40_000)]), []);
     assert.deepEqual(of([queued(55_000), working(), working()]), [], 'all slots are taken');
     assert.equal(of([queued(55_000), working()]).length, 1);

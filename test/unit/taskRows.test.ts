@@ -66,6 +66,21 @@ describe('The row of a task', () => {
       for (const token of tokensOf(editorTask({ status }), true)) assert.ok(known.has(token), token);
   });
 
+  it('says to a screen reader which attempt it is, not a fraction', () => {
+    const task = editorTask({ title: 'Fix it', status: 'needs_review', reason: 'max_attempts', attempts: 2 });
+    const row = taskRow(task, null, null);
+    assert.equal(row.description, 'still red · 2/3 · claude');
+    assert.equal(row.spoken, 'Fix it, still red, attempt 2 of 3, claude');
+    assert.equal(taskRow({ ...task, attempts: 0 }, null, 'shop').spoken, 'Fix it, still red, claude, shop');
+  });
+
+  it('tells in its tooltip when it was started and ended, its pull request and what it cost', () => {
+    const task = editorTask({ pr_number: 42, cost_usd: 0.004 });
+    const { tooltip } = taskRow(task, null, null);
+    assert.match(tooltip, /Pull request: \\#42 {2}\nCost: &lt;\\\$0\.01 {2}\nStarted: .+ {2}\nEnded: /);
+    assert.doesNotMatch(taskRow({ ...task, status: 'running', phase: 'agent' }, null, null).tooltip, /Ended:/);
+  });
+
   it('shows other people’s texts as they are, in its tooltip', () => {
     const task = editorTask({ title: 'Fix [link](command:evil) <img src=x> `code`', summary: '# Big\n- list $(zap)' });
     const { tooltip } = taskRow(task, null, null);

@@ -109,7 +109,7 @@ function AttemptBody({ attempt, state, newest }: { attempt: AttemptView; state: 
         level={3}
         title="Log"
         preset={silent}
-        aside={<span class="section-note">{attempt.tone === 'active' ? 'follows the output' : ''}</span>}
+        aside={<span class="section-note">{attempt.tone === 'active' ? 'live' : ''}</span>}
       >
         <Log attempt={number} log={log} live={newest} />
       </Section>

@@ -89,7 +89,11 @@ export function Header({ task }: { task: TaskView }) {
           </Fact>
         ) : null}
         {elapsed > 0 ? (
-          <Fact icon="watch" label="Working time" title="Time in which it worked; queues and pauses do not count">
+          <Fact
+            icon="watch"
+            label="Working time"
+            title="Time spent working; time in the queue or waiting for you does not count"
+          >
             <span class="number">{duration(elapsed)}</span>
           </Fact>
         ) : null}
