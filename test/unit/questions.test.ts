@@ -149,7 +149,7 @@ describe('The template of fallback rules', () => {
       assert.deepEqual([mode, warnings], ['hold', []]);
     }
     assert.equal(resolveFallback({ kind: 'delegation', projectId: null }, '', []).mode, 'auto-accept');
-    assert.match(FALLBACK_TEMPLATE, /without this file, which accepts delegation/);
+    assert.match(FALLBACK_TEMPLATE, /without this file, except that delegation is accepted/);
   });
 
   it('shows rules that hold once the comments are taken away', () => {

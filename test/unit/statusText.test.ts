@@ -114,6 +114,21 @@ describe('The status bar', () => {
     assert.equal(line(command('A', 373_000, { enabled: false })), '');
   });
 
+  it('names scheduled commands that fail, not those that are switched off', () => {
+    const failed = (title: string, over: Partial<ScheduledCommand> = {}): ScheduledCommand =>
+      ({ title, enabled: true, last_status: 'failed', last_exit_code: 2, next_due: null, ...over }) as ScheduledCommand;
+    const line = (...commands: ScheduledCommand[]): string | undefined =>
+      statusTooltip({ ...details, commands })
+        .split('\n\n')
+        .find((it) => it.includes('In the schedule'));
+    assert.equal(line(failed('A', { enabled: false }), failed('B', { last_status: 'succeeded' })), undefined);
+    assert.equal(
+      line(failed('Nightly lint'), failed('Backup', { last_status: 'timed_out' })),
+      '$(error) In the schedule: Nightly lint failed \\(2\\), Backup timed out',
+    );
+    assert.match(line(...['A', 'B', 'C', 'D', 'E'].map((it) => failed(it))) ?? '', /C failed \\\(2\\\), 2 more$/);
+  });
+
   it('names who we are on GitHub, what is left of the hour and what is not visible', () => {
     const state = {
       identity: 'the account of `gh`',
@@ -122,11 +137,11 @@ describe('The status bar', () => {
       lacks: ['check runs (checks: read)'],
     };
     assert.deepEqual(githubLines(state, 60_000), [
-      '$(github) octocat by the account of \\`gh\\`, 4812 of 5000 requests left for 12 min',
+      '$(github) GitHub: octocat, by the account of \\`gh\\`; 4,812 of 5,000 requests left, more in 12 min',
       '$(warning) Not visible on GitHub: check runs \\(checks: read\\)',
     ]);
     const bare = githubLines({ ...state, login: null, budget: null, lacks: [] }, 0);
-    assert.deepEqual(bare, ['$(github) GitHub by the account of \\`gh\\`']);
+    assert.deepEqual(bare, ['$(github) GitHub: the account of \\`gh\\`']);
     assert.match(statusTooltip({ ...details, more: bare }), /\$\(github\) GitHub/);
   });
 });

@@ -190,8 +190,10 @@ describe('The model of the task page', () => {
   });
 
   it('says durations as people do', () => {
-    assert.deepEqual([900, 12_300, 60_000, 184_000, 7_200_000, 7_800_000].map(duration), [
+    assert.deepEqual([60, 900, 8000, 12_300, 60_000, 184_000, 7_200_000, 7_800_000].map(duration), [
+      '<0.1 s',
       '0.9 s',
+      '8 s',
       '12 s',
       '1 min',
       '3 min 4 s',
