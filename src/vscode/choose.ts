@@ -125,10 +125,7 @@ export async function chooseQuestion(folders: Folders, overview: Overview, given
 export async function chooseFolder(folders: Folders, title: string): Promise<Folder | undefined> {
   const all = folders.all();
   if (all.length === 0) {
-    const chosen = await vscode.window.showWarningMessage(
-      'AMPA works in a folder with a git repository. Open one first.',
-      'Open Folder',
-    );
+    const chosen = await vscode.window.showWarningMessage('Open a folder with a Git repository first.', 'Open Folder');
     if (chosen) await vscode.commands.executeCommand('vscode.openFolder');
     return undefined;
   }
@@ -149,8 +146,8 @@ export async function chooseFolder(folders: Folders, title: string): Promise<Fol
 export async function requireTrust(): Promise<boolean> {
   if (vscode.workspace.isTrusted) return true;
   const chosen = await vscode.window.showWarningMessage(
-    'AMPA runs agents and checks, so it does nothing in a workspace that is not trusted.',
-    'Manage Trust',
+    'AMPA runs agents and checks, so it does nothing until you trust this workspace.',
+    'Manage Workspace Trust',
   );
   if (chosen) await vscode.commands.executeCommand('workbench.trust.manage');
   return vscode.workspace.isTrusted;

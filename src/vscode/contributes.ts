@@ -114,8 +114,8 @@ const WELCOME: { key: string; view?: string; when: string; text: string }[] = [
     key: 'noAgent',
     when: `isWorkspaceTrusted && ${CONTEXT_KEYS.welcome} == noAgent`,
     text:
-      'No coding agent was found on PATH. AMPA works with Amp, Claude Code, Codex, OpenCode and Gemini.\n[Install an Agent](command:ampa.installAgent)\n' +
-      '[Amp](https://ampcode.com), [Claude Code](https://code.claude.com/docs), [Codex](https://developers.openai.com/codex/cli), ' +
+      'No coding agent was found on PATH. AMPA works with the one you prefer.\n[Install an Agent](command:ampa.installAgent)\n' +
+      'Supported are [Amp](https://ampcode.com), [Claude Code](https://code.claude.com/docs), [Codex](https://developers.openai.com/codex/cli), ' +
       '[OpenCode](https://opencode.ai), [Gemini](https://github.com/google-gemini/gemini-cli), or [any command](command:workbench.action.openSettings?%22ampa.agentCommand%22).',
   },
   {

@@ -10,9 +10,9 @@ const every = (minutes: number): Timing => ({ frequency_minutes: minutes, cron: 
 const cron = (expression: string): Timing => ({ frequency_minutes: null, cron: expression, timezone: null });
 
 export const PRESETS: readonly Preset[] = [
-  { label: 'Every night at 2:00', timing: cron('0 2 * * *') },
-  { label: 'Every weekday at 8:00', timing: cron('0 8 * * 1-5') },
-  { label: 'Every Monday at 7:00', timing: cron('0 7 * * 1') },
+  { label: 'Every night at 02:00', timing: cron('0 2 * * *') },
+  { label: 'Every weekday at 08:00', timing: cron('0 8 * * 1-5') },
+  { label: 'Every Monday at 07:00', timing: cron('0 7 * * 1') },
   { label: 'Every 15 minutes', timing: every(15) },
   { label: 'Every hour', timing: every(60) },
 ];
@@ -37,13 +37,13 @@ export function cronWords(expression: string): string | null {
   if (hour === '*')
     return weekday === '*' ? (Number(minute) === 0 ? 'every hour' : `every hour at :${minute.padStart(2, '0')}`) : null;
   if (!/^(?:1?\d|2[0-3])$/.test(hour)) return null;
-  const at = `at ${hour}:${minute.padStart(2, '0')}`;
+  const at = `at ${hour.padStart(2, '0')}:${minute.padStart(2, '0')}`;
   if (weekday === '*') return `every ${Number(hour) < 5 ? 'night' : 'day'} ${at}`;
   if (weekday === '1-5') return `every weekday ${at}`;
   return /^[0-7]$/.test(weekday) ? `every ${DAYS[Number(weekday)]} ${at}` : null;
 }
 
-/** "every 2 hours", "every night at 2:00", or the expression itself. */
+/** "every 2 hours", "every night at 02:00", or the expression itself. */
 export function timingWords({ frequency_minutes: minutes, cron: expression }: Timing): string {
   if (expression !== null) return cronWords(expression) ?? expression;
   if (minutes === null) return 'never';

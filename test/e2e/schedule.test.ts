@@ -61,7 +61,7 @@ describe('A schedule in the editor', () => {
     await (await report()).getByRole('button', { name: 'Add Scheduled Command…' }).click();
     await pick(page, 'A Shell Command');
     await answerInput(page, 'echo checking; echo 3 problems >&2; exit 3', /shell command line/);
-    await quick().getByText('Every night at 2:00').waitFor();
+    await quick().getByText('Every night at 02:00').waitFor();
     await screenshot(page, 'schedule-when');
     await pick(page, 'Cron Expression…');
     await input().fill('0 2 * *');
@@ -75,7 +75,7 @@ describe('A schedule in the editor', () => {
       .waitFor();
     await input().fill('0 2 * * *');
     await quick()
-      .getByText(/Every night at 2:00. Next: \w+ \d+ \w+, 02:00/)
+      .getByText(/Every night at 02:00. Next: \w+ \d+ \w+, 02:00/)
       .waitFor();
     await input().press('Enter');
     await quick().locator('.monaco-list-row').filter({ hasText: 'Missed Runs' }).waitFor();

@@ -67,7 +67,10 @@ describe('A secret that the editor keeps', () => {
         .app()
         .then((app) => app.reloadConfig());
     }
-    const said = prompts.map((it) => [/ (The value from .* takes precedence)\./.exec(it)?.[1], / Leave empty to remove it\./.test(it)]);
+    const said = prompts.map((it) => [
+      / (The value from .* takes precedence)\./.exec(it)?.[1],
+      / Leave empty to remove it\./.test(it),
+    ]);
     assert.deepEqual(said, [
       [undefined, false],
       ['The value from .worklog/ampa/.env takes precedence', false],
