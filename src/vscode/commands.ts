@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import { askPerson } from './answering.ts';
 import { askIssue } from './askIssue.ts';
-import type { App } from '../app/api.ts';
+import { installAgent, signIn } from './agentTerminals.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import { hasDiff, hasLog, hasWorktree, isAbortable, isContinuable, isMergeable } from '../tasks/abilities.ts';
 import {
@@ -385,44 +385,4 @@ async function cleanUp(folder: Folder, overview: Overview): Promise<void> {
       `Removed ${count(report.worktrees, 'worktree')} and ${count(report.logs, 'log')}.${kept.length > 0 ? ` Kept: ${kept.slice(0, 3).join('; ')}${kept.length > 3 ? ` and ${kept.length - 3} more` : ''}.` : ''}`,
     ),
   );
-}
-
-async function signIn(app: App, name: string | undefined): Promise<void> {
-  const found = (await app.agents()).filter((it) => it.found);
-  if (found.length === 0) {
-    const install = 'Install an Agent…';
-    const chosen = await vscode.window.showWarningMessage('No coding agent was found on PATH.', install);
-    if (chosen) await vscode.commands.executeCommand('ampa.installAgent' satisfies CommandId);
-    return;
-  }
-  const items = found.map((agent) => ({ label: agent.title, description: agent.login, agent }));
-  const agent =
-    found.find((it) => it.name === name) ??
-    (
-      await vscode.window.showQuickPick(items, {
-        title: 'Sign In to Agent',
-        placeHolder: 'Select an agent; its login opens in a terminal',
-      })
-    )?.agent;
-  if (!agent) return;
-  const terminal = vscode.window.createTerminal({ name: `Sign in to ${agent.title}` });
-  terminal.show();
-  terminal.sendText(agent.login);
-}
-
-/** The command is put into a terminal; the person runs it. */
-async function installAgent(app: App): Promise<void> {
-  const items = (await app.agents()).map((agent) => ({
-    label: agent.title,
-    description: agent.found ? `installed: ${agent.path}` : agent.install,
-    agent,
-  }));
-  const chosen = await vscode.window.showQuickPick(items, {
-    title: 'Install an Agent',
-    placeHolder: 'Select an agent; its command is put into a terminal for you to run',
-  });
-  if (!chosen) return;
-  const terminal = vscode.window.createTerminal({ name: `Install ${chosen.agent.title}` });
-  terminal.show();
-  terminal.sendText(chosen.agent.install, false);
 }

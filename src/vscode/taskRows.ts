@@ -160,14 +160,12 @@ export function taskRow(task: Task, question: string | null, folder: string | nu
 
 /** "Fri 20 Nov, 14:40", on this machine's clock. */
 const dateTime = (iso: string): string =>
-  new Date(iso).toLocaleString(undefined, {
-    weekday: 'short',
-    day: 'numeric',
-    month: 'short',
-    hour: '2-digit',
-    minute: '2-digit',
-    hourCycle: 'h23',
-  });
+  new Intl.DateTimeFormat('en-GB', {
+    ...{ weekday: 'short', day: 'numeric', month: 'short' },
+    ...{ hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
+  })
+    .format(new Date(iso))
+    .replace(/^(\w+),/, '$1');
 
 function taskTooltip(task: Task, question: string | null): string {
   const facts: [string, string | null][] = [
@@ -206,14 +204,11 @@ export function dayRow(day: string, count: number, today: string, yesterday: str
   return plain(label, String(count), day === today ? 'expanded' : 'collapsed', ['day']);
 }
 
-/** The day in the person's own language; the calendar day is what counts, not the hour. */
+/** "Tue 13 Jan 2026"; the calendar day is what counts, not the hour. */
 const longDay = (day: string): string =>
-  new Date(`${day}T12:00:00`).toLocaleDateString(undefined, {
-    weekday: 'short',
-    day: 'numeric',
-    month: 'short',
-    year: 'numeric',
-  });
+  new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' })
+    .format(new Date(`${day}T12:00:00`))
+    .replace(/^(\w+),/, '$1');
 
 export function moreRow(left: number): Row {
   return {

@@ -146,7 +146,7 @@ describe('Tasks in the editor', () => {
     await pick(page, 'Write a note');
     await page.locator('.quick-input-widget').getByText('Stopped by a person.').waitFor();
     await screenshot(page, 'continue-task');
-    await answerInput(page, '', /What should it do next/);
+    await answerInput(page, '', /What should the agent do next/);
     await row('Write a note').filter({ hasText: 'green' }).waitFor({ timeout: 60_000 });
   });
 
@@ -230,7 +230,7 @@ describe('Tasks in the editor', () => {
     await runCommand(page, 'AMPA: Check Setup');
     await page.locator('.tab.active').filter({ hasText: 'AMPA Setup' }).waitFor();
     const frame = await webviewFrame(page, 'h1#ampa-setup');
-    assert.match(await frame.locator('body').innerText(), /git/);
+    assert.match(await frame.locator('body').innerText(), /Git/);
     await screenshot(page, 'doctor');
   });
 

@@ -77,7 +77,10 @@ describe('The row of a task', () => {
   it('tells in its tooltip when it was started and ended, its pull request and what it cost', () => {
     const task = editorTask({ pr_number: 42, cost_usd: 0.004 });
     const { tooltip } = taskRow(task, null, null);
-    assert.match(tooltip, /Pull request: \\#42 {2}\nCost: &lt;\\\$0\.01 {2}\nStarted: .+ {2}\nEnded: /);
+    assert.match(
+      tooltip,
+      /Pull request: \\#42 {2}\nCost: &lt;\\\$0\.01 {2}\nStarted: \w{3} \d+ \w{3}, \d\d:\d\d {2}\nEnded: /,
+    );
     assert.doesNotMatch(taskRow({ ...task, status: 'running', phase: 'agent' }, null, null).tooltip, /Ended:/);
   });
 
@@ -149,6 +152,6 @@ describe('The rows below a task', () => {
         ['Yesterday', 'collapsed'],
       ],
     );
-    assert.match(dayRow('2026-01-13', 1, '2026-01-15', '2026-01-14').label, /2026/);
+    assert.equal(dayRow('2026-01-13', 1, '2026-01-15', '2026-01-14').label, 'Tue 13 Jan 2026');
   });
 });
