@@ -43,7 +43,9 @@ export function engineProblems(sight: EngineSight): string[] {
   );
   const longest = now - Math.min(now, ...waiting);
   if (longest > UNTAKEN_MS)
-    found.push(`The engine of this window has stalled: a task waits for ${seconds(longest)} although a slot is free.`);
+    found.push(
+      `The engine of this window has stalled: a task has been waiting for ${seconds(longest)} although a slot is free.`,
+    );
   return found;
 }
 

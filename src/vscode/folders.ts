@@ -128,6 +128,8 @@ export function createFolders(options: FoldersOptions): Folders & vscode.Disposa
     vscode.window.onDidChangeWindowState((state) => {
       if (state.focused) void wake();
     }),
+    // The same in the window's own terminal, which takes the focus of no window.
+    vscode.window.onDidEndTerminalShellExecution(() => void wake()),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration('ampa')) reload();
     }),

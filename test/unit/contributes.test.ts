@@ -34,6 +34,11 @@ describe('package.json', () => {
     assert.deepEqual(nls, generated.nls, 'package.nls.json is stale: npm run generate');
   });
 
+  it('links one setting to another, and shows placeholders as they are', () => {
+    assert.equal(nls['config.ampa.agentType'], 'How AMPA talks to the agent named by `#ampa.agentCommand#`.');
+    assert.match(String(nls['config.ampa.worktreesDir']), /&lt;repository>\.worktrees/);
+  });
+
   it('has every command of the palette, and no other', () => {
     const wanted = [
       ...Object.values(COMMANDS)

@@ -62,10 +62,10 @@ describe('The status bar', () => {
       more: ['$(github) me', '$(github) me'],
       notices: ['Restored', 'Restored'],
     });
-    assert.match(text, /Daemon 7, beat 12 s ago/);
+    assert.match(text, /Daemon \(process 7\), last seen 12 s ago/);
     assert.match(
       text,
-      /Working on this folder:\n\n- Daemon 7, beat 12 s ago\n\n.*Gone without a word: Daemon 8, beat 12 s ago/s,
+      /Working on this folder:\n\n- Daemon \(process 7\), last seen 12 s ago\n\n.*Stopped responding: Daemon \(process 8\), last seen 12 s ago/s,
     );
     assert.match(text, /\$\(warning\) It \\\*stalled\\\*/);
     assert.match(text, /\$\(watch\) Starting: it waits for the \\\*keyring\\\*/);
@@ -77,9 +77,12 @@ describe('The status bar', () => {
   it('tells of a daemon that went without a word for ten minutes, and not of windows that were closed', () => {
     const tooltip = (over: object, now: number) =>
       statusTooltip({ ...details, now, hosts: [{ ...host, live: false, ...over }] });
-    assert.match(tooltip({}, 500_000), /^(?!.*Working on).*Gone without a word: Daemon 7, beat 8 min ago/s);
-    assert.doesNotMatch(tooltip({}, 700_000), /gone/i);
-    assert.doesNotMatch(tooltip({ kind: 'vscode' }, 500_000), /gone/i);
+    assert.match(
+      tooltip({}, 500_000),
+      /^(?!.*Working on).*Stopped responding: Daemon \(process 7\), last seen 8 min ago/s,
+    );
+    assert.doesNotMatch(tooltip({}, 700_000), /stopped responding/i);
+    assert.doesNotMatch(tooltip({ kind: 'vscode' }, 500_000), /stopped responding/i);
   });
 
   it('names a channel that is set up and fails, with what waits for it', () => {
@@ -110,9 +113,24 @@ describe('The status bar', () => {
     assert.equal(line(command('B', 7_213_000), command('A', 373_000), command('C', null)), '$(clock) Next: A in 6 min');
     assert.equal(
       line(command('A', 373_000, { running: true }), command('B', 7_213_000)),
-      '$(clock) A is running, next: B in 2 h',
+      '$(clock) A is running; next: B in 2 h',
     );
     assert.equal(line(command('A', 373_000, { enabled: false })), '');
+  });
+
+  it('names scheduled commands that fail, not those that are switched off', () => {
+    const failed = (title: string, over: Partial<ScheduledCommand> = {}): ScheduledCommand =>
+      ({ title, enabled: true, last_status: 'failed', last_exit_code: 2, next_due: null, ...over }) as ScheduledCommand;
+    const line = (...commands: ScheduledCommand[]): string | undefined =>
+      statusTooltip({ ...details, commands })
+        .split('\n\n')
+        .find((it) => it.includes('In the schedule'));
+    assert.equal(line(failed('A', { enabled: false }), failed('B', { last_status: 'succeeded' })), undefined);
+    assert.equal(
+      line(failed('Nightly lint'), failed('Backup', { last_status: 'timed_out' })),
+      '$(error) In the schedule: Nightly lint failed \\(2\\), Backup timed out',
+    );
+    assert.match(line(...['A', 'B', 'C', 'D', 'E'].map((it) => failed(it))) ?? '', /C failed \\\(2\\\), 2 more$/);
   });
 
   it('names who we are on GitHub, what is left of the hour and what is not visible', () => {
@@ -123,11 +141,11 @@ describe('The status bar', () => {
       lacks: ['check runs (checks: read)'],
     };
     assert.deepEqual(githubLines(state, 60_000), [
-      '$(github) octocat by the account of \\`gh\\`, 4812 of 5000 requests left for 12 min',
+      '$(github) GitHub: octocat, by the account of \\`gh\\`; 4,812 of 5,000 requests left, more in 12 min',
       '$(warning) Not visible on GitHub: check runs \\(checks: read\\)',
     ]);
     const bare = githubLines({ ...state, login: null, budget: null, lacks: [] }, 0);
-    assert.deepEqual(bare, ['$(github) GitHub by the account of \\`gh\\`']);
+    assert.deepEqual(bare, ['$(github) GitHub: the account of \\`gh\\`']);
     assert.match(statusTooltip({ ...details, more: bare }), /\$\(github\) GitHub/);
   });
 });
@@ -183,7 +201,7 @@ describe('An engine that has stalled', () => {
 
   it('is known by a queued task that nobody takes although there is room', () => {
     const of = (tasks: Task[], over = {}) => engineProblems({ ...sight, tasks, ...over });
-    assert.match(of([queued(55_000)])[0]!, /a task waits for 55 s although a slot is free/);
+    assert.match(of([queued(55_000)])[0]!, /a task has been waiting for 55 s although a slot is free/);
     assert.deepEqual(of([queued(40_000)]), []);
     assert.deepEqual(of([queued(55_000), working(), working()]), [], 'all slots are taken');
     assert.equal(of([queued(55_000), working()]).length, 1);
