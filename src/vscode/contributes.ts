@@ -39,7 +39,9 @@ const ROW_MENU: MenuItem[] = [
   row('ampa.showDiff', ['task', 'ended', 'hasDiff'], 'inline@3'),
   {
     command: 'ampa.openPullRequest',
-    when: inTasks(`${has('task')} && ${has('ended')} && ${has('hasPullRequest')} && !(${has('signIn')})`),
+    when: inTasks(
+      `${has('task')} && ${has('ended')} && ${has('hasPullRequest')} && !(${has('signIn')}) && !(${has('asks')})`,
+    ),
     group: 'inline@4',
   },
   row('ampa.showLog', ['task', 'active', 'hasLog'], 'inline@3'),
