@@ -30,7 +30,7 @@ const RANK: Record<Group, number> = { needs: 0, running: 1, queued: 2, done: 3 }
 
 /** Those that an action suits, the most urgent first, and the last changed before others. */
 export function relevantTasks(overview: Overview, suits: (task: Task, asks: boolean) => boolean): Task[] {
-  const rank = (task: Task): number => RANK[groupOf(task, overview.questions(task.id).length > 0)];
+  const rank = (task: Task): number => (overview.questions(task.id).length > 0 ? -1 : RANK[groupOf(task, false)]);
   return [...overview.tasks()]
     .filter((task) => suits(task, overview.questions(task.id).length > 0))
     .sort((a, b) => rank(a) - rank(b) || (a.updated_at < b.updated_at ? 1 : -1));

@@ -37,6 +37,13 @@ const ROW_MENU: MenuItem[] = [
   },
   { command: 'ampa.continueTask', when: inTasks(`${has('aborted')} && ${has('continuable')}`), group: 'inline@2' },
   row('ampa.showDiff', ['task', 'ended', 'hasDiff'], 'inline@3'),
+  {
+    command: 'ampa.openPullRequest',
+    when: inTasks(
+      `${has('task')} && ${has('ended')} && ${has('hasPullRequest')} && !(${has('signIn')}) && !(${has('asks')})`,
+    ),
+    group: 'inline@4',
+  },
   row('ampa.showLog', ['task', 'active', 'hasLog'], 'inline@3'),
   row('ampa.abortTask', ['task', 'active'], 'inline@4'),
   row('ampa.showTask', ['task'], '1_show@1'),
