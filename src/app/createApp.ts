@@ -27,14 +27,14 @@ import { createDiscord } from './discord.ts';
 import { runDoctor } from './doctor.ts';
 import { createEngine } from './engine.ts';
 import type { EngineStore } from './engineStore.ts';
-import { createForges } from './forges.ts';
+import { createForges, type ForgesDeps } from './forges.ts';
 import { describeGitHub } from './githubState.ts';
 import { type HostKind, listHosts } from './hosts.ts';
 import { createLogins } from './logins.ts';
 import { mergeTask } from './merge.ts';
 import { createMeter } from './meter.ts';
 import { createNotices } from './notices.ts';
-import { createPulse } from './pulse.ts';
+import { createPulse, loopStates } from './pulse.ts';
 import { createQuestions } from './questions.ts';
 import { makeReport } from './report.ts';
 import { createSchedule } from './schedule.ts';
@@ -67,6 +67,8 @@ export interface AppOptions {
   place?: LinkPlace;
   /** Tests pass one that runs faster. */
   clock?: Clock;
+  /** Likewise. */
+  patience?: ForgesDeps['patience'];
   /** Values handed down by the host that started this carrier: they go before every source that says what it said then. */
   config?: ConfigValues;
   /** More values that no log may show, handed down likewise. */
@@ -96,6 +98,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...{ env, secrets, now, meter, logins },
     config: () => config.values(),
     editorToken: options.editorToken,
+    patience: options.patience,
   });
   const git = createGitAdapter({ env: taskEnv, clock, credentials: forges.credential });
   const find = (program: string): Promise<string | null> => findOnPath(program, hostEnv, { notIn: [workspace.root] });
@@ -122,6 +125,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
 
   const pulses = { 'worker loop': createPulse(now), scheduler: createPulse(wallClock.now) };
+  const loops = () => loopStates(pulses);
   const place = options.place ?? { scheme: 'vscode', folder: pathToFileURL(workspace.root).href };
   const talk = setUpConversations({
     ...{ workspace, clock, newId, isTracked, secrets, say },
@@ -134,7 +138,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const engine = createEngine({
     followConfig,
     meter,
-    pulse: pulses['worker loop'],
+    ...{ pulse: pulses['worker loop'], loops },
     runBeside: async (it, host, stop) => {
       followConfig(stop);
       const socket = runSocket(
@@ -222,7 +226,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
 
   const serving = createServing({
-    ...{ kind: options.kind, clock, secrets, onConfig: config.onChange, pulses, meter, say },
+    ...{ kind: options.kind, clock, secrets, onConfig: config.onChange, loops, meter, say },
     userDir: paths.userDir,
     app: () => app,
     config: config.current,

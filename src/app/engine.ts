@@ -25,6 +25,7 @@ import { openEngineStore, storeExists, type EngineStore } from './engineStore.ts
 import { type HostKind, announceHost, isOwnerDead, type HostPresence } from './hosts.ts';
 import type { Meter } from './meter.ts';
 import { meterTask } from './metering.ts';
+import type { LoopState } from './pulse.ts';
 import { createPowers, type PowersDeps } from './powers.ts';
 import type { StatePaths, Workspace } from './state.ts';
 
@@ -64,6 +65,8 @@ export interface EngineDeps {
   followConfig(stop: AbortSignal): void;
   meter: Meter;
   pulse: Pulse;
+  /** All loops of this host. */
+  loops(): LoopState[];
   /** Brings out what is to be said, as a host of that id, until `stop`; a passive one only while no other host does. */
   deliver(it: EngineStore, host: string, stop: AbortSignal, role: 'desk' | 'passive'): Promise<void>;
   /** Brings out what is due before this process ends; `record` leaves the sending to others. */
@@ -260,7 +263,7 @@ export function createEngine(deps: EngineDeps) {
     const it = await writable();
     const off = await watch(it, () => undefined);
     try {
-      presence = await announceHost(it.hosts, { id: newId(), kind, asks }, now, say);
+      presence = await announceHost(it.hosts, { id: newId(), kind, asks, loops: deps.loops }, now, say);
     } catch (error) {
       // Whoever tries again watches again.
       off();

@@ -20,10 +20,14 @@ export interface ForgesDeps {
   now(): number;
   /** Counts the requests. */
   meter?: Meter;
+  /** Tests have more of it, or less. */
+  patience?: {
+    /** How long a second of waiting for GitHub lasts, ms. */
+    secondMs?: number;
+    /** So long a start waits for the name of who starts it, ms; 1.5 s. */
+    loginMs?: number;
+  };
 }
-
-/** So long a start waits for the name of who starts it. */
-const LOGIN_MS = 1_500;
 
 export const IDENTITY_NAMES: Readonly<Record<IdentityKind, string>> = {
   app: 'a GitHub App',
@@ -71,6 +75,7 @@ export function createForges(deps: ForgesDeps): Forges {
       editorToken: deps.editorToken,
       only,
       now: deps.now,
+      secondMs: deps.patience?.secondMs,
       secrets: deps.secrets,
       onRequest(outcome, budget) {
         deps.meter?.count('ampa_github_requests_total', { outcome });
@@ -104,7 +109,7 @@ export function createForges(deps: ForgesDeps): Forges {
     repoAt,
     async login(forge, at) {
       if (at.identity === 'app') return null;
-      const signal = AbortSignal.timeout(LOGIN_MS);
+      const signal = AbortSignal.timeout(deps.patience?.loginMs ?? 1_500);
       try {
         const { password } = await forge.gitToken(at, signal);
         return await deps.logins.of(at.host, password, () => forge.login(at, signal));

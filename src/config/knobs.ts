@@ -45,7 +45,7 @@ export const KNOBS = {
     setting: 'ampa.agentCommand',
     type: 'string',
     default: '',
-    description: 'Command line of an agent of your own; defines the agent "custom" and selects it.',
+    description: 'Command line of your own agent; defines the agent "custom" and selects it.',
   },
   agentType: {
     env: 'AMPA_AGENT_TYPE',
@@ -54,7 +54,7 @@ export const KNOBS = {
     default: 'command',
     values: ['command', 'acp', 'stream-json'],
     valueDescriptions: [
-      'Any program: prompt on stdin, exit 0 is done.',
+      'Any program: the prompt on stdin, exit code 0 when done.',
       'Speaks the Agent Client Protocol on stdio.',
       'Prints JSON lines like Claude Code or Amp.',
     ],
@@ -68,8 +68,8 @@ export const KNOBS = {
     values: ['ask', 'edits', 'all'],
     valueDescriptions: [
       'Ask before everything but reading.',
-      'Reading, and editing inside the worktree, is allowed; the rest is asked.',
-      'Allow everything. The agent can do whatever you can.',
+      'Allow reading, and editing inside the worktree; ask before the rest.',
+      'Allow everything: the agent can do whatever you can.',
     ],
     description: 'What agents may do without asking.',
   },
@@ -80,9 +80,9 @@ export const KNOBS = {
     default: 'auto',
     values: ['auto', 'github', 'local', 'none'],
     valueDescriptions: [
-      'GitHub where the remote is on it and somebody is signed in; else a command that is configured or found.',
-      'Only what GitHub says of the commit.',
-      'Only a command that is configured or found.',
+      'GitHub, where the remote is on GitHub and somebody is signed in; otherwise a configured or detected command.',
+      'Only what GitHub says about the commit.',
+      'Only a configured or detected command.',
       'No checks: tasks stop for review after the push.',
     ],
     description: 'What decides whether a commit is good.',
@@ -102,7 +102,7 @@ export const KNOBS = {
     default: 60,
     min: 0.01,
     max: 1440,
-    description: 'Minutes that one run of the checks may take.',
+    description: 'Minutes one run of the checks may take.',
   },
   setup: {
     env: 'AMPA_SETUP',
@@ -135,7 +135,7 @@ export const KNOBS = {
     min: 1,
     max: 50,
     integer: true,
-    description: 'Agent turns that a start, and each continue, grants.',
+    description: 'Agent turns granted by a start, and by each continue.',
   },
   maxConcurrentTasks: {
     env: 'AMPA_MAX_CONCURRENT_TASKS',
@@ -145,7 +145,7 @@ export const KNOBS = {
     min: 1,
     max: 64,
     integer: true,
-    description: 'Tasks of a workspace that may work at the same time.',
+    description: 'Tasks of a workspace that may run at the same time.',
   },
   maxTaskMinutes: {
     env: 'AMPA_MAX_TASK_MINUTES',
@@ -154,7 +154,7 @@ export const KNOBS = {
     default: 120,
     min: 0.01,
     max: 10080,
-    description: 'Minutes of work that a task may take; waiting for others does not count.',
+    description: 'Minutes of work a task may take; waiting for others does not count.',
   },
   maxCostUsd: {
     env: 'AMPA_MAX_COST_USD',
@@ -163,7 +163,7 @@ export const KNOBS = {
     default: null,
     min: 0,
     max: 100000,
-    description: 'Dollars that a task may cost, where the agent says what it costs. Empty: no limit.',
+    description: 'US dollars a task may cost, where the agent reports its cost. Empty: no limit.',
   },
   agentSilentMinutes: {
     env: 'AMPA_AGENT_SILENT_MINUTES',
@@ -240,7 +240,7 @@ export const KNOBS = {
     type: 'boolean',
     default: true,
     safe: true,
-    description: 'Tell in the editor when a task has ended or needs a person.',
+    description: 'Show a notification in the editor when a task has ended or needs you.',
   },
   ...SCHEDULER_KNOBS,
   metricsPort: {

@@ -63,7 +63,7 @@ export const REASONS = {
   },
   push_auth: {
     status: 'error',
-    sentence: 'The remote refused our credentials.',
+    sentence: 'The remote refused the credentials.',
     next: 'doctor',
     hint: 'Check that `git push` works in a terminal, then continue.',
     resumes: true,
@@ -89,7 +89,7 @@ export const REASONS = {
     status: 'aborted',
     sentence: 'Stopped by a person.',
     next: 'continue',
-    hint: 'Continue takes it up where it stopped.',
+    hint: 'Continue picks up where it stopped.',
     resumes: true,
     final: true,
   },
@@ -97,13 +97,13 @@ export const REASONS = {
     status: 'needs_review',
     sentence: 'The checks are still red after the last attempt.',
     next: 'continue',
-    hint: 'Continue with a hint grants more attempts.',
+    hint: 'Continue with a hint to grant more attempts.',
   },
   no_changes: {
     status: 'needs_review',
     sentence: 'The agent finished without changing anything.',
     next: 'continue',
-    hint: 'Read its answer in the log; continue with a clearer request.',
+    hint: 'Read its answer in the log, then continue with a clearer request.',
   },
   permission_denied: {
     status: 'needs_review',
@@ -121,7 +121,7 @@ export const REASONS = {
     status: 'needs_review',
     sentence: 'The agent went silent and was stopped.',
     next: 'continue',
-    hint: 'Continue takes it up in the same worktree.',
+    hint: 'Continue picks up in the same worktree.',
   },
   commit_failed: {
     status: 'needs_review',
@@ -132,7 +132,7 @@ export const REASONS = {
   },
   push_rejected: {
     status: 'needs_review',
-    sentence: 'The remote branch has other commits that could not be combined with ours.',
+    sentence: 'The remote branch has other commits that could not be combined with the new ones.',
     next: 'show_diff',
     hint: 'Resolve it in the worktree, then continue.',
     resumes: true,

@@ -18,7 +18,7 @@ export interface Problems {
 
 const HELP: Partial<Record<ErrorCode, { title: string; command: CommandId }>> = {
   agent: { title: 'Install an Agent…', command: 'ampa.installAgent' },
-  trust: { title: 'Manage Trust', command: 'ampa.manageTrust' },
+  trust: { title: 'Manage Workspace Trust', command: 'ampa.manageTrust' },
   repository: { title: 'Check Setup', command: 'ampa.doctor' },
 };
 

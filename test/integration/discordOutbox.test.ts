@@ -102,9 +102,16 @@ describe('The outbox and the Discord bot', function () {
     assert.match(content, /x\.\.\.\n```$/);
   });
 
-  it('mentions are not mentions any more', async () => {
-    await announcements.outbox.say('call', message('@everyone <@1>'));
+  it('mentions are none any more, nor are links under another name, and our own link is one', async () => {
+    const links = [{ label: 'Pull request', url: 'https://github.com/o/r_x_/pull/1' }];
+    const body = '@everyone <@1> [ok](https://evil.example)';
+    await announcements.outbox.say('call', message(body, { title: '# ||x||', links }));
     const content = await until('it is there', async () => (await contents())[3]);
+    assert.deepEqual(content.replaceAll('\u200b', '').split('\n'), [
+      '# \\# \\|\\|x\\|\\|',
+      '@everyone <@1> [ok]\\(https://evil.example)',
+      'Pull request: https://github.com/o/r_x_/pull/1',
+    ]);
     assert.ok(!content.includes('@everyone') && !content.includes('<@1>'), content);
   });
 

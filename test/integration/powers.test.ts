@@ -47,7 +47,7 @@ describe('a host whose PATH lacks the agent of a task', () => {
     });
   async function daemon(app: App, env: Record<string, string>): Promise<ChildProcess> {
     const child = project.spawnAmpa(['daemon', '--start-scheduler'], env);
-    await until('it is there', async () => (await app.hosts()).some((host) => host.pid === child.pid), 15_000);
+    await until('it is there', async () => (await app.hosts()).some((host) => host.pid === child.pid));
     return child;
   }
 
@@ -63,7 +63,7 @@ describe('a host whose PATH lacks the agent of a task', () => {
     await app.startEngine();
     const other = await daemonStopped(app);
     const { id } = await app.start({ prompt: 'Make it good', checks: CHECK });
-    await until('it is said', async () => (await app.find(id)).waits_for !== null, 15_000);
+    await until('it is said', async () => (await app.find(id)).waits_for !== null);
     const { stdout } = await project.ampa(['ls']);
     assert.match(stdout, /waiting for a host with mend-it on its PATH/);
     assert.match(
@@ -99,7 +99,7 @@ describe('a host whose PATH lacks the agent of a task', () => {
     const task = await ended(app, id);
     assert.equal(task.reason, 'agent_missing');
     assert.match(task.reason_detail!, /mend-it is not there.*ampa\.agentCommand/);
-  }).timeout(30_000);
+  });
 
   it('tries it when all others lack it too', async () => {
     const app = await project.open(AGENT);
@@ -116,7 +116,7 @@ describe('a host whose PATH lacks the agent of a task', () => {
     project.spawnAmpa(['work', id], { AMPA_AGENT_COMMAND: AGENT });
     assert.equal((await ended(app, id)).reason, 'agent_missing');
     assert.equal((await project.run(app)).reason, 'agent_missing');
-  }).timeout(30_000);
+  });
 });
 
 describe("a task that was made with the editor's GitHub session", () => {
@@ -139,18 +139,14 @@ describe("a task that was made with the editor's GitHub session", () => {
     const { stdout } = await project.ampa(['show', id], env);
     assert.match(stdout, /waiting for a host with the editor's GitHub session.*\nOpen the folder in VS Code/);
     project.spawnAmpa(['daemon', '--start-scheduler'], env);
-    await until('a daemon is there', async () => (await window.hosts()).some((host) => host.kind === 'daemon'), 15_000);
+    await until('a daemon is there', async () => (await window.hosts()).some((host) => host.kind === 'daemon'));
 
     const ci = hub.startCi(() => null);
     await window.startEngine();
-    const task = await until(
-      'it ends',
-      async () => {
-        const it_ = await window.find(id);
-        return isActive(it_.status) ? null : it_;
-      },
-      30_000,
-    );
+    const task = await until('it ends', async () => {
+      const it_ = await window.find(id);
+      return isActive(it_.status) ? null : it_;
+    });
     assert.equal(task.status, 'success', `${task.reason}: ${task.reason_detail}`);
     assert.equal(hub.hub.pullRequests[0]!.draft, false);
     await ci.stop();

@@ -3,21 +3,22 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { App, StartRequest } from '../../src/app/api.ts';
-import { createApp } from '../../src/app/createApp.ts';
+import { createApp, type AppOptions } from '../../src/app/createApp.ts';
 import { fileSettings } from '../../src/config/sources.ts';
 import type { Clock } from '../../src/tasks/ports.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { createSandbox, type Sandbox } from './repo.ts';
 
 /** From source, so that a test can be run as it is; `npm test` names what it has built, which starts in a third of the time. */
-const CLI = process.env['AMPA_TEST_CLI'] ?? path.resolve(import.meta.dirname, '../../src/cli/guard.ts');
+export const CLI = process.env['AMPA_TEST_CLI'] ?? path.resolve(import.meta.dirname, '../../src/cli/guard.ts');
 
 export interface HostOptions {
   /** A window: it asks a person itself. */
   asks?: boolean;
   clock?: Clock;
-  /** Token of the editor's GitHub session. */
-  editorToken?: string | null;
+  patience?: AppOptions['patience'];
+  /** Token of the editor's GitHub session, or an editor that does not answer. */
+  editorToken?: string | null | Promise<never>;
 }
 
 export interface Project {
@@ -65,6 +66,7 @@ export function createProject(name = 'ampa-job-'): Project {
         settings: fileSettings,
         asks: host.asks ?? false,
         clock: host.clock,
+        patience: host.patience,
         editorToken: async () => host.editorToken ?? null,
         carrier: { execPath: process.execPath, args: [CLI], env: {} },
       });
