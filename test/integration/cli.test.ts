@@ -85,7 +85,7 @@ describe('the command line', () => {
     [['start', '--task-file', 'nowhere.md'], /nowhere\.md cannot be read/],
     [['start', '--task', 'x', '--max-attempts', 'many'], /--max-attempts "many" is not a whole number/],
     [['start', '--tusk', 'x'], /--tusk/],
-    [['ls', '--status', 'sleeping'], /--status "sleeping" names sleeping; there are queued/],
+    [['ls', '--status', 'sleeping'], /--status "sleeping" has unknown states: sleeping; known are queued/],
     [['show'], /ID is missing/],
     [['show', 'zzzz'], /"zzzz" does not exist/],
     [['merge', 'x', '--method', 'octopus'], /--method is "octopus", not one of squash\|merge\|rebase/],
