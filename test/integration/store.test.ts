@@ -294,7 +294,7 @@ describe('the store', () => {
         ['appended', 'first\n\nsecond', 'Add a greeting'],
       );
       const merged = await board.insert(task({ status: 'success' }));
-      await board.recordMerge(merged.id, 'now', 'merged');
+      await board.recordMerge(merged, 'now', 'merged');
       await assert.rejects(board.continueTask(merged.id, 'more'), /cannot continue a merged task/);
       await assert.rejects(board.requestAbort(merged.id), /cannot abort a merged task/);
     });

@@ -106,6 +106,18 @@ const ROUTES: Route[] = [
     /^commits\/(.+)\/status$/,
     (repo, _request, [ref]) => list(latestStatuses(repo, resolveRef(repo, ref!)).map(statusOf), 'statuses'),
   ],
+  [
+    'GET',
+    /^compare\/(\w+)\.\.\.(\w+)$/,
+    (repo, _request, [older, newer]) => {
+      const isIn = (one: string, of: string | undefined): boolean =>
+        of !== undefined && (one === of || isIn(one, repo.parents.get(of)));
+      const ahead = isIn(older!, newer);
+      return ok({
+        status: ahead ? 'ahead' : isIn(newer!, older) ? 'behind' : 'diverged',
+      } satisfies PartOf<'commit-comparison'>);
+    },
+  ],
   ['GET', /^check-runs\/(\d+)$/, (repo, _request, [id]) => withCheck(repo, id, (it) => ok(checkOf(it, repo)))],
   [
     'GET',
@@ -189,12 +201,6 @@ const ROUTES: Route[] = [
     /^git\/ref\/heads\/(.+)$/,
     (repo, _request, [branch]) =>
       repo.refs.has(branch!) ? ok({ ref: `refs/heads/${branch}`, object: { sha: repo.refs.get(branch!) } }) : missing(),
-  ],
-  [
-    'DELETE',
-    /^git\/refs\/heads\/(.+)$/,
-    (repo, _request, [branch]) =>
-      repo.refs.delete(branch!) ? { status: 204 } : refuse(422, 'Reference does not exist'),
   ],
   ['GET', /^issues$/, (repo) => list([...repo.issues].map(([number, it]) => ({ number, ...it })))],
   [
