@@ -297,7 +297,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       const it = await engine.writable();
       const { board, watcher } = it;
       const landed = await mergeTask(
-        { board, repository: git.repository, forges, now, newId, onChange: watcher.onChange, say },
+        { board, repository: git.repository, forges, clock, newId, onChange: watcher.onChange, say },
         id,
         how,
       );

@@ -4,6 +4,7 @@ import { AmpaError, describeError } from '../errors.ts';
 import type { TaskBoard } from '../tasks/board.ts';
 import { whyNotLand } from '../tasks/landing.ts';
 import { inFiles } from '../tasks/prompts.ts';
+import type { Clock } from '../tasks/ports.ts';
 import type { Task } from '../tasks/task.ts';
 import { transition } from '../tasks/transition.ts';
 import type { Forges } from './forges.ts';
@@ -12,7 +13,7 @@ export interface MergeDeps {
   board: TaskBoard;
   repository: Repository;
   forges: Forges;
-  now(): number;
+  clock: Pick<Clock, 'now' | 'after'>;
   newId(): string;
   /** Calls back when any process has changed the store; returns the way to stop that. */
   onChange(listener: () => void): () => void;
@@ -43,7 +44,7 @@ interface Merged extends Landed {
 export async function mergeTask(deps: MergeDeps, id: string, how: MergeRequest): Promise<Task> {
   const { board, repository, say } = deps;
   const { task } = await board.detail(id);
-  const isoNow = (): string => new Date(deps.now()).toISOString();
+  const isoNow = (): string => new Date(deps.clock.now()).toISOString();
   const verdict = transition(task, { type: 'merge', at: isoNow() });
   if (!verdict.ok) throw verdict.error;
 
@@ -80,22 +81,26 @@ async function tidy(say: MergeDeps['say'], work: () => Promise<void>): Promise<v
 }
 
 /** The right to merge the task now: nobody continues or stops it meanwhile, nor merges it a second time. */
-function holdOf({ board, newId, now }: MergeDeps, task: Task): { take(): Promise<void>; release(): Promise<void> } {
+function holdOf({ board, newId, clock }: MergeDeps, task: Task): { take(): Promise<void>; release(): Promise<void> } {
   const by = newId();
-  const take = (): Promise<void> => board.holdForMerge(task, by, now() + HOLD_MS);
-  let again: NodeJS.Timeout | undefined;
-  let last = Promise.resolve();
+  let cancel = (): void => undefined;
+  let renewal = Promise.resolve();
+  const hold = (): Promise<void> => board.holdForMerge(task, by, clock.now() + HOLD_MS);
+  const renew = (): void => {
+    cancel = clock.after(HOLD_AGAIN_MS, () => {
+      // One that fails is made up for by the next.
+      renewal = hold().then(renew, renew);
+    });
+  };
   return {
     async take() {
-      await take();
-      again = setInterval(() => {
-        // One that fails is made up for by the next.
-        last = take().catch(() => undefined);
-      }, HOLD_AGAIN_MS);
+      await hold();
+      renew();
     },
     async release() {
-      clearInterval(again);
-      await last;
+      cancel();
+      await renewal;
+      cancel();
       // How the merge has ended counts more; what is not released runs out.
       await board.releaseMerge(task.id, by).catch(() => undefined);
     },
@@ -107,6 +112,8 @@ async function record({ board }: MergeDeps, task: Task, sha: string, at: string)
   try {
     return await board.recordMerge(task, at, `Merged into ${task.base} as ${short}.`);
   } catch (error) {
+    // Another has found it merged, and written that down.
+    if (error instanceof AmpaError && error.code === 'illegal_transition') throw error;
     throw new AmpaError(
       'merge',
       `${task.branch} was merged into ${task.base} as ${short}, and that could not be written down: ${describeError(error)}`,

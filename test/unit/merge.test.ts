@@ -27,10 +27,11 @@ describe('merging a task', () => {
     const deps = {
       board: {
         detail: async () => ({ task }),
-        async recordMerge(_id: string, time: string) {
+        async recordMerge(_task: unknown, time: string) {
           at = time;
           return task;
         },
+        releaseMerge: async () => undefined,
         forgetWorktree: async () => undefined,
       },
       repository: { removeWorktree: async () => ({ removed: true }) },
@@ -38,13 +39,15 @@ describe('merging a task', () => {
         of: async () => ({
           merge: (...[, , , signal]: [unknown, unknown, unknown, AbortSignal]) =>
             new Promise((resolve, reject) => {
-              setTimeout(() => resolve({ kind: 'merged', sha: 'b', remark: null }), minutes * MIN);
+              setTimeout(() => resolve({ kind: 'merged', sha: 'b', head: 'a' }), minutes * MIN);
               signal.addEventListener('abort', () => reject(signal.reason as Error));
               begun();
             }),
         }),
       },
-      now: Date.now,
+      clock: { now: Date.now },
+      newId: () => 'merger',
+      onChange: () => () => undefined,
       say: () => undefined,
     } as unknown as MergeDeps;
     const merging = mergeTask(deps, task.id, { method: null, deleteBranch: false });
