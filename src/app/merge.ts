@@ -169,6 +169,7 @@ async function mergePullRequest(
       {
         method,
         sha: pushed,
+        from: await repository.mergeBaseOf(task, pushed),
         title: task.title,
         onWait: (names) => say(`Waiting for required checks of ${task.pr_url}: ${names.join(', ')}`),
         beforeMerge,

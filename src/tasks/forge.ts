@@ -153,6 +153,8 @@ export interface Forge {
     how: {
       method: 'merge' | 'squash' | 'rebase' | null;
       sha: string;
+      /** Where the diff begins that people are shown: refused where the base has not got it. Null: not asked. */
+      from: string | null;
       title: string;
       onWait?: (names: readonly string[]) => void;
       /** Awaited right before the one request that merges: nothing is merged where it rejects. */

@@ -273,6 +273,22 @@ describe('git: facts about a repository', () => {
       assert.deepEqual(await work.repository.removeWorktree(pushed, { force: false }), { removed: true });
     });
 
+    it('forgets the snapshot that it began with once the branch has it, and never the only copy', async () => {
+      const { repo } = box.withOrigin();
+      const refs = (): string => box.git(repo, 'for-each-ref', '--format=%(objectname)', 'refs/ampa/snapshot');
+      for (const rewritten of [false, true]) {
+        box.write(join(repo, 'README.md'), `uncommitted ${rewritten}`);
+        const snapshot_sha = await work.repository.snapshot(repo);
+        const task = await work.prepare({ repo, snapshot_sha, branch: `amp/${rewritten}-abcdef` });
+        if (rewritten) box.git(task.worktree, 'reset', '-q', '--hard', 'main');
+        const outcome = await work.tasks.push(task, work.processes, work.never);
+        assert.ok(outcome.kind === 'pushed', JSON.stringify(outcome));
+        const pushed = { ...task, pushed_sha: outcome.sha };
+        assert.deepEqual(await work.repository.removeWorktree(pushed, { force: false }), { removed: true });
+        assert.equal(refs(), rewritten ? snapshot_sha : '');
+      }
+    });
+
     it('by force takes a dirty one, and without a remote a branch is safe enough', async () => {
       const repo = box.repository();
       const task = await work.prepare({ repo, remote: null });

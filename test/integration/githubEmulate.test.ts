@@ -142,7 +142,13 @@ describe("AMPA as a GitHub App, to somebody else's emulator", () => {
     assert.deepEqual([state, body, sha, mergedAt], ['open', 'Because it was bad', made.commit.sha, null]);
 
     await api('PATCH', `pulls/${number}`, { draft: false });
-    const how = { method: 'squash', sha: made.commit.sha, title: 'Mend it', beforeMerge: async () => {} } as const;
+    const how = {
+      method: 'squash',
+      sha: made.commit.sha,
+      title: 'Mend it',
+      from: null,
+      beforeMerge: async () => {},
+    } as const;
     const merged = await forge.merge(ACME, number, how, signal);
     assert.equal(merged.kind, 'merged');
     assert.deepEqual(await forge.merge(ACME, number, how, signal), merged, 'it is not merged twice');

@@ -120,6 +120,19 @@ describe('a pull request of a task', () => {
     assert.deepEqual([(await app.find(task.id)).status, existsSync(task.worktree!)], ['queued', true]);
   }).timeout(60_000);
 
+  it('is not merged with commits of the base that only the user has: the diff of the task does not show them', async () => {
+    const { box, repo } = it_.project;
+    const mine = box.commit(repo, 'private.txt', 'mine');
+    const { app, task } = await green();
+    await assert.rejects(app.merge(task.id, { method: null, deleteBranch: false }), {
+      code: 'merge',
+      message: new RegExp(`It began at ${mine.slice(0, 10)}, which main does not have`),
+    });
+    assert.equal(it_.hub.pullRequests[0]!.state, 'open');
+    it_.hub.push(mine, 'main');
+    assert.notEqual((await app.merge(task.id, { method: null, deleteBranch: false })).merged_at, null);
+  }).timeout(60_000);
+
   it('is merged once by two hosts at the same time, and not continued meanwhile', async () => {
     const { task } = await green();
     const clock = fastClock(20);

@@ -113,7 +113,14 @@ describe('Pull requests on GitHub', () => {
 
   describe('are merged', () => {
     const merge = async (more: object = {}) => {
-      const how = { method: null, sha: sha(1), title: 'Mend it (#1)', beforeMerge: async () => {}, ...more };
+      const how = {
+        method: null,
+        sha: sha(1),
+        title: 'Mend it (#1)',
+        from: null,
+        beforeMerge: async () => {},
+        ...more,
+      };
       return (await it_.make()).forge.merge(ACME, 1, how, it_.signal);
     };
     const said = async (more: object = {}): Promise<string> => {
@@ -219,6 +226,15 @@ describe('Pull requests on GitHub', () => {
       const asked = merge({ beforeMerge: () => Promise.reject(new Error('not any more')) });
       await assert.rejects(asked, /not any more/);
       assert.equal(it_.repo.pullRequests[0]!.state, 'open');
+    });
+
+    it('not where the base has lost, or never had, what the diff begins at', async () => {
+      const main = it_.repo.refs.get('main')!;
+      assert.match(await said({ from: sha(9) }), /^refused: It began at 0000000000, which main does not have/);
+      assert.equal(it_.repo.pullRequests[0]!.state, 'open');
+      it_.repo.push(sha(8), 'main');
+      it_.repo.parents.set(sha(8), main);
+      assert.equal(await said({ from: main }), 'merged');
     });
 
     it('by others with more on top, or without what is meant now', async () => {

@@ -108,13 +108,14 @@ const ROUTES: Route[] = [
   ],
   [
     'GET',
-    /^compare\/(\w+)\.\.\.(\w+)$/,
-    (repo, _request, [older, newer]) => {
+    /^compare\/(.+)\.\.\.(.+)$/,
+    (repo, _request, [older, ref]) => {
+      const newer = resolveRef(repo, ref!);
       const isIn = (one: string, of: string | undefined): boolean =>
         of !== undefined && (one === of || isIn(one, repo.parents.get(of)));
       const ahead = isIn(older!, newer);
       return ok({
-        status: ahead ? 'ahead' : isIn(newer!, older) ? 'behind' : 'diverged',
+        status: older === newer ? 'identical' : ahead ? 'ahead' : isIn(newer, older) ? 'behind' : 'diverged',
       } satisfies PartOf<'commit-comparison'>);
     },
   ],
@@ -262,6 +263,7 @@ function merge(repo: FakeRepo, pull: FakePull, body: Record<string, unknown>): R
   pull.mergedSha = sha;
   pull.mergedHead = repo.refs.get(pull.head);
   pull.state = 'closed';
+  repo.parents.set(sha, repo.refs.get(pull.base)!);
   repo.refs.set(pull.base, sha);
   return ok({
     sha,

@@ -34,7 +34,7 @@ describe('merging a task', () => {
         releaseMerge: async () => undefined,
         forgetWorktree: async () => undefined,
       },
-      repository: { removeWorktree: async () => ({ removed: true }) },
+      repository: { mergeBaseOf: async () => 'm', removeWorktree: async () => ({ removed: true }) },
       forges: {
         of: async () => ({
           merge: (...[, , , signal]: [unknown, unknown, unknown, AbortSignal]) =>

@@ -5,6 +5,7 @@ import { snapshotRef } from './base.ts';
 import { removeBase } from './baseCheckout.ts';
 import { gitFailed } from './git.ts';
 import type { Git } from './git.ts';
+import { isAncestor } from './head.ts';
 import { exists, gitDirOf } from './layout.ts';
 import { lfsSettings, removeWorktreeAt } from './worktree.ts';
 
@@ -19,7 +20,7 @@ export interface WorktreeState {
   unpushed: number;
 }
 
-type Placed = Pick<Task, 'repo' | 'remote' | 'worktree' | 'pushed_sha' | 'copied_files' | 'snapshot_sha'>;
+type Placed = Pick<Task, 'repo' | 'branch' | 'remote' | 'worktree' | 'pushed_sha' | 'copied_files' | 'snapshot_sha'>;
 
 export async function worktreeState(git: Git, searchPath: string, task: Placed): Promise<WorktreeState> {
   const { worktree, remote, pushed_sha: pushed, copied_files: copied } = task;
@@ -62,7 +63,7 @@ export async function removeWorktree(
   task: Placed,
   { force }: { force: boolean },
 ): Promise<Removal> {
-  const { repo, worktree, snapshot_sha: snapshot } = task;
+  const { repo, branch, worktree, snapshot_sha: snapshot } = task;
   if (!worktree) return { removed: true };
   if (!force) {
     const { uncommitted, unpushed } = await worktreeState(git, searchPath, task);
@@ -75,7 +76,9 @@ export async function removeWorktree(
   }
   await removeBase(git, repo, worktree);
   await removeWorktreeAt(git, repo, worktree);
-  if (snapshot) await git.text(repo, ['update-ref', '-d', snapshotRef(snapshot)]);
+  // A history that was rewritten may not hold it any more: then nothing else does.
+  if (snapshot && (force || (await isAncestor(git, repo, snapshot, `refs/heads/${branch}`))))
+    await git.text(repo, ['update-ref', '-d', snapshotRef(snapshot)]);
   return { removed: true };
 }
 

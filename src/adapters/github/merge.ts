@@ -13,6 +13,8 @@ export interface MergeHow {
   method: Method | null;
   /** The head that is meant; a newer one is not merged. */
   sha: string;
+  /** Where the diff begins that people are shown; null: not asked. */
+  from: string | null;
   title: string;
   /** Told once which required checks are waited for. */
   onWait?: (names: readonly string[]) => void;
@@ -52,6 +54,11 @@ export async function mergePullRequest(
   if (before.state === 'closed') return { kind: 'refused', detail: `Pull request #${number} is closed.` };
   if (before.head.sha !== how.sha) {
     return { kind: 'refused', detail: `Its commit ${before.head.sha.slice(0, 10)} was not checked here.` };
+  }
+  const base = before.base.ref;
+  if (how.from !== null && !(await contains(client, repo, base, how.from, signal))) {
+    const begun = `It began at ${how.from.slice(0, 10)}, which ${base} does not have`;
+    return { kind: 'refused', detail: `${begun}: what lies before that would land without being in the diff here.` };
   }
   // A person who wants it merged wants it ready.
   if (before.draft) await markReady(client, repo, number, signal);
@@ -104,7 +111,7 @@ async function allowedMethod(client: Client, repo: ForgeRepo, signal: AbortSigna
   return data.allow_squash_merge === false ? 'rebase' : 'squash';
 }
 
-/** Whether `older` is `newer` or in its history. */
+/** Whether the commit `older` is in the history of `newer`, a commit or a branch. */
 async function contains(
   client: Client,
   repo: ForgeRepo,
@@ -121,7 +128,7 @@ async function contains(
       per_page: 1,
       request: { signal },
     });
-    return data.status === 'ahead';
+    return data.status === 'ahead' || data.status === 'identical';
   } catch (error) {
     // A commit that is not there is in nothing.
     if (statusOf(error) === 404) return false;
