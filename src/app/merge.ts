@@ -43,7 +43,7 @@ interface Merged extends Landed {
  */
 export async function mergeTask(deps: MergeDeps, id: string, how: MergeRequest): Promise<Task> {
   const { board, repository, say } = deps;
-  const { task } = await board.detail(id);
+  const { task, messages } = await board.detail(id);
   const isoNow = (): string => new Date(deps.clock.now()).toISOString();
   const verdict = transition(task, { type: 'merge', at: isoNow() });
   if (!verdict.ok) throw verdict.error;
@@ -59,6 +59,8 @@ export async function mergeTask(deps: MergeDeps, id: string, how: MergeRequest):
   } finally {
     await hold.release();
   }
+  if (messages.some((message) => message.delivered_in === null))
+    say('Merged; a message had not reached the agent: start a new task with it.');
   await tidy(say, async () => {
     const removal = await repository.removeWorktree(task, { force: false });
     if (removal.removed) await board.forgetWorktree(landed);
