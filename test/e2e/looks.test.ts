@@ -97,7 +97,7 @@ describe('A workspace in the morning', () => {
     await runCommand(page, 'View: Toggle Primary Side Bar Visibility');
     await screenshot(page, 'morning-zoom-report-alone');
     await runCommand(page, 'AMPA: What Now?');
-    await page.getByPlaceholder('What now?').waitFor();
+    await page.getByPlaceholder('Select a task or an action').waitFor();
     await screenshot(page, 'morning-zoom-what-now');
     await page.keyboard.press('Escape');
   });

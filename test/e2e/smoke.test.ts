@@ -59,7 +59,7 @@ describe('The workbench', () => {
       .filter({ hasText: 'Get started with AMPA' })
       .click();
     await page.getByText('From a sentence to green checks.').first().waitFor();
-    for (const step of ['Have an agent', 'Start a task', 'Watch it, or close the window', 'Review and merge']) {
+    for (const step of ['Set up an agent', 'Start a task', 'Watch it, or close the window', 'Review and merge']) {
       await page.locator('.getting-started-step').filter({ hasText: step }).waitFor();
     }
     await screenshot(page, 'walkthrough');

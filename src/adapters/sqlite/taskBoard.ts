@@ -1,6 +1,7 @@
 import { sql, type Insertable, type Kysely, type UpdateObject } from 'kysely';
+import { newestEvent } from './events.ts';
 import { AmpaError, notFound } from '../../errors.ts';
-import type { Continued, TaskBoard } from '../../tasks/board.ts';
+import { type Continued, noSuchTask, type TaskBoard } from '../../tasks/board.ts';
 import { continuedPrompt } from '../../tasks/continuing.ts';
 import { isLanding, whyNotLand } from '../../tasks/landing.ts';
 import { needsKey } from '../../tasks/powers.ts';
@@ -23,9 +24,10 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
   const iso = isoClock(now);
   const decoder = createTaskDecoder();
 
+  /** What is decided by it is written in the same transaction, which is immediate: nobody decides in between. */
   const read = async (tx: Kysely<Schema>, id: string): Promise<Task> => {
     const row = await tx.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
-    if (!row) throw notFound('task', id, '`ampa ls --all` lists them.');
+    if (!row) throw noSuchTask(id);
     return decoder.row(row);
   };
 
@@ -91,13 +93,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
       const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow();
       return { tasks: tasks.map(decoder.row), total };
     },
-    async revision() {
-      const row = await db
-        .selectFrom('events')
-        .select((eb) => eb.fn.max('id').as('rev'))
-        .executeTakeFirst();
-      return row?.rev ?? 0;
-    },
+    revision: () => newestEvent(db),
     async changedSince(rev) {
       const rows = await db
         .selectFrom('tasks')
@@ -129,7 +125,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
           'Give more of the id.',
         );
       }
-      if (!rows[0]) throw notFound('task', text, '`ampa ls --all` lists them.');
+      if (!rows[0]) throw noSuchTask(text);
       return decoder.row(rows[0]);
     },
     async detail(id) {
