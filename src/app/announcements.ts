@@ -136,7 +136,7 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
       return () => offs.forEach((off) => off());
     },
     onLook: it.watcher.onLook,
-    onError: (error) => say(`Notifications go on after an error: ${hide(describeError(error))}`),
+    onError: (error) => say(`Notifications continue after an error: ${hide(describeError(error))}`),
     hide,
   });
 
@@ -296,7 +296,7 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
       checks.push({
         name: 'channels',
         ok: true,
-        detail: 'none is configured: nobody is told outside the editor',
+        detail: 'none is configured, so nothing is sent outside the editor',
         fix: null,
       });
     return checks;

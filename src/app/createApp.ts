@@ -92,7 +92,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   };
   const notices = createNotices();
   const { say } = notices;
-  const meter = createMeter((error) => say(`Figures could not be counted: ${describeError(error)}`));
+  const meter = createMeter((error) => say(`Metrics could not be recorded: ${describeError(error)}`));
   const logins = createLogins(userStateDir(env));
   const forges = createForges({
     ...{ env, secrets, now, meter, logins },

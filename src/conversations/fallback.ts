@@ -173,7 +173,7 @@ export function problemsOf(environment: string, files: readonly FallbackFile[]):
 }
 
 const noMode = (rule: string, text: string): string =>
-  `${rule} is ${JSON.stringify(text)}, which is no fallback mode: it holds`;
+  `${rule} is ${JSON.stringify(text)}, which is not a fallback mode, so hold is used`;
 
 /** What a mode makes of a question. */
 export type Verdict = { act: 'answer'; response: string } | { act: 'hold' } | { act: 'discuss' };

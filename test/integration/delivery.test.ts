@@ -455,7 +455,7 @@ describe('what is to be said', () => {
     assert.deepEqual(await left(), []);
   });
 
-  it('is given up where nobody could send it for a week', async () => {
+  it('is given up where it could not be sent for a week', async () => {
     bench.state.configured = ['discord-bot'];
     const host = await bench.host('a', []);
     await host.say('x');
@@ -463,7 +463,7 @@ describe('what is to be said', () => {
     await host.turn();
     assert.deepEqual(
       bench.letters.map((it) => it.reason),
-      ['nobody could send it for a week'],
+      ['it could not be sent for a week'],
     );
   });
 
@@ -481,7 +481,7 @@ describe('what is to be said', () => {
     await host.turn();
     assert.deepEqual(
       bench.letters.map((it) => it.reason),
-      ['nobody could send it for a week'],
+      ['it could not be sent for a week'],
     );
   });
 

@@ -1,3 +1,4 @@
+import { mergeMovedBase } from './movedBase.ts';
 import type { Carry } from './phase.ts';
 import { conflictText } from '../prompts.ts';
 import type { Task } from '../task.ts';
@@ -38,23 +39,17 @@ export async function preparingPhase(carry: Carry, task: Task): Promise<Task> {
     task = await store.patch(claim, { worktree_ready: true });
   }
   const phase = task.resume_phase ?? 'agent';
-  if (phase === 'agent' && task.attempts > 0) task = await mergeMovedBase(carry, task);
+  if (phase === 'agent' && task.attempts > 0) task = await onMovedBase(carry, task);
   return store.apply(claim, { type: 'advance', phase }, { resume_phase: null });
 }
 
 /** A task that is continued starts from the base as it is now; a conflict is part of what the agent is asked. */
-async function mergeMovedBase(carry: Carry, task: Task): Promise<Task> {
-  const base = await carry.deps.git.mergeBase(task, carry.signal);
-  carry.signal.throwIfAborted();
-  if (base.kind === 'conflict') {
-    await carry.deps.store.note(carry.claim, `The base ${task.base} had moved; its conflicts go to the agent.`);
-    const text = conflictText(base.files);
-    // It may wait there since an earlier try that got no further.
-    return task.prompt.includes(text)
-      ? task
-      : carry.deps.store.patch(carry.claim, { prompt: `${task.prompt}\n\n${text}` });
-  }
-  if (base.kind === 'merged')
-    await carry.deps.store.note(carry.claim, `The base ${task.base} had moved and was merged in.`);
-  return task;
+async function onMovedBase(carry: Carry, task: Task): Promise<Task> {
+  const files = await mergeMovedBase(carry, task);
+  if (files.length === 0) return task;
+  const text = conflictText(files);
+  // It may wait there since an earlier try that got no further.
+  return task.prompt.includes(text)
+    ? task
+    : carry.deps.store.patch(carry.claim, { prompt: `${task.prompt}\n\n${text}` });
 }
