@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const schema = z.object({ url: z.string(), token: z.string(), pid: z.number() });
 

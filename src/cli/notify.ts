@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { NOTIFY_COMMANDS } from '../app/notifyCommands.ts';
 import { AmpaError, usageError } from '../errors.ts';
 import type { Told } from '../notifications/ports.ts';

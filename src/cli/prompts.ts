@@ -1,5 +1,5 @@
 import os from 'node:os';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { PROMPT_COMMANDS } from '../app/promptCommands.ts';
 import { choiceLabel } from '../conversations/choices.ts';
 import { payloadOf, type Prompt } from '../conversations/prompt.ts';

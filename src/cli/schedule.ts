@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { CommandPatch } from '../scheduler/spec.ts';
 import { isDesk } from '../app/hosts.ts';
 import type { SCHEDULE_COMMANDS } from '../app/scheduleCommands.ts';
