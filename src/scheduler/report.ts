@@ -265,9 +265,11 @@ export function foldReport({ range, now, timeZone, commands, keepRuns }: ReportO
 }
 
 /** What failed last comes first, then by name. */
+const { compare } = new Intl.Collator('en', { numeric: true });
+
 function byUrgency(a: Lane, b: Lane): number {
   const failedAt = (lane: Lane): number => lane.marks.findLast((it) => it.failed > 0)?.from ?? 0;
-  return failedAt(b) - failedAt(a) || (a.title < b.title ? -1 : a.title > b.title ? 1 : 0);
+  return failedAt(b) - failedAt(a) || compare(a.title, b.title);
 }
 
 function tally(outcomes: readonly Outcome[]): Record<Outcome, number> {

@@ -181,6 +181,8 @@ export interface ChangedFile {
   /** Where a rename came from. */
   oldPath: string | null;
   status: 'added' | 'modified' | 'deleted' | 'renamed';
+  /** Lines that came and went; null where the file is not text. */
+  lines: { added: number; deleted: number } | null;
 }
 
 /** git as the loop needs it. Every call is non-interactive and safe to repeat. */

@@ -94,7 +94,7 @@ describe('A workspace in the morning', () => {
     await runCommand(page, 'Welcome: Open Walkthrough...');
     await filterAndPick(page, 'Get started with AMPA');
     await page.getByText('From a sentence to green checks.').first().waitFor();
-    for (const step of ['Have an agent', 'Start a task', 'Watch it, or close the window', 'Review and merge'])
+    for (const step of ['Set up an agent', 'Start a task', 'Watch it, or close the window', 'Review and merge'])
       await page.locator('.getting-started-step').filter({ hasText: step }).waitFor();
     await screenshot(page, 'walkthrough');
     await runCommand(page, 'AMPA: Show Report');
@@ -108,7 +108,7 @@ describe('A workspace in the morning', () => {
     await runCommand(page, 'View: Toggle Primary Side Bar Visibility');
     await screenshot(page, 'morning-zoom-report-alone');
     await runCommand(page, 'AMPA: What Now?');
-    await page.getByPlaceholder('What now?').waitFor();
+    await page.getByPlaceholder('Select a task or an action').waitFor();
     await screenshot(page, 'morning-zoom-what-now');
     await page.keyboard.press('Escape');
   });

@@ -151,7 +151,7 @@ describe('A question of an agent', () => {
     await notifications(page).filter({ hasText: 'Deploy to production now?' }).waitFor();
     await screenshot(page, 'question-script');
     await row(page, 'Deploy to production now?').click();
-    await page.locator('.quick-input-widget:visible').getByText('Answer in Words…').waitFor();
+    await page.locator('.quick-input-widget:visible').getByText('Answer in Your Own Words…').waitFor();
     await screenshot(page, 'question-script-answer');
     await pick(page, 'After lunch');
     assert.match(await said, /After lunch/);

@@ -1,6 +1,6 @@
 /** What the bot says: the real discord.js against the twin of Discord. */
 import assert from 'node:assert/strict';
-import { wallClock } from '../../src/app/engine.ts';
+import { wallClock } from '../../src/app/clock.ts';
 import type { Message } from '../../src/notifications/message.ts';
 import { SendError, type LastSent } from '../../src/notifications/ports.ts';
 import { botBench, button, message } from '../support/discordBot.ts';

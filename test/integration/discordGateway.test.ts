@@ -1,6 +1,6 @@
 /** The connection of the bot: the real discord.js against the gateway of the twin. */
 import assert from 'node:assert/strict';
-import { wallClock } from '../../src/app/engine.ts';
+import { wallClock } from '../../src/app/clock.ts';
 import { SendError } from '../../src/notifications/ports.ts';
 import { botBench, message } from '../support/discordBot.ts';
 import { fastClock } from '../support/fastClock.ts';

@@ -9,13 +9,14 @@ import { MIGRATIONS } from '../../src/adapters/sqlite/migrations.ts';
 import { openDatabase } from '../../src/adapters/sqlite/open.ts';
 import { encodeTask, type TaskRow } from '../../src/adapters/sqlite/schema.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
+import { createTaskQueue } from '../../src/adapters/sqlite/taskQueue.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import type { App } from '../../src/app/api.ts';
 import { openEngineStore, type EngineStore } from '../../src/app/engineStore.ts';
 import { announceHost, type HostPresence } from '../../src/app/hosts.ts';
 import { createPowers } from '../../src/app/powers.ts';
 import { resolveWorkspace, statePaths } from '../../src/app/state.ts';
-import { wallClock } from '../../src/app/engine.ts';
+import { wallClock } from '../../src/app/clock.ts';
 import { isActive, type Task } from '../../src/tasks/task.ts';
 import { workOnce } from '../../src/tasks/worker.ts';
 import { createHubProject, type HubProject } from '../support/hubProject.ts';
@@ -172,7 +173,7 @@ describe('a task that an older version has queued', () => {
     await older.close();
     const database = await open();
     try {
-      const tasks = createTaskStore(database, now);
+      const tasks = { ...createTaskStore(database, now), ...createTaskQueue(database, now) };
       assert.equal(await tasks.claimNext('a', 1, NEEDS), undefined);
       const [queued] = await tasks.queuedBeside(NEEDS);
       assert.deepEqual(queued!.agent_spec, task.agent_spec);

@@ -11,6 +11,7 @@ import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.
 import { createPromptStore } from '../../src/adapters/sqlite/promptStore.ts';
 import { encodeTask, type TaskRow } from '../../src/adapters/sqlite/schema.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
+import { createTaskQueue } from '../../src/adapters/sqlite/taskQueue.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { createConversations } from '../../src/app/conversations.ts';
 import { announceHost } from '../../src/app/hosts.ts';
@@ -50,7 +51,7 @@ describe('The store of questions', () => {
   });
   const stores = () => ({
     prompts: createPromptStore(database.db, now, newId),
-    tasks: createTaskStore(database, now),
+    tasks: { ...createTaskStore(database, now), ...createTaskQueue(database, now) },
     board: createTaskBoard(database.db, now),
     hosts: createHostStore(database.db),
   });

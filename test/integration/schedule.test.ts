@@ -9,7 +9,7 @@ import { openDatabase } from '../../src/adapters/sqlite/open.ts';
 import type { App } from '../../src/app/api.ts';
 import type { RunReport, ScheduledCommand } from '../../src/app/scheduleApi.ts';
 import { ORIGINAL_STORE } from '../support/originalStore.ts';
-import { CHECK, createProject, processesOf, type Project } from '../support/project.ts';
+import { CHECK, createProject, runsIn, type Project } from '../support/project.ts';
 import { until } from '../support/until.ts';
 
 describe('scheduled commands', () => {
@@ -20,7 +20,6 @@ describe('scheduled commands', () => {
   afterEach(() => project.remove());
   const never = new AbortController().signal;
   /** Processes of runs here: other files have theirs at the same time. */
-  const left = (): number[] => processesOf('run-', project.repo);
   /** Everything is due at once. */
   const FAST = { AMPA_SCHEDULER_GLOBAL_MIN_INTERVAL_SECONDS: '0' };
 
@@ -151,7 +150,7 @@ describe('scheduled commands', () => {
       });
       const run = await app.schedule.run('slow', { signal: never });
       assert.deepEqual([run?.status, run?.exit_code, run?.output], ['timed_out', 124, 'begun\n']);
-      assert.deepEqual(left(), []);
+      assert.deepEqual(runsIn(project.repo), []);
       assert.equal((await app.schedule.list())[0]!.running, false);
     }).timeout(90_000);
 
@@ -188,7 +187,7 @@ describe('scheduled commands', () => {
       await until('it prints', () => seen.includes('begun'));
       assert.equal((await ampa('remove', 'long')).code, 0);
       assert.equal((await again)?.status ?? 'gone', 'interrupted');
-      assert.deepEqual(left(), []);
+      assert.deepEqual(runsIn(project.repo), []);
     }).timeout(90_000);
 
     it('record a background task, and skip while that is active', async () => {
@@ -271,7 +270,7 @@ describe('scheduled commands', () => {
       const first = daemon();
       await until('it runs', async () => (await history('long'))[0]?.output === 'begun\n');
       first.kill('SIGKILL');
-      assert.ok(left().length > 0);
+      assert.ok(runsIn(project.repo).length > 0);
       await ampa('disable', 'long');
       daemon();
       const run = await until('it is cleared', async () => {
@@ -279,7 +278,7 @@ describe('scheduled commands', () => {
         return latest?.status === 'interrupted' && latest;
       });
       assert.deepEqual([run.exit_code, run.output], [null, 'begun\n']);
-      await until('nothing is left', () => left().length === 0);
+      await until('nothing is left', () => runsIn(project.repo).length === 0);
     }).timeout(60_000);
 
     it('can be run by hand after it was killed', async () => {
@@ -289,7 +288,7 @@ describe('scheduled commands', () => {
       first.kill('SIGKILL');
       await once(first, 'exit');
       assert.equal((await ampa('run', 'quick')).code, 0);
-      assert.deepEqual(left(), []);
+      assert.deepEqual(runsIn(project.repo), []);
     }).timeout(60_000);
 
     it('end with it when it is asked to end', async () => {
@@ -299,7 +298,7 @@ describe('scheduled commands', () => {
       const exited = new Promise((resolve) => host.once('exit', resolve));
       host.kill('SIGTERM');
       await exited;
-      assert.deepEqual(left(), []);
+      assert.deepEqual(runsIn(project.repo), []);
       assert.equal((await history('long'))[0]?.status, 'interrupted');
     }).timeout(60_000);
 

@@ -7,6 +7,7 @@ import { monotonicFactory } from 'ulid';
 import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
 import { createWebhookStore } from '../../src/adapters/sqlite/webhookStore.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
+import { createTaskQueue } from '../../src/adapters/sqlite/taskQueue.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { createWatchStore } from '../../src/adapters/sqlite/watchStore.ts';
 import { fullAllowance, spend } from '../../src/tasks/pollPolicy.ts';
@@ -51,7 +52,7 @@ describe('a webhook of GitHub', () => {
       now: Date.now,
     });
     // A task that another process carries waits for its checks, and is looked at later.
-    const tasks = createTaskStore(database, Date.now);
+    const tasks = { ...createTaskStore(database, Date.now), ...createTaskQueue(database, Date.now) };
     const { id } = await createTaskBoard(database.db, Date.now).insert(
       makeTask({ id: newId(), repo: project.repo, checks: { provider: 'github' }, forge: FORGE }),
     );

@@ -66,10 +66,10 @@ describe('The task page', () => {
     await box.locator('strong').getByText('exactly 100 euros').waitFor();
     assert.match(
       await box.locator('.hint').innerText(),
-      /projects\.me\/demo-shop\.overrides\.question \(discuss-options\) leaves it to you/,
+      /projects\.me\/demo-shop\.overrides\.question \(discuss-options\) leaves the answer to you/,
     );
     assert.equal(await box.locator('.recommended').count(), 1);
-    await box.getByText('What was said before (2)').click();
+    await box.getByText('Earlier conversation (2)').click();
     await box.getByText('keeps what customers know').waitFor();
     assert.match(
       await page.locator('.answered').innerText(),

@@ -17,8 +17,8 @@ export interface HostOptions {
   asks?: boolean;
   clock?: Clock;
   patience?: AppOptions['patience'];
-  /** Token of the editor's GitHub session. */
-  editorToken?: string | null;
+  /** Token of the editor's GitHub session, or an editor that does not answer. */
+  editorToken?: string | null | Promise<never>;
 }
 
 export interface Project {
@@ -102,17 +102,22 @@ export function createProject(name = 'ampa-job-'): Project {
   return project;
 }
 
-/** Pids of live processes whose environment names the task, and that folder if one is given: what must not be left. Linux. */
-export function processesOf(taskId: string, workspace?: string): number[] {
+/** Pids of live processes whose environment names the task: what must not be left. Linux. */
+export const processesOf = (taskId: string): number[] => processesWith((it) => it['AMPA_OWNER']?.includes(taskId));
+
+/** The same for runs of scheduled commands in a workspace: others may run theirs on this machine. */
+export const runsIn = (workspace: string): number[] =>
+  processesWith((it) => it['AMPA_OWNER']?.includes('run-') && it['AMPA_WORKSPACE'] === workspace);
+
+function processesWith(wanted: (environment: Readonly<Record<string, string>>) => boolean | undefined): number[] {
   return readdirSync('/proc').flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
     try {
-      const env = readFileSync(`/proc/${name}/environ`, 'utf8').split('\0');
-      if (workspace !== undefined && !env.includes(`AMPA_WORKSPACE=${workspace}`)) return [];
-      const owner = env.find((entry) => entry.startsWith('AMPA_OWNER='));
+      const entries = readFileSync(`/proc/${name}/environ`, 'utf8').split('\0');
+      const environment = Object.fromEntries(entries.map((it) => /^([^=]*)=(.*)$/s.exec(it)?.slice(1) ?? [it, '']));
       const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
       const zombie = stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3) === 'Z';
-      return owner?.includes(taskId) && !zombie ? [Number(name)] : [];
+      return wanted(environment) && !zombie ? [Number(name)] : [];
     } catch {
       // It ended while we looked.
       return [];

@@ -8,7 +8,7 @@ import { Attempts } from './parts/attempts.tsx';
 import { Legend } from './parts/bars.tsx';
 import { Composer } from './parts/composer.tsx';
 import { Context, type PageContext } from './parts/context.ts';
-import { Files } from './parts/files.tsx';
+import { Files, Lines } from './parts/files.tsx';
 import { Header } from './parts/header.tsx';
 import { connect, type Host } from './parts/host.ts';
 import { Icon } from './parts/icon.tsx';
@@ -140,7 +140,7 @@ function App({ host }: { host: Host }) {
             <pre class="plain request">{task.request}</pre>
           </Section>
           {task.summary ? (
-            <Section id="summary" level={2} title="The agent's last words" preset>
+            <Section id="summary" level={2} title="Agent's summary" preset>
               <Markdown text={task.summary} />
             </Section>
           ) : null}
@@ -159,7 +159,7 @@ function App({ host }: { host: Host }) {
             <section class="section level-2">
               <h2 class="plain-heading">
                 Attempts
-                <Legend />
+                <Legend attempts={attempts} />
               </h2>
               <Attempts state={state} />
             </section>
@@ -172,7 +172,10 @@ function App({ host }: { host: Host }) {
               preset
               aside={
                 files.state === 'known' && files.total > 0 ? (
-                  <span class="count">{files.total.toLocaleString()}</span>
+                  <>
+                    <span class="count">{files.total.toLocaleString('en')}</span>
+                    <Lines lines={files.lines} />
+                  </>
                 ) : null
               }
             >

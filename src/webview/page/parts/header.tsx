@@ -3,6 +3,8 @@ import type { Tone } from '../../attempts.ts';
 import type { Button, ButtonId, TaskView } from '../../model.ts';
 import type { Action } from '../../protocol.ts';
 import { duration } from '../../duration.ts';
+import { money } from '../../money.ts';
+import { createClock } from '../../clock.ts';
 import { usePage } from './context.ts';
 import { Icon, type IconName } from './icon.tsx';
 
@@ -47,10 +49,11 @@ export function ActionButton({ button }: { button: Button }) {
   );
 }
 
-export const money = (usd: number): string => `$${usd.toFixed(usd < 1 ? 3 : 2)}`;
+const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
 
 export function Header({ task }: { task: TaskView }) {
   const { now } = usePage();
+  const clock = createClock(now, timeZone);
   const elapsed = task.elapsedMs + (task.runningSince === null ? 0 : now - task.runningSince);
   return (
     <header class="header">
@@ -86,7 +89,11 @@ export function Header({ task }: { task: TaskView }) {
           </Fact>
         ) : null}
         {elapsed > 0 ? (
-          <Fact icon="watch" label="Working time" title="Time in which it worked; queues and pauses do not count">
+          <Fact
+            icon="watch"
+            label="Working time"
+            title="Time spent working; time in the queue or waiting for you does not count"
+          >
             <span class="number">{duration(elapsed)}</span>
           </Fact>
         ) : null}
@@ -95,6 +102,9 @@ export function Header({ task }: { task: TaskView }) {
             <span class="number">{money(task.costUsd)}</span>
           </Fact>
         ) : null}
+        <Fact label="Time" title={`Created ${new Date(task.createdAt).toLocaleString()}, by ${task.createdBy}`}>
+          {task.endedAt === null ? `started ${clock(task.createdAt)}` : `ended ${clock(task.endedAt)}`}
+        </Fact>
       </dl>
       <div class="actions" role="toolbar" aria-label="Task">
         {task.buttons.map((button) => (
