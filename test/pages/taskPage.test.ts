@@ -231,15 +231,16 @@ describe('The task page', () => {
     open = await openPage(browser, CASES['review']!, { height: 500 });
     await open.page.getByRole('button', { name: 'Request' }).click();
     await open.page.getByRole('textbox').fill('Round once');
-    // Above what is streamed in: the browser keeps in place what it shows, not the number.
-    await open.page.evaluate(() => window.scrollTo(0, 200));
-    await open.page.waitForFunction(() => (window.memory as { scroll: number }).scroll === 200);
+    await open.page.evaluate(() => window.scrollTo(0, 300));
+    await open.page.waitForFunction(() => (window.memory as { scroll: number }).scroll === 300);
     const memory = await open.page.evaluate(() => window.memory);
     await open.close();
     open = await openPage(browser, CASES['review']!, { height: 500, memory });
     assert.equal(await open.page.getByRole('textbox').inputValue(), 'Round once');
     assert.equal(await open.page.getByRole('button', { name: 'Request' }).getAttribute('aria-expanded'), 'false');
-    assert.equal(await open.page.evaluate(() => window.scrollY), 200);
+    // What is streamed in moves the rest: the browser keeps in place what it shows, not the number.
+    const away = Math.abs((await open.page.evaluate(() => window.scrollY)) - 300);
+    assert.ok(away < 20, `${away} px away`);
   });
 
   it('sends with Ctrl+Enter, keeps the words until they are taken, and shows what went wrong', async () => {
