@@ -297,7 +297,7 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
       checks.push({
         name: 'channels',
         ok: true,
-        detail: 'none is configured: nobody is told outside the editor',
+        detail: 'none configured: notifications stay in the editor',
         fix: null,
       });
     return checks;
