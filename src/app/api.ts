@@ -128,7 +128,7 @@ export interface App {
   reloadConfig(): Promise<boolean>;
   setTrusted(trusted: boolean): void;
   isTrusted(): boolean;
-  /** Values that nothing may show, as known by now. */
+  /** Values that nothing may show. One list, to which what becomes known is added; it outlives the app. */
   secrets(): readonly string[];
 
   /** All that who starts tasks here is called: logins on GitHub, and name and address as git knows them. */

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import type { LinkPlace } from '../notifications/doorbell.ts';
 import { spawnDetachedCarrier } from '../adapters/process/carrier.ts';
 import { reap } from '../adapters/process/end.ts';
 import { listProcesses, markersOf } from '../adapters/process/table.ts';
@@ -26,8 +27,7 @@ export interface CarrierCredentials {
   tokens?: Readonly<Record<string, string>>;
   /** What no log may show, of the host's whole environment. */
   secrets?: readonly string[];
-  /** Where links to tasks lead. */
-  place?: { scheme: string; folder: string };
+  place?: LinkPlace;
 }
 
 /** Marks the processes of one claim: a taker can tell its predecessor's from its own. */

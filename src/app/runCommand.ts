@@ -1,8 +1,16 @@
 import os from 'node:os';
 import { reap } from '../adapters/process/end.ts';
 import { createTaskProcesses } from '../adapters/process/taskProcesses.ts';
-import type { RunOutputs } from '../scheduler/ports.ts';
-import type { Claimed, Run, RunContext, RunEnd, ScheduleStore } from '../scheduler/ports.ts';
+import type {
+  Claimed,
+  Run,
+  RunContext,
+  RunEnd,
+  RunOutputs,
+  ScheduleStore,
+  StartedTask,
+  TaskRequest,
+} from '../scheduler/ports.ts';
 import { typeOf } from '../scheduler/types.ts';
 import { describeError } from '../errors.ts';
 import type { ProcessSpec } from '../tasks/ports.ts';
@@ -16,10 +24,7 @@ export interface RunCommandDeps {
   /** Seconds that a run may take where its command does not say. */
   timeoutSeconds(): number;
   /** Records a task under the id of the run. */
-  startTask(
-    runId: string,
-    request: { prompt: string; agent?: string; base?: string },
-  ): Promise<{ id: string; branch: string }>;
+  startTask(runId: string, request: TaskRequest): Promise<StartedTask>;
   isTaskActive(id: string): Promise<boolean>;
   /** Values that nothing may show. */
   secrets: readonly string[];

@@ -10,7 +10,7 @@ import { engineStalled, stalledBeside, type EngineSight, type HealthReason, type
 import { httpError } from './httpErrors.ts';
 import { runLocalServer, SERVER_LEASE, type ServedRoutes } from './localServer.ts';
 import type { Meter } from './meter.ts';
-import type { PulseMeter } from './pulse.ts';
+import type { LoopState } from './pulse.ts';
 import { readAddress, type ServerAddress } from './serverAddress.ts';
 
 export interface ServingDeps {
@@ -25,7 +25,8 @@ export interface ServingDeps {
   /** Id of this host while it runs the engine. */
   hostId(): string | null;
   watch(it: EngineStore, listener: (change: Change) => void): Promise<() => void>;
-  pulses: Readonly<Record<'worker loop' | 'scheduler', PulseMeter>>;
+  /** The loops of this process. */
+  loops(): LoopState[];
   meter: Meter;
   respond: Respond;
   /** Why nobody outside hears of anything, each a sentence for people; none where somebody does. */
@@ -76,7 +77,7 @@ export function createServing(deps: ServingDeps): Serving {
   const sight = (hosts: readonly HostInfo[]): EngineSight => ({
     hosts,
     own: deps.hostId(),
-    loops: Object.entries(deps.pulses).map(([name, pulse]) => ({ name, overdueMs: pulse.overdueMs() })),
+    loops: deps.loops(),
     now: clock.now(),
   });
 

@@ -10,6 +10,7 @@ import { branchOf, titleOf } from '../tasks/naming.ts';
 import { fenced } from '../tasks/prompts.ts';
 import type { AgentSpec, ChecksSpec, PermissionMode, Task, TaskForge, TaskLimits } from '../tasks/task.ts';
 import type { StartPlan, StartRequest } from './api.ts';
+import type { Forges } from './forges.ts';
 
 export interface StartDeps {
   repository: Repository;
@@ -21,12 +22,8 @@ export interface StartDeps {
   workspaceRepo: string | null;
   /** Clones or fetches a URL into the workspace's state; returns the bare repository. */
   cloneUrl(url: string): Promise<string>;
-  /** The forge that a remote's address names, where somebody is signed in to it. */
-  forgeAt(
-    remoteUrl: string,
-  ): Promise<{ forge: Forge; at: Pick<TaskForge, 'kind' | 'host' | 'owner' | 'name' | 'identity'> } | null>;
-  /** Our login at a forge; null where none is known soon. */
-  loginAt(forge: Forge, at: Pick<TaskForge, 'kind' | 'host' | 'owner' | 'name' | 'identity'>): Promise<string | null>;
+  forgeAt: Forges['at'];
+  loginAt: Forges['login'];
   now(): number;
   newId(): string;
 }

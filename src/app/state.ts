@@ -3,7 +3,6 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { commonDirOf, gitDirOf } from '../adapters/git/layout.ts';
-import { secretForms } from '../tasks/redact.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -78,15 +77,4 @@ export function makeStateDir(workspace: Workspace): void {
   fs.mkdirSync(workspace.stateDir, { recursive: true });
   const ignore = path.join(workspace.stateDir, '.gitignore');
   if (!fs.existsSync(ignore)) fs.writeFileSync(ignore, '*\n');
-}
-
-/** Values that no log, prompt or report may show: AMPA's own secrets, and what the environment calls one. */
-export function secretValues(env: Env, names: readonly string[]): string[] {
-  const values = new Set<string>();
-  for (const [name, value] of Object.entries(env)) {
-    if (value === undefined || value.length < 8) continue;
-    if (names.includes(name) || /TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|PRIVATE_KEY|CREDENTIAL/i.test(name))
-      for (const form of secretForms(value)) values.add(form);
-  }
-  return [...values];
 }

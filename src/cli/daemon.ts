@@ -1,3 +1,4 @@
+import { aborted } from '../tasks/waiting.ts';
 import type { ArgsOf } from '../app/commands.ts';
 import { usageError } from '../errors.ts';
 import type { Task } from '../tasks/task.ts';
@@ -32,10 +33,7 @@ export async function runDaemon(deps: DaemonDeps, session: Session, args: ArgsOf
     sayQuestions(prompts);
   });
   if (args.untilIdle) await app.untilIdle(io.signal);
-  else
-    await new Promise<void>((resolve) =>
-      io.signal.aborted ? resolve() : io.signal.addEventListener('abort', () => resolve(), { once: true }),
-    );
+  else await aborted(io.signal);
   off();
   return 0;
 }

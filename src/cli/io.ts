@@ -1,5 +1,6 @@
 import readline from 'node:readline/promises';
 import type { App } from '../app/api.ts';
+import type { ArgsOf, CommandName } from '../app/commands.ts';
 import { painter, type Paint } from './render.ts';
 
 /** The terminal as a command sees it. */
@@ -20,10 +21,16 @@ export interface Io {
   signal: AbortSignal;
 }
 
+/** A command under way: what it works with. */
 export interface Session {
   app: App;
   io: Io;
 }
+
+/** The handlers of some commands; each resolves to the exit status. */
+export type Handlers<N extends CommandName> = {
+  readonly [K in N]: (session: Session, args: ArgsOf<K>) => Promise<number>;
+};
 
 export function terminalIo(
   asJson: boolean,

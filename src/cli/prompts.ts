@@ -1,17 +1,12 @@
 import os from 'node:os';
-import type { z } from 'zod';
 import type { PROMPT_COMMANDS } from '../app/promptCommands.ts';
 import { choiceLabel } from '../conversations/choices.ts';
 import { payloadOf, type Prompt } from '../conversations/prompt.ts';
-import type { Session } from './io.ts';
+import type { Handlers, Session } from './io.ts';
 import { indent, questionText } from './question.ts';
 import { ago, columns } from './render.ts';
 
-type Name = keyof typeof PROMPT_COMMANDS;
-type Args<N extends Name> = z.infer<(typeof PROMPT_COMMANDS)[N]['args']>;
-type Handler<N extends Name> = (session: Session, args: Args<N>) => Promise<number>;
-
-export const PROMPT_HANDLERS: { readonly [N in Name]: Handler<N> } = {
+export const PROMPT_HANDLERS: Handlers<keyof typeof PROMPT_COMMANDS> = {
   async prompts({ app, io }) {
     const prompts = await app.prompts();
     if (io.asJson) io.json({ prompts: prompts.map(promptJson) });

@@ -3,6 +3,7 @@
  * table come from here (`npm run generate`), and a test holds them together.
  */
 
+import { SCHEDULER_KNOBS } from './schedulerKnobs.ts';
 import { NOTIFICATION_KNOBS } from './notificationKnobs.ts';
 
 interface KnobBase {
@@ -241,67 +242,7 @@ export const KNOBS = {
     safe: true,
     description: 'Show a notification in the editor when a task has ended or needs you.',
   },
-  schedulerStore: {
-    env: 'AMPA_SCHEDULER_STORE',
-    type: 'string',
-    default: '',
-    description:
-      'Store of the original scheduler, imported once. Empty: .worklog/ampa/scheduler_store.json, or the one in the configuration folder of the user.',
-  },
-  schedulerMinIntervalSeconds: {
-    env: 'AMPA_SCHEDULER_GLOBAL_MIN_INTERVAL_SECONDS',
-    type: 'number',
-    default: 60,
-    min: 0,
-    max: 86400,
-    safe: true,
-    description: 'Seconds between two starts of scheduled commands, whichever they are; 0 for none.',
-  },
-  schedulerPriorityWeight: {
-    env: 'AMPA_SCHEDULER_PRIORITY_WEIGHT',
-    type: 'number',
-    default: 0.1,
-    min: -100,
-    max: 100,
-    safe: true,
-    description: "What one point of a scheduled command's priority adds to its lateness; 0.1 is a tenth.",
-  },
-  schedulerPollSeconds: {
-    env: 'AMPA_SCHEDULER_POLL_INTERVAL_SECONDS',
-    type: 'number',
-    default: 5,
-    min: 1,
-    max: 3600,
-    safe: true,
-    description:
-      'Seconds until the scheduler looks again at what nobody announces: a language model that is down, a run whose host may have died. It wakes for due times by itself.',
-  },
-  schedulerMaxRunHistory: {
-    env: 'AMPA_SCHEDULER_MAX_RUN_HISTORY',
-    type: 'number',
-    default: 50,
-    min: 1,
-    max: 10000,
-    integer: true,
-    safe: true,
-    description:
-      'Newest runs of each scheduled command that are remembered; of older ones as many failures, for a week.',
-  },
-  commandTimeoutSeconds: {
-    env: 'AMPA_CMD_TIMEOUT_SECONDS',
-    type: 'number',
-    default: 3600,
-    min: 1,
-    max: 604800,
-    safe: true,
-    description: 'Seconds that a run of a scheduled command may take, unless the command says otherwise.',
-  },
-  runScheduler: {
-    env: 'AMPA_RUN_SCHEDULER',
-    type: 'boolean',
-    default: false,
-    description: '`ampa daemon` without flags works until a signal instead of sending one heartbeat.',
-  },
+  ...SCHEDULER_KNOBS,
   metricsPort: {
     env: 'AMPA_METRICS_PORT',
     setting: 'ampa.metricsPort',
@@ -327,13 +268,6 @@ export const KNOBS = {
     default: '',
     secret: true,
     description: "Secret of GitHub's webhook to /webhooks/github of the local server. Empty: it takes none.",
-  },
-  llmHealthcheckUrl: {
-    env: 'AMPA_LLM_HEALTHCHECK_URL',
-    type: 'string',
-    default: '',
-    description:
-      'Address that tells whether the language model is up, for scheduled commands that need it: any answer below 500. Empty: it counts as up.',
   },
   ...NOTIFICATION_KNOBS,
   toolOutputDir: {
@@ -383,14 +317,3 @@ type ValueOf<K extends Knob> = K extends { type: 'number' }
         : string;
 
 export type ConfigValues = { readonly [K in KnobName]: ValueOf<(typeof KNOBS)[K]> };
-
-/** Environment names whose values children must not see. */
-export const SECRET_NAMES: readonly string[] = [
-  ...Object.values<Knob>(KNOBS)
-    .filter((knob) => knob.secret)
-    .map((knob) => knob.env),
-  'AMPA_GITHUB_APP_PRIVATE_KEY_PATH',
-];
-
-/** Tokens of the person's that AMPA acts with: what works on a task must not see them. Scheduled commands are the person's own. */
-export const PERSONAL_TOKENS: readonly string[] = ['GITHUB_TOKEN', 'GH_TOKEN'];

@@ -1,6 +1,6 @@
 /** What a scheduled command is: its fields, their defaults, and what makes one refuse to be recorded. */
 import type { CommandSpec, CommandState, CommandPatch } from './spec.ts';
-import { AmpaError, usageError } from '../errors.ts';
+import { AmpaError, notFound, usageError } from '../errors.ts';
 import { compileCron } from './cron.ts';
 import { TYPE_NAMES, typeOf } from './types.ts';
 
@@ -14,6 +14,9 @@ export const EMPTY_STATE: CommandState = {
   last_status: null,
   extra: {},
 };
+
+/** The pause between two runs that a frequency asks for, ms; a second at least. */
+export const periodMs = (minutes: number): number => Math.max(1, minutes * 60) * 1000;
 
 /** Types that neither wait for the global interval nor set it. */
 export const isExempt = (type: string): boolean => type === 'heartbeat' || type === 'test-button';
@@ -107,6 +110,8 @@ export function timingOf(spec: CommandSpec): string {
   if (minutes >= 60 && minutes % 60 === 0) return `every ${minutes / 60} h`;
   return minutes < 1 ? `every ${Math.max(1, minutes * 60)} s` : `every ${minutes} min`;
 }
+
+export const noSuchCommand = (id: string): AmpaError => notFound('command', id, '`ampa schedule list` lists them.');
 
 export const alreadyRunning = (id: string): AmpaError =>
   new AmpaError('refused', `${id} is already running`, '`ampa schedule history` shows when it began.');

@@ -1,6 +1,9 @@
 /** What people do with tasks, as the use cases need it from the store: the other half of `ports.ts`. */
+import { type AmpaError, notFound } from '../errors.ts';
 import type { OpenPrompt, Prompt } from '../conversations/prompt.ts';
 import type { Attempt, Check, Message, Status, Task, TaskEvent } from './task.ts';
+
+export const noSuchTask = (id: string): AmpaError => notFound('task', id, '`ampa ls --all` lists them.');
 
 export interface TaskFilter {
   statuses?: readonly Status[];

@@ -1,8 +1,7 @@
 /** How an error reaches a person: one sentence with its next step, or a report where it is a bug. */
 import * as vscode from 'vscode';
+import { secretValues } from '../app/secrets.ts';
 import { errorReport } from '../app/errorReport.ts';
-import { secretValues } from '../app/state.ts';
-import { SECRET_NAMES } from '../config/knobs.ts';
 import { fenced } from '../tasks/prompts.ts';
 import { redact } from '../tasks/redact.ts';
 import { AmpaError, describeError, type ErrorCode } from '../errors.ts';
@@ -30,7 +29,7 @@ export function createProblems(
   version: string,
   secrets: () => readonly string[],
 ): Problems {
-  const hidden = (): string[] => [...secretValues(process.env, SECRET_NAMES), ...secrets()];
+  const hidden = (): string[] => [...secretValues(process.env), ...secrets()];
   const words = (error: unknown): string => redact(describeError(error), hidden());
   const log = (what: string, error: unknown): void =>
     output.error(

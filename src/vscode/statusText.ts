@@ -10,6 +10,8 @@ export interface StatusInput {
   running: number;
   queued: number;
   needs: number;
+  /** What each engine waits for that is being started. */
+  starting: readonly string[];
   /** The engine cannot do its work: one sentence for each reason. */
   problems: readonly string[];
 }
@@ -22,12 +24,12 @@ export interface StatusText {
   label: string;
 }
 
-export function statusText({ running, queued, needs, problems }: StatusInput): StatusText {
+export function statusText({ running, queued, needs, starting, problems }: StatusInput): StatusText {
   const parts = [
     running > 0 ? `${running} running` : '',
     running === 0 && queued > 0 ? `${queued} queued` : '',
     needs > 0 ? `${needs} ${needs === 1 ? 'needs' : 'need'} you` : '',
-    problems.length > 0 ? 'not working' : '',
+    problems.length > 0 ? 'not working' : starting.length > 0 ? 'starting' : '',
   ].filter(Boolean);
   const icon =
     problems.length > 0 ? '$(warning)' : running > 0 ? '$(sync~spin)' : needs > 0 ? '$(bell-dot)' : '$(pulse)';
@@ -69,6 +71,7 @@ export const statusTooltip = (it: StatusDetails): string =>
   [
     countsLine(it),
     ...it.problems.map(warningLine),
+    ...it.starting.map(startingLine),
     hostLines(it.hosts, it.now),
     nextLine(it.commands, it.now),
     failingLine(it.commands),
@@ -86,6 +89,7 @@ const countsLine = ({ running, queued, needs }: StatusInput): string =>
 const MAX_NOTICES = 3;
 
 const warningLine = (problem: string): string => `$(warning) ${escapeMarkdown(problem)}`;
+const startingLine = (waitsFor: string): string => `$(watch) Starting: it waits for ${escapeMarkdown(waitsFor)}`;
 const noticeLine = (notice: string): string => `$(info) ${escapeMarkdown(notice)}`;
 
 const KINDS: Record<HostInfo['kind'], string> = {

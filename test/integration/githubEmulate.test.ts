@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { createServer, type AddressInfo } from 'node:net';
 import { createEmulator, type Emulator } from 'emulate';
 import type { ForgeRepo } from '../../src/tasks/task.ts';
 import { createGitHub, type GitHub } from '../../src/adapters/github/github.ts';
+import { freePort } from '../support/freePort.ts';
 import { ACME } from '../support/github.ts';
 
 const ALL = {
@@ -60,7 +60,7 @@ describe("AMPA as a GitHub App, to somebody else's emulator", () => {
   after(() => emulator.close());
   beforeEach(() => {
     emulator.reset();
-    signal = AbortSignal.timeout(90_000);
+    signal = new AbortController().signal;
   });
 
   const as = (id: number, key = pem.pkcs1, now = Date.now): Promise<GitHub> =>
@@ -165,14 +165,3 @@ describe("AMPA as a GitHub App, to somebody else's emulator", () => {
     assert.deepEqual([issue.title, issue.body], ['It is bad', 'Very']);
   });
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-}

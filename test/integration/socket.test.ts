@@ -11,7 +11,7 @@ import { openSocket } from '../../src/adapters/socket/server.ts';
 import { createHostStore } from '../../src/adapters/sqlite/hostStore.ts';
 import { createLeaseStore } from '../../src/adapters/sqlite/leaseStore.ts';
 import { openDatabase } from '../../src/adapters/sqlite/open.ts';
-import { wallClock } from '../../src/app/engine.ts';
+import { wallClock } from '../../src/app/clock.ts';
 import { announceHost } from '../../src/app/hosts.ts';
 import { runSocket } from '../../src/app/socket.ts';
 import { AmpaError } from '../../src/errors.ts';

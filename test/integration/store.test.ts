@@ -9,6 +9,7 @@ import { MIGRATIONS } from '../../src/adapters/sqlite/migrations.ts';
 import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
 import { createPromptStore } from '../../src/adapters/sqlite/promptStore.ts';
+import { createTaskQueue } from '../../src/adapters/sqlite/taskQueue.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { createMeter } from '../../src/app/meter.ts';
 import { meterTask } from '../../src/app/metering.ts';
@@ -44,7 +45,7 @@ describe('the store', () => {
     databases.push(database);
     return {
       database,
-      tasks: createTaskStore(database, now),
+      tasks: { ...createTaskStore(database, now), ...createTaskQueue(database, now) },
       prompts: createPromptStore(database.db, now, newId),
       board: createTaskBoard(database.db, now),
       hosts: createHostStore(database.db),

@@ -161,7 +161,12 @@ describe('The task page', () => {
 
   it('draws a huge answer and a megabyte of log without hanging', async () => {
     open = await openPage(browser, CASES['command']!);
-    const begun = Date.now();
+    const cdp = await open.page.context().newCDPSession(open.page);
+    // Of the processor, not of the clock: that also runs while other suites have it.
+    await cdp.send('Performance.enable', { timeDomain: 'threadTicks' });
+    const computed = async (): Promise<number> =>
+      (await cdp.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration')!.value;
+    const before = await computed();
     const text = `${'*'.repeat(5000)}${'['.repeat(5000)}${'> '.repeat(2000)}${'a_b '.repeat(40_000)}`;
     await open.post({
       type: 'delta',
@@ -171,7 +176,8 @@ describe('The task page', () => {
         { kind: 'log', attempt: 1, text: `${'x'.repeat(79)}\n`.repeat(13_107), restart: true },
       ],
     });
-    assert.ok(Date.now() - begun < 5000, `${Date.now() - begun} ms`);
+    const took = (await computed()) - before;
+    assert.ok(took < 2, `${took.toFixed(2)} s`);
     assert.deepEqual(await open.problems(), []);
   });
 

@@ -13,7 +13,7 @@ import {
 } from '../../src/vscode/statusText.ts';
 import { editorTask } from '../support/editorTasks.ts';
 
-const idle: StatusInput = { running: 0, queued: 0, needs: 0, problems: [] };
+const idle: StatusInput = { running: 0, queued: 0, needs: 0, starting: [], problems: [] };
 const of = (changes: Partial<StatusInput>): string => statusText({ ...idle, ...changes }).text;
 
 describe('The status bar', () => {
@@ -23,7 +23,8 @@ describe('The status bar', () => {
     assert.equal(of({ running: 2, needs: 1 }), '$(sync~spin) 2 running · 1 needs you');
     assert.equal(of({ needs: 2 }), '$(bell-dot) 2 need you');
     assert.equal(of({ queued: 3 }), '$(pulse) AMPA 3 queued');
-    assert.equal(of({ problems: ['stalled'] }), '$(warning) AMPA not working');
+    assert.equal(of({ starting: ['git'] }), '$(pulse) AMPA starting');
+    assert.equal(of({ problems: ['stalled'], starting: ['git'] }), '$(warning) AMPA not working');
   });
 
   it('warns only where a person is needed or the engine does not work', () => {
@@ -44,6 +45,7 @@ describe('The status bar', () => {
     machine: 'm',
     startedAt: '',
     asks: false,
+    loops: [],
     lastBeat: 1000,
     live: true,
     alive: true,
@@ -54,6 +56,7 @@ describe('The status bar', () => {
     const text = statusTooltip({
       ...details,
       problems: ['It *stalled*'],
+      starting: ['the *keyring*'],
       hosts: [host, { ...host, pid: 8, live: false }],
       channels: [{ title: 'Slack', error: 'no_team [x](y)' }],
       more: ['$(github) me', '$(github) me'],
@@ -65,6 +68,7 @@ describe('The status bar', () => {
       /Working on this folder:\n\n- Daemon \(process 7\), last seen 12 s ago\n\n.*Stopped responding: Daemon \(process 8\), last seen 12 s ago/s,
     );
     assert.match(text, /\$\(warning\) It \\\*stalled\\\*/);
+    assert.match(text, /\$\(watch\) Starting: it waits for the \\\*keyring\\\*/);
     assert.match(text, /\$\(bell-slash\) Slack: no\\_team \\\[x\\\]/);
     assert.equal(text.match(/\$\(info\) Restored/g)?.length, 1);
     assert.equal(text.match(/\$\(github\) me/g)?.length, 1);
@@ -155,6 +159,7 @@ describe('An engine that has stalled', () => {
     machine: 'm',
     startedAt: '',
     asks: false,
+    loops: [],
     lastBeat: NOW - 44_000,
     live: true,
     alive: true,
@@ -187,10 +192,10 @@ describe('An engine that has stalled', () => {
   });
 
   it('is known while it does not come up', () => {
-    assert.deepEqual(startProblems(undefined, NOW), []);
-    assert.deepEqual(startProblems(NOW - 45_000, NOW), []);
-    assert.deepEqual(startProblems(NOW - 46_000, NOW), [
-      'The engine of this window has stalled: it has been starting for 46 s.',
+    const start = (ago: number) => startProblems({ waitsFor: 'git', since: NOW - ago }, NOW);
+    assert.deepEqual(start(45_000), []);
+    assert.deepEqual(start(46_000), [
+      'The engine of this window has stalled: it has been starting for 46 s and waits for git.',
     ]);
   });
 

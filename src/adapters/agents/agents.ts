@@ -1,8 +1,8 @@
 /** The port for agents, over its three adapters. */
+import { codeOf } from '../../errors.ts';
 import type { Agents, AgentTurn, TaskProcesses, TurnOutcome } from '../../tasks/ports.ts';
 import type { AgentSpec } from '../../tasks/task.ts';
 import { CANCEL_GRACE_MS } from '../../tasks/timings.ts';
-import { codeOf } from '../process/table.ts';
 import { runAcpTurn } from './acp.ts';
 import { checkAgent, missingProgram } from './check.ts';
 import { runCommandTurn } from './command.ts';

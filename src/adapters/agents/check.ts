@@ -2,10 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
+import { codeOf } from '../../errors.ts';
 import type { AgentReadiness } from '../../tasks/ports.ts';
 import type { AgentSpec } from '../../tasks/task.ts';
 import { probe } from '../process/probe.ts';
-import { codeOf } from '../process/table.ts';
 import { knownAgent } from './known.ts';
 import type { FindProgram } from './resolve.ts';
 import { field } from './turn.ts';

@@ -1,6 +1,7 @@
 /** Commits what a turn left in the worktree. */
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { codeOf } from '../../errors.ts';
 import type { CommitOutcome, TaskProcesses } from '../../tasks/ports.ts';
 import type { Task } from '../../tasks/task.ts';
 import { commitFailure, detailOf, isLockError } from './classify.ts';
@@ -236,7 +237,7 @@ async function sizeOf(path: string): Promise<number> {
     return there.isFile() ? there.size : 0;
   } catch (error) {
     // Deleted files are changes, too.
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return 0;
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) return 0;
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 /** The private key of a GitHub App, and the short tokens signed with it. */
 import { createPrivateKey, sign, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { AmpaError } from '../../errors.ts';
+import { AmpaError, codeOf } from '../../errors.ts';
 
 const HINT = 'Download a private key from the App’s settings page on GitHub and give it whole, as PEM.';
 
@@ -44,7 +44,7 @@ export async function loadKey(text: string | undefined, file: string | undefined
   try {
     read = await readFile(file, 'utf8');
   } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code ?? 'unreadable';
+    const why = codeOf(error) || 'unreadable';
     throw new AmpaError('external', `The private key file ${file} cannot be read (${why})`, HINT);
   }
   return parseKey(read);

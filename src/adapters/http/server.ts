@@ -1,7 +1,7 @@
 /** The local server: node:http behind the guards, JSON in and out. It knows nothing of tasks. */
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { AmpaError } from '../../errors.ts';
+import { AmpaError, codeOf } from '../../errors.ts';
 import { readBody } from './body.ts';
 import { openEventStream, type EventStream } from './eventStream.ts';
 import { contentTypeRefusal, hostRefusal, originRefusal, tokenRefusal, tooLarge, type Refusal } from './guards.ts';
@@ -178,7 +178,7 @@ async function listen(server: ReturnType<typeof createServer>, host: string, por
   try {
     return await attempt(port);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : '';
+    const code = codeOf(error);
     if (port !== 0 && (code === 'EADDRINUSE' || code === 'EACCES')) return attempt(0);
     throw new AmpaError('external', `${host} cannot be listened on`, 'Check AMPA_HTTP_HOST.', error);
   }

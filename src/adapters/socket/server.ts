@@ -1,7 +1,7 @@
 /** A Unix socket, or a named pipe on Windows: a line comes, a line of JSON goes. */
 import fs from 'node:fs';
 import net from 'node:net';
-import { AmpaError } from '../../errors.ts';
+import { AmpaError, codeOf } from '../../errors.ts';
 import { createLines, type Line } from './lines.ts';
 
 export interface SocketOptions {
@@ -120,7 +120,7 @@ async function listenAt(server: net.Server, path: string): Promise<void> {
       await listen(server, path);
       break;
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
+      const code = codeOf(error);
       if (code !== 'EADDRINUSE' || tries > 2)
         throw new AmpaError('external', `${path} cannot be listened at (${code})`, 'Set AMPA_BOT_SOCKET_PATH.', error);
       await removeStale(path);

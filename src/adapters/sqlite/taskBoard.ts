@@ -1,6 +1,7 @@
 import { sql, type Insertable, type Kysely, type UpdateObject } from 'kysely';
+import { newestEvent } from './events.ts';
 import { AmpaError, notFound } from '../../errors.ts';
-import type { Continued, TaskBoard } from '../../tasks/board.ts';
+import { type Continued, noSuchTask, type TaskBoard } from '../../tasks/board.ts';
 import { continuedPrompt } from '../../tasks/continuing.ts';
 import { needsKey } from '../../tasks/powers.ts';
 import { isActive, type Task, type TaskEvent } from '../../tasks/task.ts';
@@ -23,7 +24,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
   const decide = (id: string, event: TransitionEvent, note: string): Promise<Task> =>
     db.transaction().execute(async (tx) => {
       const row = await tx.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
-      if (!row) throw notFound('task', id, '`ampa ls --all` lists them.');
+      if (!row) throw noSuchTask(id);
       const task = decoder.row(row);
       const verdict = transition(task, event);
       if (!verdict.ok) throw verdict.error;
@@ -94,13 +95,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
       const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow();
       return { tasks: tasks.map(decoder.row), total };
     },
-    async revision() {
-      const row = await db
-        .selectFrom('events')
-        .select((eb) => eb.fn.max('id').as('rev'))
-        .executeTakeFirst();
-      return row?.rev ?? 0;
-    },
+    revision: () => newestEvent(db),
     async changedSince(rev) {
       const rows = await db
         .selectFrom('tasks')
@@ -132,12 +127,12 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
           'Give more of the id.',
         );
       }
-      if (!rows[0]) throw notFound('task', text, '`ampa ls --all` lists them.');
+      if (!rows[0]) throw noSuchTask(text);
       return decoder.row(rows[0]);
     },
     async detail(id) {
       const task = await db.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
-      if (!task) throw notFound('task', id, '`ampa ls --all` lists them.');
+      if (!task) throw noSuchTask(id);
       return {
         task: decoder.row(task),
         attempts: await db.selectFrom('attempts').selectAll().where('task_id', '=', id).orderBy('number').execute(),
@@ -157,7 +152,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
     continueTask: (id, text): Promise<Continued> =>
       db.transaction().execute(async (tx) => {
         const row = await tx.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
-        if (!row) throw notFound('task', id, '`ampa ls --all` lists them.');
+        if (!row) throw noSuchTask(id);
         const task = decoder.row(row);
         const update = async (set: Record<string, unknown>): Promise<Task> =>
           decoder.row(
@@ -216,7 +211,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
     requestAbort: (id) =>
       db.transaction().execute(async (tx) => {
         const row = await tx.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
-        if (!row) throw notFound('task', id, '`ampa ls --all` lists them.');
+        if (!row) throw noSuchTask(id);
         const verdict = transition(decoder.row(row), { type: 'abort' });
         if (!verdict.ok) throw verdict.error;
         const updated = await tx

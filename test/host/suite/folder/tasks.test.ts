@@ -27,11 +27,7 @@ describe('A task in the editor', () => {
     await vscode.commands.executeCommand('ampa.startTask', { prompt: 'Give total a discount', permissions: 'all' });
     await until('the task', () => [...overview.tasks()].length === 1);
     const [task] = [...overview.tasks()];
-    await until(
-      'an end',
-      () => !['queued', 'running', 'retrying'].includes(overview.task(task!.id)?.status ?? ''),
-      60_000,
-    );
+    await until('an end', () => !['queued', 'running', 'retrying'].includes(overview.task(task!.id)?.status ?? ''));
     const ended = overview.task(task!.id)!;
     watch.dispose();
     assert.equal(ended.status, 'success', `${ended.reason} ${ended.reason_detail}`);

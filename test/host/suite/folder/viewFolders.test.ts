@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import type { App } from '../../../../src/app/api.ts';
 import { AmpaError } from '../../../../src/errors.ts';
-import { createFolders } from '../../../../src/vscode/folders.ts';
+import { createFolders, type LoadApp } from '../../../../src/vscode/folders.ts';
 import { until } from '../../../support/until.ts';
 
 /** An engine where only what the folder asks of it is real. */
@@ -91,6 +91,57 @@ describe('A folder that another machine works on', () => {
     } finally {
       folders.dispose();
       secrets.dispose();
+    }
+  });
+});
+
+describe('A folder whose engine cannot even be loaded', () => {
+  const open = (load: LoadApp) => {
+    const secrets = new vscode.EventEmitter<void>();
+    const reported: string[] = [];
+    const report = (_folder: unknown, problem: unknown): number => reported.push(String(problem));
+    const folders = createFolders({ load, report, notice: () => undefined, onSecrets: secrets.event });
+    const folder = folders.of(vscode.workspace.workspaceFolders![0]!.uri)!;
+    return { folder, reported, close: () => (folders.dispose(), secrets.dispose()) };
+  };
+
+  it('is starting from the first moment, and says what it waits for', async () => {
+    const keyring = Promise.withResolvers<never>();
+    const { folder, reported, close } = open((_uri, waitsFor) => {
+      waitsFor('the keyring');
+      return keyring.promise;
+    });
+    try {
+      const before = Date.now();
+      assert.deepEqual([folder.state, folder.starting], ['guest', null]);
+      const engaged = folder.engage();
+      assert.equal(folder.state, 'starting');
+      assert.equal(folder.starting?.waitsFor, 'the keyring');
+      assert.ok(folder.starting.since >= before);
+      keyring.reject(new Error('the keyring is gone'));
+      await assert.rejects(engaged, /the keyring is gone/);
+      assert.deepEqual([folder.state, folder.starting], ['failed', null]);
+      assert.deepEqual(reported, ['Error: the keyring is gone']);
+    } finally {
+      close();
+    }
+  });
+
+  it('is starting while somebody who only looks waits for it, and a guest room again after that', async () => {
+    const keyring = Promise.withResolvers<never>();
+    const { folder, reported, close } = open((_uri, waitsFor) => {
+      waitsFor('the keyring');
+      return keyring.promise;
+    });
+    try {
+      const looking = folder.app();
+      assert.deepEqual([folder.state, folder.starting?.waitsFor], ['starting', 'the keyring']);
+      keyring.reject(new Error('the keyring is gone'));
+      await assert.rejects(looking, /the keyring is gone/);
+      assert.deepEqual([folder.state, folder.starting], ['guest', null]);
+      assert.deepEqual(reported, [], 'whoever looked is told');
+    } finally {
+      close();
     }
   });
 });

@@ -49,10 +49,8 @@ describe('The Schedule view', () => {
     fs.writeFileSync(path.join(app.workspace.stateDir, '.env'), 'AMPA_SCHEDULER_GLOBAL_MIN_INTERVAL_SECONDS=0\n');
     await app.reloadConfig();
     await app.schedule.add('now', { command: 'true', frequency_minutes: 60 });
-    await until(
-      'a run',
-      () => schedule!.commands().some((it) => it.command.id === 'now' && it.command.last_status === 'succeeded'),
-      80_000,
+    await until('a run', () =>
+      schedule!.commands().some((it) => it.command.id === 'now' && it.command.last_status === 'succeeded'),
     );
     await app.schedule.remove('now');
     await app.schedule.remove('hello');
