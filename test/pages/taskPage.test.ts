@@ -68,7 +68,7 @@ describe('The task page', () => {
       facts.join(' | '),
     );
     assert.ok(
-      facts.some((it) => /^ended /.test(it)),
+      facts.some((it) => it.startsWith('ended ')),
       facts.join(' | '),
     );
     assert.ok(facts.includes('$1.27'));
