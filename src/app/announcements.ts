@@ -296,7 +296,7 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
       checks.push({
         name: 'channels',
         ok: true,
-        detail: 'none is configured, so nothing is sent outside the editor',
+        detail: 'none configured: notifications stay in the editor',
         fix: null,
       });
     return checks;

@@ -1,5 +1,5 @@
 /** How the entries of the command table say what a command can be given. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What the command line shows beside an option. */
 export interface OptionMeta {

@@ -2,7 +2,7 @@
  * The command table: every action once. It drives the command line and its help, the palette, and
  * the README's command reference (`npm run generate`); a test holds package.json to it.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { STATUSES, type Status } from '../tasks/task.ts';
 import { count, flag, option, text, type OptionMeta } from './commandOptions.ts';
 import { NOTIFY_COMMANDS } from './notifyCommands.ts';

@@ -1,5 +1,5 @@
 /** The entries of the command table for what is said outside the editor. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { MESSAGE_TYPES } from '../notifications/message.ts';
 import { option, text } from './commandOptions.ts';
 

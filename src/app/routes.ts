@@ -1,5 +1,5 @@
 /** The routes of the local server: HTTP to use cases. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { WebhookStore } from '../tasks/watchStore.ts';
 import { isSigned, newsOf } from '../adapters/github/webhook.ts';
 import type { HttpAnswer, HttpRequest, Route } from '../adapters/http/server.ts';

@@ -1,5 +1,5 @@
 /** The entries of the command table for scheduled commands. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { TYPE_NAMES } from '../scheduler/types.ts';
 import { count, flag, number, option, text, whole } from './commandOptions.ts';
 

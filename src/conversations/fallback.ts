@@ -1,5 +1,5 @@
 /** What happens when nobody needs to be asked: the rules that a person wrote, resolved for one question. Pure. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ALLOW, REJECT, choiceThat } from './choices.ts';
 import type { Automatic, Prompt } from './prompt.ts';
 

@@ -1,5 +1,5 @@
 /** The originals' store, one JSON file: read leniently, written in the same layout. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CommandSpec, CommandState } from './spec.ts';
 import { AmpaError } from '../errors.ts';
 import { EMPTY_STATE } from './command.ts';

@@ -44,7 +44,7 @@ export function registerDiff(folders: Folders): Diffs {
     return { ...changed, sides };
   };
   const nothing = (task: Task): void =>
-    void vscode.window.showInformationMessage(plain(`“${cutTitle(task.title)}” has not committed any change.`));
+    void vscode.window.showInformationMessage(plain(`“${cutTitle(task.title)}” has not committed any changes.`));
 
   return {
     async openAll(app, task) {

@@ -161,7 +161,7 @@ function present<T>(part: T | undefined, what: string): T {
     throw new AmpaError(
       'external',
       `${what} could not be made`,
-      'The AMPA output channel says why; reload the window to try again.',
+      'See the AMPA output channel for the reason; reload the window to try again.',
     );
   return part;
 }

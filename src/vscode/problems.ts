@@ -44,7 +44,10 @@ export function createProblems(
       if (help && chosen === help.title) await vscode.commands.executeCommand(help.command);
       return;
     }
-    const chosen = await vscode.window.showErrorMessage(plain(`AMPA: ${what} failed: ${words(error)}`), 'Show Report');
+    const chosen = await vscode.window.showErrorMessage(
+      plain(`AMPA: ${what} failed: ${words(error)}`),
+      'Show Error Report',
+    );
     if (chosen) await documents.show('AMPA Error Report', report(what, error, version, hidden()));
   };
   return {

@@ -57,9 +57,12 @@ describe('the ends of tasks', () => {
       const { id } = await board.insert(makeTask({ id: bench.newId(), repo: '/r', forge }));
       const claim = await tasks.claimQueued(id, 'carrier', 1);
       await tasks.patch(claim!, { pr_number: 7, pr_url: 'https://github.com/o/r/pull/7', summary: 's3cr3t-value' });
-      await tasks.apply(claim!, end === 'succeed' ? { type: 'succeed' } : { type: 'stop', reason: 'checks_missing' });
+      const ended = await tasks.apply(
+        claim!,
+        end === 'succeed' ? { type: 'succeed' } : { type: 'stop', reason: 'checks_missing' },
+      );
       await host.turn();
-      await board.recordMerge(id, new Date(bench.clock.now()).toISOString(), 'Merged.');
+      await board.recordMerge(ended, new Date(bench.clock.now()).toISOString(), 'Merged.');
       await host.turn();
     }
     assert.deepEqual(titles(), [

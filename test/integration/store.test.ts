@@ -295,9 +295,41 @@ describe('the store', () => {
         ['appended', 'first\n\nsecond', 'Add a greeting'],
       );
       const merged = await board.insert(task({ status: 'success' }));
-      await board.recordMerge(merged.id, 'now', 'merged');
+      await board.recordMerge(merged, 'now', 'merged');
       await assert.rejects(board.continueTask(merged.id, 'more'), /cannot continue a merged task/);
       await assert.rejects(board.requestAbort(merged.id), /cannot abort a merged task/);
+    });
+
+    it('keep a task that is merged from being continued, stopped or merged by another, until that is over', async () => {
+      const { board } = await open();
+      const ended = await board.insert(task({ status: 'success', head_sha: 'a' }));
+      const { id } = ended;
+      const later = Date.now() + 60_000;
+      await board.holdForMerge(ended, 'one', later);
+      await board.holdForMerge(ended, 'one', later);
+      const busy = { code: 'illegal_transition', message: /is being merged at this moment/ };
+      await assert.rejects(board.holdForMerge(ended, 'two', later), busy);
+      await assert.rejects(board.continueTask(id, 'more'), busy);
+      assert.equal(await board.abortUnowned(id, ended.token), false);
+      await board.releaseMerge(id, 'two');
+      await assert.rejects(board.continueTask(id, 'more'), busy);
+      await board.holdForMerge(ended, 'one', 0);
+      await board.holdForMerge(ended, 'two', later);
+      await board.releaseMerge(id, 'two');
+      await board.continueTask(id, 'more');
+    });
+
+    it('refuse to merge what has changed since a person has seen it', async () => {
+      const { board, tasks } = await open();
+      const seen = await board.insert(task({ status: 'success', head_sha: 'a' }));
+      const changed = { code: 'merge', message: /has changed since its merge was asked for/ };
+      await board.continueTask(seen.id, 'more');
+      await assert.rejects(board.holdForMerge(seen, 'one', Date.now() + 60_000), changed);
+      const claim = (await tasks.claimNext('a', 1, NEEDS))!;
+      const ended = await tasks.apply(claim, { type: 'succeed' });
+      await assert.rejects(board.recordMerge(seen, 'now', 'merged'), changed);
+      assert.equal((await board.recordMerge(ended, 'now', 'merged')).merged_at, 'now');
+      await assert.rejects(board.holdForMerge(ended, 'one', Date.now() + 60_000), /cannot merge a merged task/);
     });
 
     it('end at an empty budget although a message waits: it is delivered when the task goes on', async () => {

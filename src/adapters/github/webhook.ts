@@ -1,6 +1,6 @@
 /** GitHub's webhooks: whether one is signed with our secret, and what it is news of. Loads no client. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ForgeNews } from '../../tasks/watchStore.ts';
 import { AmpaError } from '../../errors.ts';
 

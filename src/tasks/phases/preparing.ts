@@ -2,6 +2,7 @@ import { mergeMovedBase } from './movedBase.ts';
 import type { Carry } from './phase.ts';
 import { conflictText } from '../prompts.ts';
 import type { Task } from '../task.ts';
+import { ifMerged } from './merged.ts';
 import { runSetup } from './setup.ts';
 
 /** Agent there, base known, branch and worktree made and usable. */
@@ -9,6 +10,9 @@ export async function preparingPhase(carry: Carry, task: Task): Promise<Task> {
   const { deps, claim, signal } = carry;
   const { store, git } = deps;
 
+  // Work on top of what has landed would have no pull request to go to.
+  const merged = await ifMerged(carry, task);
+  if (merged) return merged;
   const readiness = await deps.agents.check(task.agent_spec);
   if (!readiness.ready) return store.apply(claim, { type: 'stop', reason: readiness.reason, detail: readiness.detail });
 

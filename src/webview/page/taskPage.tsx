@@ -8,10 +8,11 @@ import { Attempts } from './parts/attempts.tsx';
 import { Legend } from './parts/bars.tsx';
 import { Composer } from './parts/composer.tsx';
 import { Context, type PageContext } from './parts/context.ts';
-import { Files, Lines } from './parts/files.tsx';
+import { Files } from './parts/files.tsx';
 import { Header } from './parts/header.tsx';
 import { connect, type Host } from './parts/host.ts';
 import { Icon } from './parts/icon.tsx';
+import { Lines } from './parts/lines.tsx';
 import { Markdown } from './parts/markdown.tsx';
 import { ErrorNotice, ReasonNotice } from './parts/notices.tsx';
 import { Answers, PromptBox } from './parts/question.tsx';
@@ -113,7 +114,7 @@ function App({ host }: { host: Host }) {
     <Context.Provider value={context}>
       <WatchContext.Provider value={watching}>
         <main class="page" onClick={onClick} onAuxClick={onClick}>
-          <Header task={task} />
+          <Header task={task} files={files} />
           <p class="unseen" role="status">
             {`${task.label}. ${task.reason?.sentence ?? task.activity ?? ''}`}
           </p>

@@ -2,6 +2,7 @@ import type { FilesView } from '../../model.ts';
 import type { ChangedFile } from '../../../tasks/ports.ts';
 import { usePage } from './context.ts';
 import { Icon, type IconName } from './icon.tsx';
+import { Lines } from './lines.tsx';
 
 const STATES: Record<ChangedFile['status'], { icon: IconName; label: string }> = {
   added: { icon: 'diff-added', label: 'added' },
@@ -39,26 +40,6 @@ export function Files({ files, hasWorktree }: { files: FilesView; hasWorktree: b
         </>
       );
   }
-}
-
-/** "+12 −3"; what is not there is not said. */
-export function Lines({ lines: { added, deleted } }: { lines: { added: number; deleted: number } }) {
-  return (
-    <span class="lines number">
-      {added > 0 ? (
-        <span class="lines-added">
-          +{added.toLocaleString('en')}
-          <span class="unseen"> lines added</span>
-        </span>
-      ) : null}
-      {deleted > 0 ? (
-        <span class="lines-deleted">
-          −{deleted.toLocaleString('en')}
-          <span class="unseen"> lines deleted</span>
-        </span>
-      ) : null}
-    </span>
-  );
 }
 
 function FileRow({ file, hasWorktree }: { file: ChangedFile; hasWorktree: boolean }) {

@@ -1,11 +1,12 @@
 import type { ComponentChildren } from 'preact';
 import type { Tone } from '../../attempts.ts';
-import type { Button, ButtonId, TaskView } from '../../model.ts';
+import type { Button, ButtonId, FilesView, TaskView } from '../../model.ts';
 import type { Action } from '../../protocol.ts';
 import { duration } from '../../duration.ts';
 import { money } from '../../money.ts';
 import { createClock } from '../../clock.ts';
 import { usePage } from './context.ts';
+import { Lines } from './lines.tsx';
 import { Icon, type IconName } from './icon.tsx';
 
 const TONE_ICONS: Record<Tone, IconName> = {
@@ -51,7 +52,7 @@ export function ActionButton({ button }: { button: Button }) {
 
 const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
 
-export function Header({ task }: { task: TaskView }) {
+export function Header({ task, files }: { task: TaskView; files: FilesView }) {
   const { now } = usePage();
   const clock = createClock(now, timeZone);
   const elapsed = task.elapsedMs + (task.runningSince === null ? 0 : now - task.runningSince);
@@ -86,6 +87,11 @@ export function Header({ task }: { task: TaskView }) {
         {task.attempt > 0 ? (
           <Fact label="Attempt">
             Attempt {task.attempt} of {task.maxAttempts}
+          </Fact>
+        ) : null}
+        {files.state === 'known' && files.total > 0 ? (
+          <Fact icon="diff-multiple" label="Changes" title="What the branch changes against its base">
+            {files.total.toLocaleString('en')} {files.total === 1 ? 'file' : 'files'} <Lines lines={files.lines} />
           </Fact>
         ) : null}
         {elapsed > 0 ? (
