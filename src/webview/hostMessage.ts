@@ -7,7 +7,7 @@ export type CommonHostMessage =
 
 /** A value that reached a page, as an object with a `type`; null for anything else. */
 export function messageFields(value: unknown): Readonly<Record<string, unknown>> | null {
-  return typeof value === 'object' && value !== null && 'type' in value ? (value as Record<string, unknown>) : null;
+  return typeof value === 'object' && value !== null && 'type' in value ? value : null;
 }
 
 /** Whether these fields have the outline of a message that every page understands. */
