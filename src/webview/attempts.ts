@@ -144,7 +144,8 @@ function lastCommit(checks: readonly Check[]): Check[] {
   return checks.filter((it) => it.sha === sha);
 }
 
-const CHECK_STATES: Record<CheckState, { tone: Tone; label: string }> = {
+/** What a check's state is called, and its tone: the same on pages and in trees. */
+export const CHECK_STATES: Record<CheckState, { tone: Tone; label: string }> = {
   queued: { tone: 'idle', label: 'queued' },
   running: { tone: 'active', label: 'running' },
   success: { tone: 'good', label: 'passed' },

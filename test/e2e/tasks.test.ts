@@ -118,8 +118,8 @@ describe('Tasks in the editor', () => {
     await row('Give total a discount').locator('.monaco-tl-twistie').click();
     await row('Attempt 2').waitFor();
     await row('Attempt 1').locator('.monaco-tl-twistie').click();
-    await row(/^npm test\s*red · \d/).waitFor();
-    await row(/^npm test\s*green · \d/).waitFor();
+    await row(/^npm test\s*failed · \d/).waitFor();
+    await row(/^npm test\s*passed · \d/).waitFor();
     await screenshot(page, 'tasks-attempts');
     await screenshot(page, 'tasks-attempts-light', { theme: 'light' });
     await screenshot(page, 'tasks-attempts-dark', { theme: 'dark' });
