@@ -51,7 +51,7 @@ export function attemptViews(detail: TaskDetail): AttemptView[] {
       number: attempt.number,
       title: `Attempt ${attempt.number}`,
       ...(current && attempt.ended_at === null && detail.prompts.length > 0
-        ? { tone: 'attention', label: 'waits for your answer' }
+        ? { tone: 'attention', label: 'waiting for your answer' }
         : attemptState(attempt, own, current, task)),
       prompt: attempt.prompt,
       segments: segments.get(attempt.number) ?? [],
