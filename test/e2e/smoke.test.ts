@@ -52,12 +52,8 @@ describe('The workbench', () => {
 
   it('has a walkthrough of four steps for a newcomer', async () => {
     const { page } = session;
-    await runCommand(page, 'Welcome: Open Walkthrough...');
-    await page.locator('.quick-input-widget:visible input').first().fill('AMPA');
-    await page
-      .locator('.quick-input-widget:visible .monaco-list-row')
-      .filter({ hasText: 'Get started with AMPA' })
-      .click();
+    await openActivity(page, 'AMPA');
+    await page.locator('.welcome-view-content a').getByText('Take the tour').click();
     await page.getByText('From a sentence to green checks.').first().waitFor();
     for (const step of ['Set up an agent', 'Start a task', 'Watch it, or close the window', 'Review and merge']) {
       await page.locator('.getting-started-step').filter({ hasText: step }).waitFor();
