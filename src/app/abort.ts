@@ -50,7 +50,7 @@ export async function abortTask(
     }
     await nextChange(store.watcher.onChange, clock, Math.min(500, Math.max(50, deadline - now())));
   }
-  throw new AmpaError('not_found', `task ${id} is not there any more`, '`ampa ls --all` lists what there is.');
+  throw new AmpaError('not_found', `task ${id} no longer exists`, '`ampa ls --all` lists what there is.');
 }
 
 /** Takes the task out of everybody's hands first, then ends what may be left of its processes. */

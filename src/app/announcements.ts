@@ -136,7 +136,7 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
       return () => offs.forEach((off) => off());
     },
     onLook: it.watcher.onLook,
-    onError: (error) => say(`Notifications go on after an error: ${hide(describeError(error))}`),
+    onError: (error) => say(`Notifications continue after an error: ${hide(describeError(error))}`),
     hide,
   });
 

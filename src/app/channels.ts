@@ -35,7 +35,7 @@ export function halfConfigured(config: ConfigValues): string | null {
 export const unheard = (config: ConfigValues): string[] =>
   config.disableDiscord || configuredChannels(config).some((name) => name.startsWith('discord'))
     ? []
-    : ['Neither a Discord bot nor a Discord webhook is configured; AMPA_DISABLE_DISCORD=1 says that none is wanted.'];
+    : ['Neither a Discord bot nor a Discord webhook is configured; set AMPA_DISABLE_DISCORD=1 if none is wanted.'];
 
 /** Those of the channels that any process can serve: all but the bot. */
 export function webChannels(config: ConfigValues, post: Post, now: () => number): Channel[] {

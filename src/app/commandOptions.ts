@@ -1,5 +1,5 @@
 /** How the entries of the command table say what a command can be given. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What the command line shows beside an option. */
 export interface OptionMeta {
@@ -21,3 +21,23 @@ export const text = (help: string, value: string, short?: string) =>
   option(z.string().optional(), help, short ? { value, short } : { value });
 export const count = (help: string, value = 'N') =>
   option(z.string().regex(/^\d+$/, 'is not a whole number').transform(Number).optional(), help, { value });
+export const number = (help: string, value: string) =>
+  option(
+    z
+      .string()
+      .regex(/^-?\d+(?:\.\d+)?$/, 'is not a number')
+      .transform(Number)
+      .optional(),
+    help,
+    { value },
+  );
+export const whole = (help: string, value: string) =>
+  option(
+    z
+      .string()
+      .regex(/^-?\d+$/, 'is not a whole number')
+      .transform(Number)
+      .optional(),
+    help,
+    { value },
+  );

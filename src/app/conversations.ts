@@ -192,7 +192,7 @@ export function createConversations(deps: ConversationDeps): Conversations {
     respond: (answer) =>
       respond(answer.session === undefined ? answer : { ...answer, session: deps.mask(answer.session) }),
     async start(session, text, details) {
-      if (session.trim() === '') throw usageError('the session is empty', 'Any name will do: it is opaque.');
+      if (session.trim() === '') throw usageError('the session is empty', 'Any name will do.');
       if (text.trim() === '') throw usageError('the question is empty', 'Say what is to be decided.');
       const taskId = details.task_id ?? null;
       const task = taskId === null ? null : ((await it.tasks.get(taskId)) ?? null);

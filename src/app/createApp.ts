@@ -92,7 +92,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   };
   const notices = createNotices();
   const { say } = notices;
-  const meter = createMeter((error) => say(`Figures could not be counted: ${describeError(error)}`));
+  const meter = createMeter((error) => say(`Metrics could not be recorded: ${describeError(error)}`));
   const logins = createLogins(userStateDir(env));
   const forges = createForges({
     ...{ env, secrets, now, meter, logins },
@@ -302,8 +302,13 @@ export async function createApp(options: AppOptions): Promise<App> {
       abortTask(await engine.writable(), id, clock, async (it, task) => talk.of(it).loseEarlier(task)),
     async merge(id, how) {
       const it = await engine.writable();
-      const landed = await mergeTask({ board: it.board, repository: git.repository, forges, now, say }, id, how);
-      it.watcher.poke();
+      const { board, watcher } = it;
+      const landed = await mergeTask(
+        { board, repository: git.repository, forges, clock, newId, onChange: watcher.onChange, say },
+        id,
+        how,
+      );
+      watcher.poke();
       if (options.kind === 'cli') await announcements.drain(it);
       return landed;
     },

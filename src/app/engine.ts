@@ -96,7 +96,7 @@ export function createEngine(deps: EngineDeps) {
         deps.meter.attach(it.counters);
         if (it.foreign)
           say(
-            `The host on ${it.foreign} works on this folder, so this one only reads: the database does not cross machines.`,
+            `A host on ${it.foreign} is working on this folder, so this one only reads: the database cannot be shared between machines.`,
           );
         return it;
       },
@@ -116,7 +116,7 @@ export function createEngine(deps: EngineDeps) {
     if (foreign === null) return it;
     throw new AmpaError(
       'read_only',
-      `a host on ${foreign} works on this folder; here it can only be read`,
+      `a host on ${foreign} is working on this folder; here it can only be read`,
       `Do it there, or stop that host and wait ${HOST_GONE_MS / 1000} s.`,
     );
   }
@@ -200,7 +200,7 @@ export function createEngine(deps: EngineDeps) {
     onChange: it.watcher.onChange,
     slots,
     pulse: deps.pulse,
-    onError: (error) => say(`The worker loop failed and goes on: ${describeError(error)}`),
+    onError: (error) => say(`The worker loop failed and continues: ${describeError(error)}`),
   });
 
   /** `alone`: people may have closed every window, so the process of a task says itself what there is to say. */
@@ -250,7 +250,7 @@ export function createEngine(deps: EngineDeps) {
       try {
         if ((await it.lookForeign()) === null) await deps.conversations(it).expireDue();
       } catch (error) {
-        say(`Old questions could not be given up: ${describeError(error)}`);
+        say(`Expired questions could not be closed: ${describeError(error)}`);
       }
       await clock.sleep(30_000, stop.signal);
     }

@@ -1,3 +1,4 @@
+import { tokenCredential } from '../adapters/git/credential.ts';
 import type { ForgeRepo, IdentityKind, Task, ForgeAccess } from '../tasks/task.ts';
 import type { GitCredential } from '../adapters/git/network.ts';
 import { createRepoFinder } from '../adapters/github/repoFinder.ts';
@@ -41,17 +42,6 @@ const HINTS: Readonly<Record<IdentityKind, string>> = {
   environment: 'Set GITHUB_TOKEN.',
   gh: 'Sign in with `gh auth login`.',
 };
-
-/**
- * The token reaches git by the environment of one call. Whatever address that call was led to, only
- * https and the host that the token is for get an answer.
- */
-const HELPER = [
-  '!f() { test "$1" = get || return 0; p=; h=;',
-  'while IFS= read -r l && test -n "$l"; do case "$l" in protocol=*) p="${l#*=}";; host=*) h="${l#*=}";; esac; done;',
-  'test "$p" = https && test "$h" = "$AMPA_GIT_HOST" || return 0;',
-  'printf \'username=%s\\npassword=%s\\n\' "$AMPA_GIT_USERNAME" "$AMPA_GIT_PASSWORD"; }; f',
-].join(' ');
 
 export interface Forges {
   /** The forge that a remote's address names, where somebody is signed in to it. */
@@ -110,7 +100,7 @@ export function createForges(deps: ForgesDeps): Forges {
     if ((await hub.identity(repo)) !== null) return hub;
     throw new AmpaError(
       'external',
-      `the task was made with ${IDENTITY_NAMES[kind]}, which is not to be had here for ${repo.host}`,
+      `the task was made with ${IDENTITY_NAMES[kind]}, which is not available here for ${repo.host}`,
       HINTS[kind],
     );
   }
@@ -169,11 +159,7 @@ export function createForges(deps: ForgesDeps): Forges {
       const hub = kind ? await signedIn(repo, kind) : await github();
       if ((await hub.identity(repo)) === null) return null;
       const { username, password } = await hub.forge.gitToken(repo, signal ?? AbortSignal.timeout(30_000));
-      return {
-        url: `https://${repo.host}${address.pathname}`,
-        helper: HELPER,
-        env: { AMPA_GIT_HOST: repo.host, AMPA_GIT_USERNAME: username, AMPA_GIT_PASSWORD: password },
-      };
+      return tokenCredential(repo.host, address.pathname, { username, password });
     },
   };
 }

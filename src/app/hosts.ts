@@ -1,4 +1,5 @@
 import os from 'node:os';
+import { recordOf } from './processRows.ts';
 import { isAlive, processIdentity, type ProcessIdentity } from '../adapters/process/identity.ts';
 import type { HostStore } from '../adapters/sqlite/hostStore.ts';
 import type { HostRow } from '../adapters/sqlite/schema.ts';
@@ -72,7 +73,8 @@ export async function announceHost(
     beating = beating.then(beat).then(
       () => void (failing = false),
       (error: unknown) => {
-        if (!failing) say(`This host cannot say that it lives, and tries again: ${describeError(error)}`);
+        if (!failing)
+          say(`The heartbeat of this host could not be written and is tried again: ${describeError(error)}`);
         failing = true;
       },
     );
@@ -120,8 +122,7 @@ export async function isOwnerDead(
 }
 
 /** What this machine's process table says of a host: `elsewhere` where it cannot. */
-export const stateOfHost = (host: HostRow): ReturnType<typeof isAlive> =>
-  isAlive({ pid: host.pid, startTime: host.start_time, bootId: host.boot_id, pidNamespace: host.pid_namespace });
+export const stateOfHost = (host: HostRow): ReturnType<typeof isAlive> => isAlive(recordOf(host));
 
 /** Its process is there, as far as this machine can tell, and has beaten lately. */
 export const isLive = async (host: HostRow, now: () => number): Promise<boolean> =>

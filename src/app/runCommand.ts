@@ -1,4 +1,5 @@
 import os from 'node:os';
+import { recordOf, rowOf } from './processRows.ts';
 import { reap } from '../adapters/process/end.ts';
 import { createTaskProcesses } from '../adapters/process/taskProcesses.ts';
 import type {
@@ -61,13 +62,7 @@ export async function runCommand(deps: RunCommandDeps, claimed: Claimed, signal:
     owner: markerOf(run.id),
     baseEnv: { ...deps.childEnv, AMPA_COMMAND_ID: spec.id, AMPA_RUN_ID: run.id, AMPA_WORKSPACE: deps.workspace },
     ledger: {
-      record: (entry) =>
-        deps.store.recordProcess(run.id, {
-          pid: entry.pid,
-          start_time: entry.startTime,
-          boot_id: entry.bootId,
-          pid_namespace: entry.pidNamespace,
-        }),
+      record: (entry) => deps.store.recordProcess(run.id, rowOf(entry)),
       forget: (pid) => deps.store.forgetProcess(run.id, pid),
     },
   });
@@ -124,13 +119,5 @@ export async function runCommand(deps: RunCommandDeps, claimed: Claimed, signal:
 /** Ends the processes that a run of a dead host has left on this machine. */
 export async function reapRun(store: ScheduleStore, run: Run): Promise<void> {
   const recorded = await store.processesOf(run.id);
-  await reap(
-    recorded.map((row) => ({
-      pid: row.pid,
-      startTime: row.start_time,
-      bootId: row.boot_id,
-      pidNamespace: row.pid_namespace,
-    })),
-    [markerOf(run.id)],
-  );
+  await reap(recorded.map(recordOf), [markerOf(run.id)]);
 }

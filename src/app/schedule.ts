@@ -1,3 +1,4 @@
+import { unsupported } from '../scheduler/types.ts';
 import { createRunOutputs } from '../adapters/files/runOutputs.ts';
 import type { ConfigValues } from '../config/knobs.ts';
 import { AmpaError, describeError, notFound } from '../errors.ts';
@@ -6,7 +7,7 @@ import { capacityWarning, choose, scheduleOf } from '../scheduler/choose.ts';
 import { clearDead } from '../scheduler/clearDead.ts';
 import { newCommand, noSuchCommand } from '../scheduler/command.ts';
 import { rememberCron } from '../scheduler/cron.ts';
-import { exportStore, unsupported } from '../scheduler/layout.ts';
+import { exportStore } from '../scheduler/originalStore.ts';
 import { createScheduler } from '../scheduler/loop.ts';
 import type { Run } from '../scheduler/ports.ts';
 import { nextTimes } from '../scheduler/preview.ts';
@@ -133,7 +134,7 @@ export function createSchedule(deps: ScheduleDeps): {
     clock: wallClock,
     onChange: it.watcher.onChange,
     keepRuns,
-    onError: (error) => say(`The scheduler goes on after an error: ${describeError(error)}`),
+    onError: (error) => say(`The scheduler continues after an error: ${describeError(error)}`),
     async afterRun(run) {
       it.watcher.poke();
       await outputs.prune(run.command_id, () => it.schedule.runIds(run.command_id));
@@ -344,7 +345,7 @@ export function createSchedule(deps: ScheduleDeps): {
       await (tookOver ? registerDefaults(it) : takeOver(it)).catch((error: unknown) => say(describeError(error)));
       await deps.announcements
         .startup(it, host)
-        .catch((error: unknown) => say(`The start could not be said: ${describeError(error)}`));
+        .catch((error: unknown) => say(`The start could not be announced: ${describeError(error)}`));
       const scheduler = createScheduler(
         {
           pulse: deps.pulse,

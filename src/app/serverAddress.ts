@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { codeOf } from '../errors.ts';
 import { writeAtomically } from './atomicFile.ts';
 

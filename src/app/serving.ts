@@ -66,7 +66,7 @@ export function createServing(deps: ServingDeps): Serving {
       const it = await deps.existing();
       if (!it) return null;
       const foreign = await it.lookForeign();
-      if (foreign !== null) return `A host on ${foreign} works on this folder, so it is only read here.`;
+      if (foreign !== null) return `A host on ${foreign} is working on this folder, so here it is only read.`;
       await inTime(it.counters.set('ampa_database_written_timestamp_seconds', {}, clock.now() / 1000));
       return null;
     } catch (error) {
@@ -126,7 +126,7 @@ export function createServing(deps: ServingDeps): Serving {
           // Where it happened, and no more: it is shown to people.
           const where =
             error instanceof Error ? (error.stack ?? error.message).split('\n').slice(0, 3) : [String(error)];
-          say(`The local server met an error: ${redact(where.join('\n'), deps.secrets)}`);
+          say(`The local server hit an error: ${redact(where.join('\n'), deps.secrets)}`);
         }
         return told;
       },
@@ -142,7 +142,9 @@ export function createServing(deps: ServingDeps): Serving {
       return reasons
         .filter(({ kind }) => kind !== 'channels')
         .map(({ kind, detail }) => ({
-          ...{ name: kind, ok: false, detail },
+          name: kind,
+          ok: false,
+          detail,
           fix: 'Close that window or end that process; its tasks go on.',
         }));
     },

@@ -1,7 +1,7 @@
 /** Bringing a worklog and its GitHub repository together by `wl`. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { createTaskProcesses } from '../adapters/process/taskProcesses.ts';
+import { createTaskProcesses, NO_LEDGER } from '../adapters/process/taskProcesses.ts';
 import { AmpaError } from '../errors.ts';
 import { newCommand } from '../scheduler/command.ts';
 import { repoOfConfig, withRepo } from '../scheduler/githubRepo.ts';
@@ -71,12 +71,12 @@ export async function syncWorklog(
   options: { signal: AbortSignal; onOutput(chunk: Uint8Array, stream: 'stdout' | 'stderr'): void },
 ): Promise<number> {
   if ((await deps.find('wl')) === null)
-    throw new AmpaError('external', 'the program wl was not found on PATH', 'Install worklog, or mend PATH.');
+    throw new AmpaError('external', 'the program wl was not found on PATH', 'Install worklog, or correct PATH.');
   const repo = await githubRepo(deps);
   const processes = createTaskProcesses({
     owner: `wl-${deps.newId()}`,
     baseEnv: deps.childEnv,
-    ledger: { record: async () => {}, forget: async () => {} },
+    ledger: NO_LEDGER,
   });
   try {
     const result = await processes.run({

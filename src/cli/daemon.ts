@@ -16,7 +16,7 @@ export async function runDaemon(deps: DaemonDeps, session: Session, args: ArgsOf
   const { app, io } = session;
   const given = [args.once && '--once', args.startScheduler && '--start-scheduler', args.untilIdle && '--until-idle'];
   const named = given.filter((flag) => typeof flag === 'string');
-  if (named.length > 1) throw usageError(`${named.join(' and ')} exclude one another`);
+  if (named.length > 1) throw usageError(`${named.join(' and ')} cannot be used together`);
   const scheduler = args.startScheduler === true || (named.length === 0 && app.config().values.runScheduler);
   if (!scheduler && !args.untilIdle) return deps.sendHeartbeat(session);
 

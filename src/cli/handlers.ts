@@ -23,7 +23,7 @@ export const HANDLERS: Handlers<CommandName> = {
         : (args.task === undefined) === (args.taskFile === undefined)
     ) {
       throw usageError(
-        args.task === undefined ? 'there is no task' : '--task and --task-file exclude one another',
+        args.task === undefined ? 'there is no task' : '--task and --task-file cannot be used together',
         'Give --task TEXT, or --task-file FILE (- is standard input).',
       );
     }
@@ -45,7 +45,7 @@ export const HANDLERS: Handlers<CommandName> = {
     for (const note of [...plan.notes, ...plan.agent.notes]) io.err(note);
     if (plan.dirty.length > 0 && !args.includeChanges) {
       const shown = plan.dirty.slice(0, 5).join(', ') + (plan.dirty.length > 5 ? ', …' : '');
-      io.err(`Uncommitted here and not part of the task (--include-changes takes them along): ${shown}`);
+      io.err(`Uncommitted and not part of the task (use --include-changes to include them): ${shown}`);
     }
     const task = await app.start(request);
     if (!io.asJson) io.out(`Task ${task.id} created on branch ${task.branch}`);
@@ -181,7 +181,7 @@ export const HANDLERS: Handlers<CommandName> = {
   async pr({ app, io }, { id }) {
     const task = await app.find(id);
     if (!task.pr_url)
-      throw new AmpaError('refused', `task ${task.id} has no pull request`, '`ampa show` says how far it is.');
+      throw new AmpaError('refused', `task ${task.id} has no pull request`, '`ampa show` shows how far it has come.');
     if (io.asJson) io.json({ url: task.pr_url });
     else io.out(task.pr_url);
     return 0;
@@ -218,7 +218,7 @@ export const HANDLERS: Handlers<CommandName> = {
       io.out(
         result.trusted
           ? `${result.folder} is trusted: checks and setup commands found in it may run.`
-          : `${result.folder} is not trusted any more.`,
+          : `${result.folder} is no longer trusted.`,
       );
     return 0;
   },
@@ -308,7 +308,7 @@ async function waitFor(session: Session, id: string, how: { carry: boolean; stre
   onEvent(task);
   if (io.asJson) {
     if (!how.stream) io.json(taskJson(task));
-  } else if (isActive(task.status)) io.err('Interrupted: the task stays, and any host takes it up again.');
+  } else if (isActive(task.status)) io.err('Interrupted: the task stays, and any host can continue it.');
   else if (task.reason) {
     const { sentence, hint } = reasonText(task.reason);
     io.err([sentence, task.reason_detail ?? '', hint].filter(Boolean).join('\n'));

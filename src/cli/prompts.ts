@@ -10,7 +10,7 @@ export const PROMPT_HANDLERS: Handlers<keyof typeof PROMPT_COMMANDS> = {
   async prompts({ app, io }) {
     const prompts = await app.prompts();
     if (io.asJson) io.json({ prompts: prompts.map(promptJson) });
-    else if (prompts.length === 0) io.err('Nothing waits for an answer.');
+    else if (prompts.length === 0) io.err('No question is waiting for an answer.');
     else io.out(prompts.map((prompt) => promptText(prompt, io.paint)).join('\n\n'));
     return 0;
   },

@@ -32,7 +32,7 @@ export const SCHEDULE_HANDLERS: Handlers<keyof typeof SCHEDULE_COMMANDS> = {
 
   async scheduleUpdate({ app, io }, args) {
     if (args.requiresLlm && args.noRequiresLlm)
-      throw usageError('--requires-llm and --no-requires-llm exclude one another');
+      throw usageError('--requires-llm and --no-requires-llm cannot be used together');
     const requires_llm = args.requiresLlm ? true : args.noRequiresLlm ? false : undefined;
     const command = await app.schedule.update(args.id, { ...patchOf(args), requires_llm });
     if (io.asJson) io.json(command);
@@ -95,7 +95,7 @@ export const SCHEDULE_HANDLERS: Handlers<keyof typeof SCHEDULE_COMMANDS> = {
       throw usageError(`--hours is ${hours}`, 'Give hours from above 0 to a year.');
     if (!(tick > 0)) throw usageError(`--tick is ${tick}`, 'Give a number of seconds above 0.');
     if ((hours * 3600) / tick > 10_000_000)
-      throw usageError('that are too many looks', 'Give fewer hours or a longer tick.');
+      throw usageError('that is too many steps', 'Give fewer hours or a longer tick.');
     const simulation = await app.schedule.simulate({ hours, tickSeconds: tick });
     if (io.asJson) io.json({ observed: simulation.observed });
     else io.out(timelineText(simulation, hours));

@@ -106,7 +106,7 @@ export function createDelivery(deps: DeliverDeps, stop: AbortSignal): DeliveryLo
       for (;;) {
         const stale = await store.claimStale(now - STALE_MS, owner, now + DELIVERY_LEASE_MS);
         if (!stale) break;
-        if (!(await giveUp(stale, new SendError('nobody could send it for a week')))) {
+        if (!(await giveUp(stale, new SendError('it could not be sent for a week')))) {
           await store.giveBack(stale.id, stale.token, 'untried');
           break;
         }

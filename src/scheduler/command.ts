@@ -24,7 +24,10 @@ export const isExempt = (type: string): boolean => type === 'heartbeat' || type 
 /** A new command with the defaults filled in. Throws `usage` for what cannot be. */
 export function newCommand(id: string, patch: CommandPatch): CommandSpec {
   if (!/^[^\s/\\\0]{1,100}$/.test(id) || id.startsWith('-') || /^\.+$/.test(id)) {
-    throw usageError(`${JSON.stringify(id)} is no id`, 'An id is up to 100 characters without spaces and slashes.');
+    throw usageError(
+      `${JSON.stringify(id)} is not a valid id`,
+      'An id has up to 100 characters, without spaces or slashes.',
+    );
   }
   if (patch.frequency_minutes == null && patch.cron == null) {
     throw usageError('the command has no time to run at', 'Give --every MINUTES or --cron "0 3 * * *".');
@@ -56,7 +59,7 @@ export function newCommand(id: string, patch: CommandPatch): CommandSpec {
 export function patchCommand(spec: CommandSpec, patch: CommandPatch): CommandSpec {
   if (patch.frequency_minutes != null && patch.cron != null) {
     throw usageError(
-      '--every and --cron exclude one another',
+      '--every and --cron cannot be used together',
       'A command has one of them; `update` replaces the other.',
     );
   }
@@ -73,7 +76,7 @@ export function patchCommand(spec: CommandSpec, patch: CommandPatch): CommandSpe
 
 function checkType({ type, metadata }: CommandSpec): void {
   const known = typeOf(type);
-  if (!known) throw usageError(`there is no type ${JSON.stringify(type)}`, `There are ${TYPE_NAMES.join(' and ')}.`);
+  if (!known) throw usageError(`there is no type ${JSON.stringify(type)}`, `Types are ${TYPE_NAMES.join(', ')}.`);
   const read = known.metadata.safeParse(metadata);
   if (read.success) return;
   const issue = read.error.issues[0];
@@ -91,7 +94,7 @@ function check(spec: CommandSpec): void {
     throw usageError(`--max-runtime is ${longest}`, 'Give a number of minutes above 0.');
   if (!Number.isInteger(spec.priority)) throw usageError(`--priority is ${spec.priority}`, 'Give a whole number.');
   if (spec.type === 'shell' && spec.command.trim() === '')
-    throw usageError('the command is empty', 'Say what the shell should run.');
+    throw usageError('the command is empty', 'Give the shell command to run.');
   if (spec.cron !== null) compileCron(spec.cron, spec.timezone);
   else if (spec.timezone !== null) throw usageError('--tz belongs to --cron', 'A frequency has no time zone.');
 }

@@ -1,5 +1,5 @@
 /** What the scheduler needs from outside. Times are ms since the epoch. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Task } from '../tasks/task.ts';
 import type { Rules, CommandPatch, CommandSpec, RunStatus, StoredCommand } from './spec.ts';
 import type { Message } from '../notifications/message.ts';

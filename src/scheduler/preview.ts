@@ -18,7 +18,7 @@ export function nextTimes({ frequency_minutes: every, cron, timezone }: Timing, 
     return times;
   }
   if (every === null || !(Number.isFinite(every) && every > 0))
-    throw usageError(`${every} is no number of minutes`, 'Give a number above 0.');
+    throw usageError(`${every} is not a number of minutes`, 'Give a number above 0.');
   const step = periodMs(every);
   return Array.from({ length: count }, (_, i) => now + i * step);
 }

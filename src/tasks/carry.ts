@@ -185,7 +185,6 @@ async function windUp(carry: Carry, task: Task, why: Halt): Promise<Task> {
       outcome: 'cancelled',
       summary: null,
       error: null,
-      head_sha: null,
     });
   }
   return store.apply(carry.claim, why === 'abort' ? { type: 'abort' } : { type: 'stop', reason: why });

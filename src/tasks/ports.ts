@@ -348,7 +348,7 @@ export interface TaskStore {
   messagesOf(taskId: string): Promise<Message[]>;
 }
 
-export type AttemptEnd = Pick<Attempt, 'outcome' | 'summary' | 'error' | 'head_sha'> &
+export type AttemptEnd = Pick<Attempt, 'outcome' | 'summary' | 'error'> &
   Partial<Pick<Attempt, 'cost_usd' | 'input_tokens' | 'output_tokens'>>;
 
 /** What the worker loop of a host does with tasks it does not carry itself. */

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
 import {
+  filterAndPick,
   notifications,
   openActivity,
   openTaskPage,
@@ -87,6 +88,16 @@ describe('A workspace in the morning', () => {
     await (await webviewFrame(page, '.ranges')).locator('.failures').waitFor();
     for (const theme of ['contrast', 'dark', 'light'] as const)
       await screenshot(page, `morning-${theme}-report`, { theme });
+  });
+
+  it('has a walkthrough of four steps for a newcomer', async () => {
+    await runCommand(page, 'Welcome: Open Walkthrough...');
+    await filterAndPick(page, 'Get started with AMPA');
+    await page.getByText('From a sentence to green checks.').first().waitFor();
+    for (const step of ['Set up an agent', 'Start a task', 'Watch it, or close the window', 'Review and merge'])
+      await page.locator('.getting-started-step').filter({ hasText: step }).waitFor();
+    await screenshot(page, 'walkthrough');
+    await runCommand(page, 'AMPA: Show Report');
   });
 
   it('is readable at 200 %', async () => {

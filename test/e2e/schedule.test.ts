@@ -71,7 +71,7 @@ describe('A schedule in the editor', () => {
     await screenshot(page, 'schedule-bad-cron');
     await input().fill('0 25 * * *');
     await quick()
-      .getByText(/is no cron expression/)
+      .getByText(/is not a cron expression/)
       .waitFor();
     await input().fill('0 2 * * *');
     await quick()

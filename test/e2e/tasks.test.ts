@@ -64,6 +64,9 @@ describe('Tasks in the editor', () => {
     await page.locator('.welcome-view-content').getByText('Start Task', { exact: true }).waitFor();
     await statusBarItem(page, 'AMPA').waitFor();
     await screenshot(page, 'tasks-welcome');
+    await page.locator('.welcome-view-content a').getByText('Take the tour').click();
+    await page.locator('.getting-started-step').filter({ hasText: 'Set up an agent' }).waitFor();
+    await runCommand(page, 'View: Close All Editors');
     assert.equal(fs.existsSync(path.join(session.sample.folder, '.worklog')), false);
   });
 

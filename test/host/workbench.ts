@@ -160,13 +160,6 @@ export async function filterAndPick(page: Page, label: string): Promise<void> {
   await pick(page, label);
 }
 
-/** The texts of the status bar's items, left to right, icons left out. */
-export async function statusBar(page: Page): Promise<string[]> {
-  return (await page.locator('.part.statusbar .statusbar-item').allInnerTexts())
-    .map((text) => text.trim())
-    .filter(Boolean);
-}
-
 export const statusBarItem = (page: Page, text: string | RegExp): Locator =>
   page.locator('.part.statusbar .statusbar-item').filter({ hasText: text });
 

@@ -158,7 +158,7 @@ describe('a host that runs', () => {
     assert.equal(await running(), 1, 'a run keeps what it was started with');
   }).timeout(60_000);
 
-  it('hears that its folder is not trusted any more, and trusted again', async () => {
+  it('hears that its folder is no longer trusted, and trusted again', async () => {
     const app = await project.open();
     await app.trust(false);
     await app.startEngine();

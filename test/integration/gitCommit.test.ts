@@ -304,7 +304,7 @@ describe('git: committing what a turn left', () => {
 
     it('a worktree that is gone is said', async () => {
       const state = await work.tasks.verifyHead({ ...task, worktree: join(box.dir, 'nowhere') });
-      assert.ok(!state.ok && /not a git worktree any more/.test(state.detail));
+      assert.ok(!state.ok && /no longer a git worktree/.test(state.detail));
     });
   });
 

@@ -189,7 +189,7 @@ describe('notifications', () => {
       assert.deepEqual(
         (await app.testNotification()).map((it) => [it.channel, it.outcome, it.detail]),
         [
-          ['discord-bot', 'failed', 'it needs a running AMPA in this folder'],
+          ['discord-bot', 'failed', 'it needs AMPA to be running in this folder'],
           ['slack', 'failed', 'HTTP 404: no_service'],
         ],
       );

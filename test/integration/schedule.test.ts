@@ -91,13 +91,13 @@ describe('scheduled commands', () => {
 
     const bad: [args: string[], message: RegExp][] = [
       [['add', 'x', 'true'], /no time to run at/],
-      [['add', 'x', 'true', '--every', '5', '--cron', '* * * * *'], /exclude one another/],
+      [['add', 'x', 'true', '--every', '5', '--cron', '* * * * *'], /cannot be used together/],
       [['add', 'x', 'true', '--every', '0'], /--every is 0/],
       [['add', 'x', 'true', '--every', 'often'], /--every "often" is not a number/],
       [['add', 'x', 'true', '--cron', '* * *'], /3 fields, not five/],
       [['add', 'x', '--every', '5'], /the command is empty/],
-      [['add', 'a/b', 'true', '--every', '5'], /is no id/],
-      [['add', 'x', 'true', '--every', '5', '--metadata', '[]'], /is no JSON object/],
+      [['add', 'a/b', 'true', '--every', '5'], /is not a valid id/],
+      [['add', 'x', 'true', '--every', '5', '--metadata', '[]'], /is not a JSON object/],
       [['add', 'x', 'true', '--every', '5', '--max-runtime', '-1'], /--max-runtime is -1/],
       [['add', 'x', 'true', '--every', '5', '--type', 'dance'], /there is no type "dance"/],
       [['history', 'nothing'], /"nothing" does not exist/],

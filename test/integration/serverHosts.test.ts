@@ -158,7 +158,7 @@ describe('daemons', () => {
       ['--start-scheduler', '--until-idle'],
     ]) {
       const { code, stderr } = await run(args);
-      assert.deepEqual([code, /exclude one another/.test(stderr)], [2, true]);
+      assert.deepEqual([code, /cannot be used together/.test(stderr)], [2, true]);
     }
     const idle = await run(['--until-idle']);
     assert.equal(idle.code, 0, idle.stderr);

@@ -145,14 +145,14 @@ describe('The socket', function () {
 
   it('of a live process is left alone', async () => {
     const { file } = await open();
-    await assert.rejects(open(), { code: 'refused', message: `another process listens at ${file}` });
+    await assert.rejects(open(), { code: 'refused', message: `another process is listening on ${file}` });
     assert.deepEqual(await talk(file, '{}\n'), [{ ok: true }]);
   });
 
   it('takes no place of a file', async () => {
     const file = path.join(dir, 'it.sock');
     fs.writeFileSync(file, 'mine');
-    await assert.rejects(open(), { code: 'refused', message: `${file} is no socket` });
+    await assert.rejects(open(), { code: 'refused', message: `${file} is not a socket` });
     assert.equal(fs.readFileSync(file, 'utf8'), 'mine');
   });
 

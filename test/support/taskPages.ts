@@ -148,7 +148,7 @@ From its log:
 ${EXCERPT}
 \`\`\`
 
-Mend the cause in the code, not the check. This is attempt 2 of 3. When you are done, stop: the work is committed and checked again for you.`;
+Fix the cause in the code, not the check. This is attempt 2 of 3. When you are done, stop: the work is committed and checked again for you.`;
 
 const says = (kind: ConversationEntry['kind'], text: string, seconds = 100): ConversationEntry => ({
   at: at(seconds),

@@ -92,7 +92,7 @@ export async function checkAgent(spec: AgentSpec, options: CheckOptions): Promis
   const known = spec.type === 'command' ? undefined : knownAgent(spec.name);
   const missing = await missingProgram(spec, options);
   if (missing !== null) {
-    const hint = known ? `Install it with \`${known.install}\`.` : 'Mend ampa.agentCommand.';
+    const hint = known ? `Install it with \`${known.install}\`.` : 'Correct ampa.agentCommand.';
     return {
       ready: false,
       reason: 'agent_missing',

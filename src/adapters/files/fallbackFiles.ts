@@ -37,7 +37,7 @@ export async function readFallbackFiles(
 function parseRules(text: string): Pick<FallbackFile, 'config' | 'problem'> {
   const errors: ParseError[] = [];
   const value: unknown = parse(text, errors, { allowTrailingComma: true });
-  if (errors.length > 0) return { config: null, problem: 'is no JSON' };
+  if (errors.length > 0) return { config: null, problem: 'is not valid JSON' };
   const checked = fallbackSchema.safeParse(value);
   if (checked.success) return { config: checked.data, problem: null };
   const issue = checked.error.issues[0];

@@ -12,7 +12,8 @@ const HINT = 'Download a private key from the App’s settings page on GitHub an
 function parseKey(text: string): KeyObject {
   let pem = text.trim().replaceAll('\\n', '\n');
   if (!pem.includes('-----BEGIN')) pem = Buffer.from(pem, 'base64').toString('utf8');
-  if (!pem.includes('-----BEGIN')) throw new AmpaError('external', 'The private key of the GitHub App is no PEM', HINT);
+  if (!pem.includes('-----BEGIN'))
+    throw new AmpaError('external', 'The private key of the GitHub App is not PEM', HINT);
   pem = pem.replace(/^(-----BEGIN [A-Z ]+-----) *([\w+/= ]+?) *(-----END [A-Z ]+-----)$/, (_, begin, base64, end) =>
     [begin, ...(base64.replaceAll(' ', '').match(/.{1,64}/g) ?? []), end].join('\n'),
   );

@@ -99,7 +99,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     if (!('events' in answer)) return write(request, response, answer);
     if (request.method === 'HEAD') return write(request, response, { status: 200 });
     if (streams.size >= MAX_STREAMS || closing)
-      return write(request, response, { status: 503, code: 'busy', message: 'too many listen already' });
+      return write(request, response, { status: 503, code: 'busy', message: 'too many clients are listening already' });
     const stream = openEventStream(response);
     streams.add(stream);
     stream.closed.addEventListener('abort', () => streams.delete(stream), { once: true });
@@ -180,6 +180,6 @@ async function listen(server: ReturnType<typeof createServer>, host: string, por
   } catch (error) {
     const code = codeOf(error);
     if (port !== 0 && (code === 'EADDRINUSE' || code === 'EACCES')) return attempt(0);
-    throw new AmpaError('external', `${host} cannot be listened on`, 'Check AMPA_HTTP_HOST.', error);
+    throw new AmpaError('external', `${host} cannot be used to listen on`, 'Check AMPA_HTTP_HOST.', error);
   }
 }

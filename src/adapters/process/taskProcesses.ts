@@ -26,6 +26,9 @@ export interface ProcessLedger {
   forget(pid: number): Promise<void>;
 }
 
+/** For programs that this process itself sees to the end: nobody has to find them later. */
+export const NO_LEDGER: ProcessLedger = { record: async () => {}, forget: async () => {} };
+
 export interface TaskProcessesOptions extends EndOptions {
   /** The marker of this task, without commas: all its processes carry it, whichever carrier started them. */
   owner: string;

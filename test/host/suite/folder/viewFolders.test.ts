@@ -63,7 +63,7 @@ describe('A folder that another machine works on', () => {
       async startEngine() {
         starts++;
         if (broken) throw new Error('the disk is gone');
-        if (foreign) throw new AmpaError('read_only', 'a host on elsewhere works on this folder', 'Do it there.');
+        if (foreign) throw new AmpaError('read_only', 'a host on elsewhere is working on this folder', 'Do it there.');
       },
     });
     const secrets = new vscode.EventEmitter<void>();
