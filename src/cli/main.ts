@@ -8,7 +8,7 @@ import { secretValues } from '../app/state.ts';
 import { redact } from '../tasks/redact.ts';
 import { HANDLERS } from './handlers.ts';
 import { helpText } from './help.ts';
-import { terminalIo, type Session } from './io.ts';
+import { outputFailure, terminalIo, watchOutput, type Session } from './io.ts';
 import { parseLine } from './parse.ts';
 import { errorReport, exitCodeOf, reportText } from '../app/errorReport.ts';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -20,8 +20,14 @@ export async function main(argv: readonly string[], entry: string): Promise<numb
   const env: Record<string, string | undefined> = { ...process.env };
   // Once the settings are read there are more.
   let known = (): readonly string[] => secretValues(env, SECRET_NAMES);
+  const stop = new AbortController();
+  watchOutput(stop);
   try {
-    return await run(argv, entry, env, (app) => (known = app.secrets));
+    const status = await run(argv, entry, env, stop, (app) => (known = app.secrets));
+    const failure = outputFailure();
+    if (failure)
+      throw new AmpaError('external', `the output cannot be written: ${failure.message}`, 'Make room for it.', failure);
+    return status;
   } catch (error) {
     const code = exitCodeOf(error);
     const secrets = known();
@@ -47,6 +53,7 @@ async function run(
   argv: readonly string[],
   entry: string,
   env: Record<string, string | undefined>,
+  stop: AbortController,
   onApp: (app: App) => void,
 ): Promise<number> {
   const line = parseLine(argv);
@@ -65,7 +72,6 @@ async function run(
       'Run it outside the task.',
     );
   }
-  const stop = new AbortController();
   const onSignal = (): void => {
     // The second time the person means it.
     if (stop.signal.aborted) process.exit(130);
@@ -79,7 +85,7 @@ async function run(
   const credentials = isCarrier && !process.stdin.isTTY ? parseCredentials(await io.readStdin()) : undefined;
   Object.assign(env, credentials?.tokens);
   const app = await createApp({
-    folder: line.common.workspace ?? ((line.command.speaksInTask && env['AMPA_WORKSPACE']) || process.cwd()),
+    folder: line.common.workspace ?? ((line.command.speaksInTask && env['AMPA_WORKSPACE']) || currentFolder()),
     kind: isCarrier ? 'carrier' : line.name === 'daemon' ? 'daemon' : 'cli',
     env,
     settings: fileSettings,
@@ -103,6 +109,14 @@ async function run(
     await app.close();
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
+  }
+}
+
+function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch (error) {
+    throw new AmpaError('usage', 'the current folder has been removed', 'Go to one that exists.', error);
   }
 }
 

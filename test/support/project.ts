@@ -10,7 +10,7 @@ import type { Task } from '../../src/tasks/task.ts';
 import { createSandbox, type Sandbox } from './repo.ts';
 
 /** From source, so that a test can be run as it is; `npm test` names what it has built, which starts in a third of the time. */
-const CLI = process.env['AMPA_TEST_CLI'] ?? path.resolve(import.meta.dirname, '../../src/cli/guard.ts');
+export const CLI = process.env['AMPA_TEST_CLI'] ?? path.resolve(import.meta.dirname, '../../src/cli/guard.ts');
 
 export interface HostOptions {
   /** A window: it asks a person itself. */
