@@ -80,7 +80,7 @@ export const COMMANDS = {
     args: z.object({
       all: flag("Everyone's tasks, not only yours."),
       status: statuses,
-      limit: count('At most so many.'),
+      limit: count('At most so many.', 'N', 1),
       watch: flag('Redraw as they change.', 'w'),
     }),
     example: 'ampa ls --status running,needs_review',

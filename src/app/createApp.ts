@@ -14,6 +14,7 @@ import { taskLink } from '../notifications/doorbell.ts';
 import { isDiscord } from '../notifications/heartbeat.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { secretForms } from '../tasks/redact.ts';
+import { requestText } from '../tasks/requestText.ts';
 import { abortTask } from './abort.ts';
 import { createAnnouncements, EXTENSION } from './announcements.ts';
 import type { App } from './api.ts';
@@ -288,7 +289,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     show: async (id) => (await required(id)).board.detail(id),
     async continue(id, text) {
       const it = await engine.writable();
-      const result = await it.board.continueTask(id, text?.trim() || null);
+      const result = await it.board.continueTask(id, requestText(text ?? '') || null);
       it.watcher.poke();
       return result;
     },

@@ -8,6 +8,7 @@ import { AmpaError, describeError, usageError } from '../errors.ts';
 import type { Forge } from '../tasks/forge.ts';
 import { branchOf, titleOf } from '../tasks/naming.ts';
 import { fenced } from '../tasks/prompts.ts';
+import { requestText } from '../tasks/requestText.ts';
 import type { AgentSpec, ChecksSpec, PermissionMode, Task, TaskForge, TaskLimits } from '../tasks/task.ts';
 import type { StartPlan, StartRequest } from './api.ts';
 
@@ -208,7 +209,7 @@ function planChecks(
     shown: { provider: 'none', command: null, source } as const,
   });
   if (request.checks === 'none') return none('asked for');
-  if (request.checks) return local(request.checks, 'asked for');
+  if (request.checks?.trim()) return local(request.checks, 'asked for');
   if (values.checksProvider === 'none') return none('ampa.checksProvider');
   if (values.checksCommand) return local(values.checksCommand, deps.config().sources.checksCommand);
   const found = detectChecks(repo.root);
@@ -247,7 +248,7 @@ export async function planStart(deps: StartDeps, request: StartRequest): Promise
 
 /** The task that `start` records: everything resolved, nothing left to be chosen midway. */
 export async function newTask(deps: StartDeps, request: StartRequest): Promise<Task> {
-  if (request.prompt.trim() === '' && request.issue === undefined)
+  if (requestText(request.prompt) === '' && request.issue === undefined)
     throw usageError('the task is empty', 'Say what the agent should do: --task "…".');
   if (
     request.maxAttempts !== undefined &&

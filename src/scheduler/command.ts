@@ -86,7 +86,7 @@ function check(spec: CommandSpec): void {
     throw usageError(`--every is ${every}`, 'Give a number of minutes above 0.');
   if (longest !== null && !(Number.isFinite(longest) && longest > 0))
     throw usageError(`--max-runtime is ${longest}`, 'Give a number of minutes above 0.');
-  if (!Number.isInteger(spec.priority)) throw usageError(`--priority is ${spec.priority}`, 'Give a whole number.');
+  if (!Number.isSafeInteger(spec.priority)) throw usageError(`--priority is ${spec.priority}`, 'Give a whole number.');
   if (spec.type === 'shell' && spec.command.trim() === '')
     throw usageError('the command is empty', 'Say what the shell should run.');
   if (spec.cron !== null) compileCron(spec.cron, spec.timezone);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { CHECK, createProject, MENDING_AGENT, type Project } from '../support/project.ts';
+import { CHECK, CLI, createProject, MENDING_AGENT, type Project } from '../support/project.ts';
 
 describe('the command line', () => {
   let project: Project;
@@ -85,6 +85,15 @@ describe('the command line', () => {
     [['start', '--task-file', 'nowhere.md'], /nowhere\.md cannot be read/],
     [['start', '--task', 'x', '--max-attempts', 'many'], /--max-attempts "many" is not a whole number/],
     [['start', '--tusk', 'x'], /--tusk/],
+    [['start', '--task', '-x'], /the value of --task begins with a dash\. Write --task=VALUE/],
+    [['ls', '--limit', '99999999999999999999'], /--limit "99999999999999999999" is too large/],
+    [['ls', '--limit', '0'], /--limit "0" is less than 1/],
+    [
+      ['ls', '--workspace', '/nowhere'],
+      /the folder "\/nowhere" does not exist\. Name one that exists with --workspace/,
+    ],
+    [['ls', '--workspace', ''], /the folder "" does not exist/],
+    [['ls', '--workspace', process.execPath], /is not a folder/],
     [['ls', '--status', 'sleeping'], /--status "sleeping" names sleeping; there are queued/],
     [['show'], /ID is missing/],
     [['show', 'zzzz'], /"zzzz" does not exist/],
@@ -111,6 +120,45 @@ describe('the command line', () => {
     assert.match((await project.ampa(['--help'])).stdout, /start[\s\S]*doctor/);
     assert.match((await project.ampa(['start', '--help'])).stdout, /--include-changes[\s\S]*Example:/);
     assert.match((await project.ampa(['--version'])).stdout, /^ampa \d+\.\d+\.\d+\n$/);
+  });
+
+  it('ends without a word where the reader of its output has gone, and says where it could not be written', () => {
+    const shell = (text: string) =>
+      spawnSync('/bin/bash', ['-c', text, process.execPath, CLI, project.repo], { env: project.env, encoding: 'utf8' });
+    const piped = shell('"$0" "$1" config --workspace "$2" | true; echo "${PIPESTATUS[0]}"');
+    assert.deepEqual([piped.stdout, piped.stderr], ['0\n', '']);
+    if (process.platform !== 'linux') return;
+    const full = shell('"$0" "$1" config --workspace "$2" > /dev/full');
+    assert.match(full.stderr, /^ampa: the output cannot be written: ENOSPC[^\n]*\n$/);
+    assert.equal(full.status, 1);
+  });
+
+  it('takes no task that is no text', async () => {
+    const file = path.join(project.box.dir, 'binary');
+    for (const [content, message] of [
+      ['a\0b', /the task holds a NUL character\. Give text/],
+      ['x'.repeat(1024 * 1024 + 1), /1048577 characters, more than 1048576\. Put it into a file/],
+    ] as const) {
+      project.box.write(file, content);
+      const { code, stderr } = await project.ampa(['start', '--task-file', file, '--checks', CHECK], agent);
+      assert.match(stderr, message);
+      assert.equal(code, 2);
+    }
+  });
+
+  it('takes no blank check for one that is green', async () => {
+    const { stderr } = await project.ampa(['start', '--task', 'x', '--checks', ' '], agent);
+    assert.match(stderr, /No check was found/);
+  });
+
+  it('says that an attempt was never made, and that a log is no more', async () => {
+    const task = json((await project.ampa(['start', '--task', 'x', '--checks', CHECK, '--json'], agent)).stdout);
+    const missing = await project.ampa(['logs', task.id, '--attempt', '2']);
+    assert.match(missing.stderr, /has had 0 attempts, no attempt 2/);
+    assert.equal(missing.code, 1);
+    const empty = await project.ampa(['logs', task.id]);
+    assert.match(empty.stderr, /There is no log of it/);
+    assert.deepEqual([empty.code, empty.stdout], [0, '']);
   });
 
   it('refuses merge and trust inside a task', async () => {
