@@ -20,6 +20,8 @@ export interface StartDeps {
   resolveAgent(name: string | undefined, permissions: PermissionMode): Promise<{ spec: AgentSpec; notes: string[] }>;
   /** Where the workspace's own repository is; null where the folder is none. */
   workspaceRepo: string | null;
+  /** The folder that somebody stands in: that repository, a folder of it, or a linked worktree with a branch of its own. */
+  folder: string;
   /** Clones or fetches a URL into the workspace's state; returns the bare repository. */
   cloneUrl(url: string): Promise<string>;
   /** The forge that a remote's address names, where somebody is signed in to it. */
@@ -40,7 +42,7 @@ interface FullPlan {
   forge: TaskForge | null;
   /** The request with an issue's words, where one was named. */
   prompt: string;
-  repo: { root: string; remote: string | null; branch: string | null; head: string | null };
+  repo: { root: string; checkout: string; remote: string | null; branch: string | null; head: string | null };
   setup: string | null;
   /** Who starts it. */
   creator: string;
@@ -48,7 +50,7 @@ interface FullPlan {
 
 /** The repository that was named, or the workspace's own. */
 export async function repositoryOf(
-  deps: Pick<StartDeps, 'repository' | 'workspaceRepo' | 'cloneUrl'>,
+  deps: Pick<StartDeps, 'repository' | 'workspaceRepo' | 'folder' | 'cloneUrl'>,
   named: string | undefined,
 ): ReturnType<Repository['inspect']> {
   const location =
@@ -59,6 +61,10 @@ export async function repositoryOf(
       'this folder is not a git repository',
       'Run `git init` and make a first commit, or name one with --repo.',
     );
+  }
+  if (named === undefined && deps.folder !== location) {
+    const here = await deps.repository.inspect(deps.folder);
+    if (here.root === location) return here;
   }
   return deps.repository.inspect(location);
 }
@@ -114,7 +120,7 @@ async function makePlan(deps: StartDeps, request: StartRequest): Promise<FullPla
     prompt,
     setup: setup.command,
     creator: (await login) ?? (await identityOf(deps.repository, repo.root)),
-    repo: { root: repo.root, remote: repo.remote, branch, head },
+    repo: { root: repo.root, checkout: repo.worktree ?? repo.root, remote: repo.remote, branch, head },
     shown: {
       agent: { name: spec.name, notes: agentNotes },
       checks: checks.shown,
@@ -260,7 +266,7 @@ export async function newTask(deps: StartDeps, request: StartRequest): Promise<T
   const { prompt } = plan;
   const { values } = deps.config();
   const snapshot =
-    request.includeChanges && plan.shown.dirty.length > 0 ? await deps.repository.snapshot(plan.repo.root) : null;
+    request.includeChanges && plan.shown.dirty.length > 0 ? await deps.repository.snapshot(plan.repo.checkout) : null;
   const id = deps.newId();
   const title = titleOf(prompt);
   const at = new Date(deps.now()).toISOString();

@@ -19,6 +19,7 @@ describe('the command line', () => {
     status: string;
     attempts: number;
     repo: string;
+    base: string;
     branch: string;
     head_sha: string;
     worktree: string;
@@ -274,6 +275,25 @@ describe('the command line', () => {
     for (const folder of [path.join(project.repo, 'deep/er'), linked]) {
       assert.equal(json((await project.ampa(['ls', '--json', '--workspace', folder])).stdout).total, 1, folder);
     }
+  });
+
+  it('starts in a linked worktree from the branch of that, with what is uncommitted there', async () => {
+    const linked = path.join(project.box.dir, 'linked');
+    project.box.git(project.repo, 'worktree', 'add', '-q', '-b', 'other', linked);
+    project.box.commit(linked, 'only-here.txt', 'x');
+    project.box.write(path.join(linked, 'uncommitted.txt'), 'x');
+    const args = ['start', '--task', 'x', '--checks', CHECK, '--include-changes', '--json', '--workspace', linked];
+    const { stdout, stderr, code } = await project.ampa(args, agent);
+    assert.equal(code, 0, stderr);
+    const task = json(stdout);
+    assert.deepEqual([task.base, task.repo], ['other', project.repo]);
+    const app = await project.open(agent.AMPA_AGENT_COMMAND);
+    const { base_sha: base, snapshot_sha: snapshot } = await app.find(task.id);
+    assert.equal(base, project.box.git(linked, 'rev-parse', 'HEAD'));
+    assert.match(
+      project.box.git(project.repo, 'ls-tree', '--name-only', snapshot!),
+      /only-here\.txt[^]*uncommitted\.txt/,
+    );
   });
 
   it('works on a repository given by URL, cloned bare into the state folder', async () => {
