@@ -250,7 +250,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         customCommand: config.values().agentCommand || undefined,
         customType: config.values().agentType,
       }),
-    ...{ workspaceRepo: repo?.root ?? null, folder: options.folder },
+    ...{ workspaceRepo: repo?.root ?? null, folder: options.folder, repoAt },
     forgeAt: forges.at,
     loginAt: forges.login,
     cloneUrl: (url) => git.repository.cloneBare(url, paths.repos),

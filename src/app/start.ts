@@ -9,7 +9,7 @@ import type { Forge } from '../tasks/forge.ts';
 import { branchOf, titleOf } from '../tasks/naming.ts';
 import { fenced } from '../tasks/prompts.ts';
 import { requestText } from '../tasks/requestText.ts';
-import type { AgentSpec, ChecksSpec, PermissionMode, Task, TaskForge, TaskLimits } from '../tasks/task.ts';
+import type { AgentSpec, ChecksSpec, ForgeRepo, PermissionMode, Task, TaskForge, TaskLimits } from '../tasks/task.ts';
 import type { StartPlan, StartRequest } from './api.ts';
 
 export interface StartDeps {
@@ -28,6 +28,8 @@ export interface StartDeps {
   forgeAt(
     remoteUrl: string,
   ): Promise<{ forge: Forge; at: Pick<TaskForge, 'kind' | 'host' | 'owner' | 'name' | 'identity'> } | null>;
+  /** The repository that a remote's address names; null: it is not on a GitHub. */
+  repoAt(remoteUrl: string): Promise<ForgeRepo | null>;
   /** Our login at a forge; null where none is known soon. */
   loginAt(forge: Forge, at: Pick<TaskForge, 'kind' | 'host' | 'owner' | 'name' | 'identity'>): Promise<string | null>;
   now(): number;
@@ -100,7 +102,7 @@ async function makePlan(deps: StartDeps, request: StartRequest): Promise<FullPla
     request.agent ?? (values.agent || undefined),
     request.permissions ?? values.permissions,
   );
-  const remote = await planForge(deps, request, values, repo.remoteUrl);
+  const remote = await planForge(deps, request, values, repo.remoteUrl, notes);
   if (remote && branch === null && remote.target.pullRequest !== 'never') {
     const { owner, name } = remote.target;
     notes.push(`It starts from no branch: its pull request goes to the default branch of ${owner}/${name}.`);
@@ -139,6 +141,7 @@ async function planForge(
   request: StartRequest,
   values: ConfigValues,
   remoteUrl: string | null,
+  notes: string[],
 ): Promise<Remote | null> {
   const found = remoteUrl === null ? null : await deps.forgeAt(remoteUrl);
   if (found) {
@@ -153,11 +156,20 @@ async function planForge(
       : values.checksProvider === 'github'
         ? 'ampa.checksProvider is github'
         : null;
-  if (wanted === null) return null;
+  const repo = remoteUrl === null ? null : await deps.repoAt(remoteUrl);
+  const signIn = 'Sign in with `gh auth login`, or set GITHUB_TOKEN; `ampa doctor` shows who is found.';
+  if (wanted === null) {
+    if (repo)
+      notes.push(
+        `Nobody is signed in to ${repo.host}, so ${repo.owner}/${repo.name} gets no pull request and its checks are not seen. ${signIn}`,
+      );
+    return null;
+  }
+  if (repo) throw new AmpaError('external', `${wanted}, but nobody is signed in to ${repo.host}`, signIn);
   throw new AmpaError(
     'external',
-    `${wanted}, but ${remoteUrl === null ? 'there is no remote' : 'the remote is not on GitHub, or nobody is signed in to it'}`,
-    'Sign in with `gh auth login`, or set GITHUB_TOKEN; `ampa doctor` shows who is found.',
+    `${wanted}, but ${remoteUrl === null ? 'there is no remote' : 'the remote is not on GitHub'}`,
+    'Where it is an Enterprise Server, sign in to it with `gh auth login`, or set AMPA_GITHUB_API_URL.',
   );
 }
 

@@ -95,7 +95,8 @@ export function makeStateDir(workspace: Workspace): void {
 export function secretValues(env: Env, names: readonly string[]): string[] {
   const values = new Set<string>();
   for (const [name, value] of Object.entries(env)) {
-    if (value === undefined || value.length < 8) continue;
+    // Where a secret lies is none, and an error must be able to name it.
+    if (value === undefined || value.length < 8 || /_PATH$/.test(name)) continue;
     if (names.includes(name) || /TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|PRIVATE_KEY|CREDENTIAL/i.test(name))
       for (const form of secretForms(value)) values.add(form);
   }

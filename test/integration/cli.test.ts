@@ -162,6 +162,22 @@ describe('the command line', () => {
     assert.deepEqual([empty.code, empty.stdout], [0, '']);
   });
 
+  it('says what is missing where a GitHub is there and cannot be used', async () => {
+    project.box.git(project.repo, 'remote', 'set-url', 'origin', 'https://github.com/acme/widget.git');
+    const start = (...args: string[]) => project.ampa(['start', '--task', 'x', ...args, '--checks', CHECK], agent);
+    assert.match((await start()).stderr, /^Nobody is signed in to github\.com, so acme\/widget gets no pull request/);
+    assert.match((await start('--issue', '1')).stderr, /an issue was named, but nobody is signed in to github\.com/);
+    const keyless = { ...agent, AMPA_GITHUB_APP_ID: '1', AMPA_GITHUB_APP_PRIVATE_KEY_PATH: '/nowhere/key.pem' };
+    assert.match(
+      (await project.ampa(['start', '--task', 'x'], keyless)).stderr,
+      /file \/nowhere\/key\.pem cannot be read/,
+    );
+    const lost = { ...agent, GITHUB_TOKEN: 'x', AMPA_GITHUB_API_URL: 'github.example.org' };
+    const { code, stderr } = await project.ampa(['start', '--task', 'x'], lost);
+    assert.match(stderr, /AMPA_GITHUB_API_URL is "github\.example\.org", no http or https address/);
+    assert.equal(code, 1);
+  });
+
   it('refuses merge and trust inside a task', async () => {
     for (const args of [['merge', 'x'], ['trust']]) {
       const { code, stderr } = await project.ampa(args, { AMPA_TASK_ID: 'T' });
