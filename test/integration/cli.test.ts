@@ -283,6 +283,21 @@ describe('the command line', () => {
     assert.match((await project.ampa(['diff', task.id])).stdout, /\+good/, 'the work is still there');
   });
 
+  it('finds its tasks again after git clean, with no host but the command line', async () => {
+    const started = await project.ampa(
+      ['start', '--task', 'Make it good', '--checks', CHECK, '--wait', '--json'],
+      agent,
+    );
+    assert.equal(started.code, 0, started.stderr);
+    project.box.git(project.repo, 'clean', '-fdxq');
+    const { stdout, stderr } = await project.ampa(['ls', '--json']);
+    assert.deepEqual(
+      json(stdout).tasks.map(({ id }) => id),
+      [json(started.stdout).id],
+    );
+    assert.match(stderr, /restored/);
+  });
+
   it('finds the workspace from a folder below and from a linked worktree', async () => {
     await project.ampa(['start', '--task', 'Make it good', '--checks', CHECK], agent);
     mkdirSync(path.join(project.repo, 'deep/er'), { recursive: true });
