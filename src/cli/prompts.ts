@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { PROMPT_COMMANDS } from '../app/promptCommands.ts';
 import { choiceLabel } from '../conversations/choices.ts';
 import { payloadOf, type Prompt } from '../conversations/prompt.ts';
+import { usageError } from '../errors.ts';
 import type { Session } from './io.ts';
 import { indent, questionText } from './question.ts';
 import { ago, columns } from './render.ts';
@@ -32,6 +33,8 @@ export const PROMPT_HANDLERS: { readonly [N in Name]: Handler<N> } = {
   },
 
   async ask({ app, io }, args) {
+    if (args.choice?.some((choice) => choice.trim() === ''))
+      throw usageError('a --choice is empty', 'Name an answer, or leave it out for one in words.');
     const prompt = await app.startConversation(args.session, args.text, {
       choices: args.choice ?? [],
       work_item: args.workItem ?? null,

@@ -93,6 +93,6 @@ function hintOf(error: unknown, { status, headers }: Answer): string {
     return needed ? `The token needs: ${needed}.` : 'The token lacks a permission; `ampa doctor` names it.';
   }
   if (status === 404) return 'The repository does not exist, or the token may not see it; `ampa doctor` tells.';
-  if (status >= 500) return 'GitHub has trouble; it is asked again.';
+  if (status >= 500) return 'GitHub has trouble; that usually passes within minutes.';
   return '';
 }
