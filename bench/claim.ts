@@ -8,6 +8,7 @@ import { sql } from 'kysely';
 import { monotonicFactory } from 'ulid';
 import { openDatabase } from '../src/adapters/sqlite/open.ts';
 import { createTaskBoard } from '../src/adapters/sqlite/taskBoard.ts';
+import { createTaskQueue } from '../src/adapters/sqlite/taskQueue.ts';
 import { createTaskStore } from '../src/adapters/sqlite/taskStore.ts';
 import type { Task } from '../src/tasks/task.ts';
 import { makeTask, NEEDS } from '../test/support/repo.ts';
@@ -26,7 +27,7 @@ async function ampa(dir: string, newTask: () => Task): Promise<Side> {
   const file = path.join(dir, 'ampa.db');
   const database = await openDatabase({ file, backupDir: path.join(dir, 'backups'), now: Date.now });
   const board = createTaskBoard(database.db, Date.now);
-  const store = createTaskStore(database, Date.now);
+  const store = { ...createTaskStore(database, Date.now), ...createTaskQueue(database, Date.now) };
   const settings: string[] = [];
   for (const name of SETTINGS) {
     const { rows } = await sql.raw<Record<string, unknown>>(`pragma ${name}`).execute(database.db);

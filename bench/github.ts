@@ -11,6 +11,7 @@ import { monotonicFactory } from 'ulid';
 import { createGitHub } from '../src/adapters/github/github.ts';
 import { openDatabase } from '../src/adapters/sqlite/open.ts';
 import { createTaskBoard } from '../src/adapters/sqlite/taskBoard.ts';
+import { createTaskQueue } from '../src/adapters/sqlite/taskQueue.ts';
 import { createTaskStore } from '../src/adapters/sqlite/taskStore.ts';
 import { createWatchStore } from '../src/adapters/sqlite/watchStore.ts';
 import { createWebhookStore } from '../src/adapters/sqlite/webhookStore.ts';
@@ -98,7 +99,7 @@ async function waitFor({ tasks, hours, peerMs, webhooks = false }: Waiting): Pro
         };
       },
     });
-  const store = telling(createTaskStore(database, time.now));
+  const store = telling({ ...createTaskStore(database, time.now), ...createTaskQueue(database, time.now) });
   const watches = createWatchStore(database.db, time.now);
   const news = telling(createWebhookStore(database.db, time.now));
   const asked =

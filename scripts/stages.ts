@@ -93,7 +93,7 @@ export const STAGES: readonly Stage[] = [
   // The longest. Its tests mostly wait for processes, so more files than cores run side by side.
   {
     ...suite('integration', ['build'], 1),
-    argv: mocha(filesOf('integration', LONG), ['--parallel', '--jobs', '4', '--timeout', '60000']),
+    argv: mocha(filesOf('integration', LONG), ['--parallel', '--jobs', '4']),
     env: {
       AMPA_TEST_CLI: path.join(root, 'dist/cli.js'),
       // To start a process costs as much as its parent holds in memory, and these start thousands: a small
@@ -106,7 +106,7 @@ export const STAGES: readonly Stage[] = [
   suite('bundle', ['package', 'setup'], 1),
   { ...suite('host', ['build', 'setup'], 1), argv: ['node', 'test/host/run.ts', 'source'], files: undefined },
   { ...suite('vsix', ['package', 'setup'], 1), argv: ['node', 'test/host/run.ts', 'vsix'], files: undefined },
-  suite('pages', ['build', 'setup'], 1, '--timeout', '60000'),
+  suite('pages', ['build', 'setup'], 1),
   // Alone: browsers, servers and agents on two cores leave no room for a person's patience to be measured beside others.
   {
     ...suite('e2e', ['build', 'setup'], 2),

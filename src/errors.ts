@@ -43,6 +43,10 @@ export const usageError = (message: string, hint = 'Run `ampa --help` for the co
 export const notFound = (what: string, id: string, hint: string): AmpaError =>
   new AmpaError('not_found', `${what} ${JSON.stringify(id)} does not exist`, hint);
 
+/** The code that the system or SQLite gave an error (`ENOENT`, `SQLITE_FULL`); empty where it has none. */
+export const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+
 /** One line for people: the message and, where there is one, the next step. */
 export function describeError(error: unknown): string {
   if (error instanceof AmpaError) return error.hint ? `${error.message}. ${error.hint}` : error.message;

@@ -24,7 +24,7 @@ test('a total is in whole cents', () => {
 A tiny project to try AMPA on. The agent here is a scripted demo: no model, no account, no network.
 
 Run **AMPA: Start Task…** and ask for a discount. The demo agent's first change breaks a test; AMPA
-shows it the failing lines, and its second change mends it.
+shows it the failing lines, and its second change fixes it.
 `,
 };
 

@@ -1,12 +1,13 @@
 import { endProcesses } from '../adapters/process/end.ts';
-import { isAlive } from '../adapters/process/identity.ts';
 import { AmpaError } from '../errors.ts';
+import type { Clock } from '../tasks/ports.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import { STOP_MS } from '../tasks/timings.ts';
 import { transition } from '../tasks/transition.ts';
+import { nextChange } from '../tasks/waiting.ts';
 import { reapPredecessors } from './carriers.ts';
 import type { EngineStore } from './engineStore.ts';
-import { isOwnerDead } from './hosts.ts';
+import { isOwnerDead, stateOfHost } from './hosts.ts';
 
 /** How long a live carrier has to stop by itself, with a little for noticing and writing it. */
 const PATIENCE_MS = STOP_MS + 4_000;
@@ -18,9 +19,10 @@ const PATIENCE_MS = STOP_MS + 4_000;
 export async function abortTask(
   store: EngineStore,
   id: string,
-  now: () => number,
+  clock: Clock,
   loseQuestions: (store: EngineStore, taskId: string) => Promise<void>,
 ): Promise<Task> {
+  const { now } = clock;
   const before = await store.tasks.get(id);
   // An abort that could not end everything has said so, and is repeated by asking again.
   if (before?.status === 'aborted' && (await reapPredecessors(store.hosts, id, before.token + 1))) return before;
@@ -46,9 +48,9 @@ export async function abortTask(
       await endCarrier(store, task);
       continue;
     }
-    await changed(store, Math.min(500, Math.max(50, deadline - now())));
+    await nextChange(store.watcher.onChange, clock, Math.min(500, Math.max(50, deadline - now())));
   }
-  throw new AmpaError('not_found', `task ${id} has vanished`, '`ampa ls --all` lists what there is.');
+  throw new AmpaError('not_found', `task ${id} no longer exists`, '`ampa ls --all` lists what there is.');
 }
 
 /** Takes the task out of everybody's hands first, then ends what may be left of its processes. */
@@ -74,12 +76,7 @@ async function endCarrier(store: EngineStore, task: Task): Promise<void> {
       `End it by hand${host ? ` (pid ${host.pid} on ${host.machine})` : ''} and abort again.`,
     );
   }
-  const seen = await isAlive({
-    pid: host.pid,
-    startTime: host.start_time,
-    bootId: host.boot_id,
-    pidNamespace: host.pid_namespace,
-  });
+  const seen = await stateOfHost(host);
   if (seen === 'elsewhere') {
     throw new AmpaError(
       'external',
@@ -88,17 +85,4 @@ async function endCarrier(store: EngineStore, task: Task): Promise<void> {
     );
   }
   await endProcesses({ refs: [{ pid: host.pid, startTime: host.start_time }], markers: [] }, { graceMs: 500 });
-}
-
-/** Resolves when the store changes, after `ms` at the latest. */
-async function changed(store: EngineStore, ms: number): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(done, ms);
-    const off = store.watcher.onChange(done);
-    function done(): void {
-      clearTimeout(timer);
-      off();
-      resolve();
-    }
-  });
 }

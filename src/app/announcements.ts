@@ -5,7 +5,7 @@ import { fetchOf } from '../adapters/github/proxy.ts';
 import type { ConfigValues } from '../config/knobs.ts';
 import { describeError } from '../errors.ts';
 import { createDelivery, type DeliverDeps } from '../notifications/deliver.ts';
-import { doorbell } from '../notifications/doorbell.ts';
+import { doorbell, type LinkPlace } from '../notifications/doorbell.ts';
 import { audienceOf, heartbeatMessage } from '../notifications/heartbeat.ts';
 import type { Message } from '../notifications/message.ts';
 import { masked } from '../notifications/neutral.ts';
@@ -41,8 +41,7 @@ export interface AnnouncementsDeps {
   meter: Meter;
   /** Values that nothing may show; read anew each time. */
   secrets: readonly string[];
-  /** Where links to tasks lead. */
-  place: { scheme: string; folder: string };
+  place: LinkPlace;
   bot: BotService;
   existing(): Promise<EngineStore> | undefined;
   writable(): Promise<EngineStore>;
@@ -137,7 +136,7 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
       return () => offs.forEach((off) => off());
     },
     onLook: it.watcher.onLook,
-    onError: (error) => say(`Notifications go on after an error: ${hide(describeError(error))}`),
+    onError: (error) => say(`Notifications continue after an error: ${hide(describeError(error))}`),
     hide,
   });
 
@@ -297,7 +296,7 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
       checks.push({
         name: 'channels',
         ok: true,
-        detail: 'none is configured: nobody is told outside the editor',
+        detail: 'none configured: notifications stay in the editor',
         fix: null,
       });
     return checks;

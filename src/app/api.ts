@@ -1,4 +1,5 @@
 /** What the two hosts see of the engine: use cases and snapshots, never a store or an adapter. */
+import { type ListedAgent } from '../adapters/agents/resolve.ts';
 import type { HostInfo } from './hosts.ts';
 import type { Resolved } from '../config/resolve.ts';
 import type { Respond, Resumed, StartConversation } from '../conversations/ports.ts';
@@ -41,19 +42,7 @@ export interface StartPlan {
   notes: string[];
 }
 
-export interface AgentInfo {
-  name: string;
-  title: string;
-  found: boolean;
-  path: string | null;
-  /** How it is spoken to; null when not found. */
-  adapter: 'acp' | 'stream-json' | null;
-  install: string;
-  /** What a person types in a terminal to sign in. */
-  login: string;
-  /** Where the permission modes mean something else to it; null where they do not. */
-  permissionNotes: string | null;
-}
+export type AgentInfo = ListedAgent;
 
 export interface LogChunk {
   text: string;
@@ -128,7 +117,7 @@ export interface App {
   reloadConfig(): Promise<boolean>;
   setTrusted(trusted: boolean): void;
   isTrusted(): boolean;
-  /** Values that nothing may show, as known by now. */
+  /** Values that nothing may show. One list, to which what becomes known is added; it outlives the app. */
   secrets(): readonly string[];
 
   /** All that who starts tasks here is called: logins on GitHub, and name and address as git knows them. */

@@ -1,5 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { recordOf, rowOf } from './processRows.ts';
+import type { LinkPlace } from '../notifications/doorbell.ts';
 import { spawnDetachedCarrier } from '../adapters/process/carrier.ts';
 import { reap } from '../adapters/process/end.ts';
 import { listProcesses, markersOf } from '../adapters/process/table.ts';
@@ -26,8 +28,7 @@ export interface CarrierCredentials {
   tokens?: Readonly<Record<string, string>>;
   /** What no log may show, of the host's whole environment. */
   secrets?: readonly string[];
-  /** Where links to tasks lead. */
-  place?: { scheme: string; folder: string };
+  place?: LinkPlace;
 }
 
 /** Marks the processes of one claim: a taker can tell its predecessor's from its own. */
@@ -45,10 +46,7 @@ export function processesOfClaim(
       record: (entry) =>
         store.recordProcess({
           task_id: claim.taskId,
-          pid: entry.pid,
-          start_time: entry.startTime,
-          boot_id: entry.bootId,
-          pid_namespace: entry.pidNamespace,
+          ...rowOf(entry),
           kind: entry.kind,
           token: claim.token,
         }),
@@ -72,15 +70,7 @@ export async function reapPredecessors(store: HostStore, taskId: string, token: 
   const recorded = rows.map((row) => markerOf(taskId, row.token));
   // The one before us may be starting a process at this moment.
   const markers = new Set([markerOf(taskId, token - 1), ...recorded, ...earlier]);
-  await reap(
-    rows.map((row) => ({
-      pid: row.pid,
-      startTime: row.start_time,
-      bootId: row.boot_id,
-      pidNamespace: row.pid_namespace,
-    })),
-    [...markers],
-  );
+  await reap(rows.map(recordOf), [...markers]);
   for (const row of rows) await store.forgetProcess(taskId, row.pid);
   return rows.length > 0 || earlier.length > 0;
 }

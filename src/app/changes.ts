@@ -1,5 +1,6 @@
 import type { OpenPrompt } from '../conversations/prompt.ts';
 import { describeError } from '../errors.ts';
+import { coalesce } from '../tasks/coalesce.ts';
 import type { Change } from './api.ts';
 import type { EngineStore } from './engineStore.ts';
 
@@ -17,32 +18,39 @@ export async function followChanges(
   const shownOf = (prompts: readonly OpenPrompt[]): string =>
     prompts.map((prompt) => `${prompt.id} ${prompt.state}`).join();
   let asked = shownOf(await openPrompts());
-  let reading = false;
-  let again = false;
-  const read = async (): Promise<void> => {
-    again = true;
-    if (reading) return;
-    reading = true;
+  const read = coalesce(async () => {
+    if (stop.aborted) return;
     try {
-      while (again && !stop.aborted) {
-        again = false;
-        const changed = await it.board.changedSince(rev);
-        rev = changed.rev;
-        const prompts = await openPrompts();
-        it.watcher.setBusy(prompts.length > 0 || (await it.board.list({ statuses: ACTIVE, limit: 1 })).total > 0);
-        // A script's question moves no task.
-        const before = asked;
-        asked = shownOf(prompts);
-        if (changed.tasks.length > 0 || asked !== before) listener({ tasks: changed.tasks, prompts });
-      }
+      const changed = await it.board.changedSince(rev);
+      rev = changed.rev;
+      const prompts = await openPrompts();
+      it.watcher.setBusy(prompts.length > 0 || (await it.board.list({ statuses: ACTIVE, limit: 1 })).total > 0);
+      // A script's question moves no task.
+      const before = asked;
+      asked = shownOf(prompts);
+      if (changed.tasks.length > 0 || asked !== before) listener({ tasks: changed.tasks, prompts });
     } catch (error) {
       // The store may have been closed between two queries.
       if (!stop.aborted) say(`Changes could not be read: ${describeError(error)}`);
-    } finally {
-      reading = false;
     }
-  };
+  });
   const off = it.watcher.onChange(() => void read());
   await read();
   return off;
+}
+
+/**
+ * Begins to watch without anybody waiting for it. The returned function ends it, also before it has begun; `ended`
+ * tells `begin` so. `begin` resolves to its own way to end, or undefined where there is nothing to watch.
+ */
+export function watchSoon(
+  begin: (ended: AbortSignal) => Promise<(() => void) | undefined>,
+  onError: (error: unknown) => void,
+): () => void {
+  const end = new AbortController();
+  begin(end.signal).then((off) => {
+    if (end.signal.aborted) off?.();
+    else end.signal.addEventListener('abort', () => off?.(), { once: true });
+  }, onError);
+  return () => end.abort();
 }

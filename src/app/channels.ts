@@ -1,7 +1,7 @@
 import { createDiscordWebhook } from '../adapters/discord/webhook.ts';
 import { createNtfy } from '../adapters/ntfy/ntfy.ts';
 import { createSlackWebhook } from '../adapters/slack/webhook.ts';
-import { KNOBS, type ConfigValues, type Knob, type KnobName } from '../config/knobs.ts';
+import type { ConfigValues } from '../config/knobs.ts';
 import type { Channel, ChannelName, Post } from '../notifications/ports.ts';
 
 export const CHANNEL_TITLES: Readonly<Record<ChannelName, string>> = {
@@ -35,7 +35,7 @@ export function halfConfigured(config: ConfigValues): string | null {
 export const unheard = (config: ConfigValues): string[] =>
   config.disableDiscord || configuredChannels(config).some((name) => name.startsWith('discord'))
     ? []
-    : ['Neither a Discord bot nor a Discord webhook is configured; AMPA_DISABLE_DISCORD=1 says that none is wanted.'];
+    : ['Neither a Discord bot nor a Discord webhook is configured; set AMPA_DISABLE_DISCORD=1 if none is wanted.'];
 
 /** Those of the channels that any process can serve: all but the bot. */
 export function webChannels(config: ConfigValues, post: Post, now: () => number): Channel[] {
@@ -47,10 +47,3 @@ export function webChannels(config: ConfigValues, post: Post, now: () => number)
   ];
   return made.filter(({ name }) => on.includes(name));
 }
-
-/** The secrets among the values: no message, log or notice may show them. */
-export const secretsOf = (config: ConfigValues): string[] =>
-  Object.entries<Knob>(KNOBS).flatMap(([name, knob]) => {
-    const value: unknown = config[name as KnobName];
-    return knob.secret && typeof value === 'string' && value !== '' ? [value] : [];
-  });

@@ -1,5 +1,5 @@
 /** How the entries of the command table say what a command can be given. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What the command line shows beside an option. */
 export interface OptionMeta {
@@ -28,6 +28,26 @@ export const count = (help: string, value = 'N', least = 0) =>
       .transform(Number)
       .refine((n) => n >= least, `is less than ${least}`)
       .refine((n) => n <= 2 ** 31 - 1, 'is too large')
+      .optional(),
+    help,
+    { value },
+  );
+export const number = (help: string, value: string) =>
+  option(
+    z
+      .string()
+      .regex(/^-?\d+(?:\.\d+)?$/, 'is not a number')
+      .transform(Number)
+      .optional(),
+    help,
+    { value },
+  );
+export const whole = (help: string, value: string) =>
+  option(
+    z
+      .string()
+      .regex(/^-?\d+$/, 'is not a whole number')
+      .transform(Number)
       .optional(),
     help,
     { value },

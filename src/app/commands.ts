@@ -2,7 +2,7 @@
  * The command table: every action once. It drives the command line and its help, the palette, and
  * the README's command reference (`npm run generate`); a test holds package.json to it.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { STATUSES, type Status } from '../tasks/task.ts';
 import { count, flag, option, text, type OptionMeta } from './commandOptions.ts';
 import { NOTIFY_COMMANDS } from './notifyCommands.ts';
@@ -21,7 +21,10 @@ const statuses = option(
       const names = list.split(',').map((name) => name.trim());
       const unknown = names.filter((name) => !STATUSES.includes(name as Status));
       if (unknown.length > 0)
-        context.addIssue({ code: 'custom', message: `names ${unknown.join(', ')}; there are ${STATUSES.join(', ')}` });
+        context.addIssue({
+          code: 'custom',
+          message: `has unknown states: ${unknown.join(', ')}; known are ${STATUSES.join(', ')}`,
+        });
       return names as Status[];
     })
     .optional(),
@@ -80,7 +83,7 @@ export const COMMANDS = {
     args: z.object({
       all: flag("Everyone's tasks, not only yours."),
       status: statuses,
-      limit: count('At most so many.', 'N', 1),
+      limit: count('At most this many.', 'N', 1),
       watch: flag('Redraw as they change.', 'w'),
     }),
     example: 'ampa ls --status running,needs_review',
@@ -100,9 +103,9 @@ export const COMMANDS = {
     summary: "Prints the agent's and the worker's output.",
     args: z.object({
       id: taskId,
-      follow: flag('Go on as it grows, until the task has ended.', 'f'),
-      tail: count('Only the last lines.'),
-      attempt: count('Of this attempt; 0 is the preparation. Default: the latest.'),
+      follow: flag('Keep printing as it grows, until the task has ended.', 'f'),
+      tail: count('Only the last N lines.'),
+      attempt: count('The log of this attempt; 0 is the preparation. Default: the latest.'),
       ci: flag('The failing excerpt of the last red check instead.'),
     }),
     example: 'ampa logs 7QX2 -f',
@@ -151,7 +154,7 @@ export const COMMANDS = {
     summary: 'Merges the branch into its base and pushes that, never forced.',
     args: z.object({
       id: taskId,
-      method: option(z.enum(['squash', 'merge', 'rebase']).optional(), 'How; default merge.', {
+      method: option(z.enum(['squash', 'merge', 'rebase']).optional(), 'Merge method; default merge.', {
         value: 'squash|merge|rebase',
       }),
       deleteBranch: flag('Delete the branch afterwards.'),
@@ -165,7 +168,7 @@ export const COMMANDS = {
     cli: ['clean'],
     summary: 'Removes worktrees and logs of tasks that ended; what is uncommitted or unpushed is kept.',
     args: z.object({
-      olderThan: count('Only tasks that ended so many days ago or earlier; default 14.', 'DAYS'),
+      olderThan: count('Only tasks that ended at least this many days ago; default 14.', 'DAYS'),
       force: flag('Also worktrees with uncommitted or unpushed work.'),
     }),
     example: 'ampa clean --older-than 7',
@@ -174,7 +177,7 @@ export const COMMANDS = {
     id: 'openSettings',
     palette: 'Open Settings',
     cli: ['config'],
-    summary: 'Prints every knob with its value and where that comes from.',
+    summary: 'Prints every setting with its value and source.',
     args: none,
     example: 'ampa config --json',
   },
@@ -185,7 +188,7 @@ export const COMMANDS = {
     summary: 'Trusts this folder and its remote: checks and setup commands found in it may run.',
     args: z.object({
       repo: text('Another repository that tasks work on, instead of this folder.', 'URL|DIR'),
-      revoke: flag('Take it back.'),
+      revoke: flag('Revoke the trust.'),
     }),
     example: 'ampa trust',
     refusedInTask: true,
@@ -204,7 +207,7 @@ export const COMMANDS = {
     cli: ['daemon'],
     summary: 'Sends one heartbeat, or runs the engine without an editor.',
     args: z.object({
-      once: flag('Send one heartbeat; so does no flag at all, unless AMPA_RUN_SCHEDULER is set.'),
+      once: flag('Send one heartbeat. The default, unless AMPA_RUN_SCHEDULER is set.'),
       startScheduler: flag('Run tasks, scheduled commands and the local server until a signal.'),
       untilIdle: flag('Run until no task is active.'),
     }),

@@ -8,6 +8,7 @@ import { problemsOf, type FallbackFile } from '../conversations/fallback.ts';
 import type { PromptFiles } from '../conversations/ports.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { redact } from '../tasks/redact.ts';
+import type { DoctorCheck } from './api.ts';
 import { createConversations, type Conversations } from './conversations.ts';
 import type { EngineStore } from './engineStore.ts';
 import type { Workspace } from './state.ts';
@@ -32,6 +33,8 @@ export interface ConversationSetup {
   of(it: EngineStore): Conversations;
   /** The file of rules that is the user's to edit, there or not, and what is wrong with the ones there are. */
   rules(): Promise<{ file: string; warnings: string[] }>;
+  /** What is wrong with the rules, as findings. */
+  doctor(): Promise<DoctorCheck[]>;
   files(): PromptFiles;
 }
 
@@ -63,6 +66,14 @@ export function setUpConversations(deps: SetupDeps): ConversationSetup {
     (await deps.isTracked(file)) || (await deps.isTracked(await fs.promises.realpath(file)));
   const rules = (): Promise<FallbackFile[]> => readFallbackFiles(places(), isTracked);
 
+  async function describeRules(): Promise<{ file: string; warnings: string[] }> {
+    const found = await rules();
+    const used = found.find((file) => !file.tracked)?.name;
+    const all = places();
+    const warnings = problemsOf(config().fallbackMode, found);
+    return { file: (all.find((place) => place.name === used) ?? all[0]!).file, warnings };
+  }
+
   return {
     of(it) {
       let conversations = known.get(it);
@@ -89,12 +100,15 @@ export function setUpConversations(deps: SetupDeps): ConversationSetup {
       }
       return conversations;
     },
-    async rules() {
-      const found = await rules();
-      const used = found.find((file) => !file.tracked)?.name;
-      const all = places();
-      const warnings = problemsOf(config().fallbackMode, found);
-      return { file: (all.find((place) => place.name === used) ?? all[0]!).file, warnings };
+    rules: describeRules,
+    async doctor() {
+      const { warnings } = await describeRules();
+      return warnings.map((detail) => ({
+        name: 'fallback rules',
+        ok: false,
+        detail,
+        fix: 'Fix the rule; until then such questions wait for a person.',
+      }));
     },
     files: promptFiles,
   };

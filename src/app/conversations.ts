@@ -1,4 +1,5 @@
 /** Questions and their answers, between the store, the files and whoever waits. */
+import { noSuchTask } from '../tasks/board.ts';
 import { announcement } from '../conversations/announce.ts';
 import {
   byRule,
@@ -19,7 +20,7 @@ import type {
 } from '../conversations/ports.ts';
 import { maskedPrompt } from '../conversations/masking.ts';
 import { isExpired, summaryOf, type Automatic, type Prompt } from '../conversations/prompt.ts';
-import { describeError, notFound, usageError } from '../errors.ts';
+import { describeError, usageError } from '../errors.ts';
 import type { Claim, Clock } from '../tasks/ports.ts';
 import type { Task } from '../tasks/task.ts';
 import type { EngineStore } from './engineStore.ts';
@@ -191,11 +192,11 @@ export function createConversations(deps: ConversationDeps): Conversations {
     respond: (answer) =>
       respond(answer.session === undefined ? answer : { ...answer, session: deps.mask(answer.session) }),
     async start(session, text, details) {
-      if (session.trim() === '') throw usageError('the session is empty', 'Any name will do: it is opaque.');
+      if (session.trim() === '') throw usageError('the session is empty', 'Any name will do.');
       if (text.trim() === '') throw usageError('the question is empty', 'Say what is to be decided.');
       const taskId = details.task_id ?? null;
       const task = taskId === null ? null : ((await it.tasks.get(taskId)) ?? null);
-      if (taskId !== null && task === null) throw notFound('task', taskId, '`ampa ls --all` lists them.');
+      if (taskId !== null && task === null) throw noSuchTask(taskId);
       const kind = details.kind ?? 'question';
       const rule = await fallback(task, kind, details.metadata ?? {});
       for (const warning of rule.warnings) say(warning);

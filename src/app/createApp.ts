@@ -1,16 +1,15 @@
 import { pathToFileURL } from 'node:url';
 import { monotonicFactory } from 'ulid';
-import { type HostKind, listHosts } from './hosts.ts';
-import { fetchOf } from '../adapters/github/proxy.ts';
 import { createAgents } from '../adapters/agents/agents.ts';
 import { listAgents, resolveAgent } from '../adapters/agents/resolve.ts';
 import { createGitAdapter } from '../adapters/git/adapter.ts';
+import { fetchOf } from '../adapters/github/proxy.ts';
 import { childEnv, withOwner } from '../adapters/process/env.ts';
 import { findOnPath } from '../adapters/process/find.ts';
-import { PERSONAL_TOKENS, SECRET_NAMES, type ConfigValues } from '../config/knobs.ts';
+import type { ConfigValues } from '../config/knobs.ts';
 import { configFiles, ownDotenvFiles, readDotenvFiles, type SettingsReader } from '../config/sources.ts';
 import { describeError, notFound } from '../errors.ts';
-import { taskLink } from '../notifications/doorbell.ts';
+import { type LinkPlace, taskLink } from '../notifications/doorbell.ts';
 import { isDiscord } from '../notifications/heartbeat.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { secretForms } from '../tasks/redact.ts';
@@ -19,30 +18,33 @@ import { abortTask } from './abort.ts';
 import { createAnnouncements, EXTENSION } from './announcements.ts';
 import type { App } from './api.ts';
 import type { CarrierCommand } from './carriers.ts';
-import { configuredChannels, secretsOf, unheard } from './channels.ts';
+import { configuredChannels, unheard } from './channels.ts';
 import { cleanTasks } from './clean.ts';
-import { createConfiguration } from './configuration.ts';
+import { wallClock } from './clock.ts';
 import { followSettings } from './configWatch.ts';
+import { createConfiguration } from './configuration.ts';
+import { setUpConversations } from './conversationSetup.ts';
 import { createDiscord } from './discord.ts';
 import { runDoctor } from './doctor.ts';
-import { runSocket } from './socket.ts';
-import { setUpConversations } from './conversationSetup.ts';
-import { createEngine, wallClock } from './engine.ts';
-import { createForges } from './forges.ts';
-import { describeGitHub } from './githubState.ts';
-import { createLogins } from './logins.ts';
+import { createEngine } from './engine.ts';
 import type { EngineStore } from './engineStore.ts';
+import { createForges, type ForgesDeps } from './forges.ts';
+import { describeGitHub } from './githubState.ts';
+import { type HostKind, listHosts } from './hosts.ts';
+import { createLogins } from './logins.ts';
 import { mergeTask } from './merge.ts';
-import { createNotices } from './notices.ts';
-import { createQuestions } from './questions.ts';
-import { createTaskReading } from './taskReading.ts';
-import { makeReport } from './report.ts';
 import { createMeter } from './meter.ts';
-import { createPulse } from './pulse.ts';
+import { createNotices } from './notices.ts';
+import { createPulse, loopStates } from './pulse.ts';
+import { createQuestions } from './questions.ts';
+import { makeReport } from './report.ts';
 import { createSchedule } from './schedule.ts';
+import { PERSONAL_TOKENS, SECRET_NAMES, secretsOf, secretValues } from './secrets.ts';
 import { createServing } from './serving.ts';
+import { runSocket } from './socket.ts';
 import { identityOf, newTask, planStart, repositoryOf, type StartDeps } from './start.ts';
-import { resolveWorkspace, secretValues, statePaths, userStateDir } from './state.ts';
+import { resolveWorkspace, statePaths, userStateDir } from './state.ts';
+import { createTaskReading } from './taskReading.ts';
 import { createTracked } from './tracked.ts';
 import { createTrust } from './trust.ts';
 import { syncWorklog } from './worklogSync.ts';
@@ -62,10 +64,12 @@ export interface AppOptions {
   /** This host can put a question to a person. */
   asks: boolean;
   carrier: CarrierCommand;
-  /** Where links to tasks lead: the scheme of the editor in use, and its address of the folder. Default: `vscode`, a file. */
-  place?: { scheme: string; folder: string };
+  /** Default: `vscode`, and the folder as a file. */
+  place?: LinkPlace;
   /** Tests pass one that runs faster. */
   clock?: Clock;
+  /** Likewise. */
+  patience?: ForgesDeps['patience'];
   /** Values handed down by the host that started this carrier: they go before every source that says what it said then. */
   config?: ConfigValues;
   /** More values that no log may show, handed down likewise. */
@@ -82,19 +86,20 @@ export async function createApp(options: AppOptions): Promise<App> {
   const paths = statePaths(workspace, env);
   const hostEnv = childEnv(env, SECRET_NAMES);
   const taskEnv = childEnv(env, [...SECRET_NAMES, ...PERSONAL_TOKENS], { AMPA_WORKSPACE: workspace.root });
-  const secrets = [...new Set([...secretValues(env, SECRET_NAMES), ...(options.secrets ?? [])])];
+  const secrets = [...new Set([...secretValues(env), ...(options.secrets ?? [])])];
   /** From now on nothing shows it: whoever masks reads the same list each time. */
   const learn = (value: string): void => {
     for (const form of secretForms(value)) if (!secrets.includes(form)) secrets.push(form);
   };
   const notices = createNotices();
   const { say } = notices;
-  const meter = createMeter((error) => say(`Figures could not be counted: ${describeError(error)}`));
+  const meter = createMeter((error) => say(`Metrics could not be recorded: ${describeError(error)}`));
   const logins = createLogins(userStateDir(env));
   const forges = createForges({
     ...{ env, secrets, now, meter, logins },
     config: () => config.values(),
     editorToken: options.editorToken,
+    patience: options.patience,
   });
   const git = createGitAdapter({ env: taskEnv, clock, credentials: forges.credential });
   const find = (program: string): Promise<string | null> => findOnPath(program, hostEnv, { notIn: [workspace.root] });
@@ -121,6 +126,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
 
   const pulses = { 'worker loop': createPulse(now), scheduler: createPulse(wallClock.now) };
+  const loops = () => loopStates(pulses);
   const place = options.place ?? { scheme: 'vscode', folder: pathToFileURL(workspace.root).href };
   const talk = setUpConversations({
     ...{ workspace, clock, newId, isTracked, secrets, say },
@@ -133,7 +139,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const engine = createEngine({
     followConfig,
     meter,
-    pulse: pulses['worker loop'],
+    ...{ pulse: pulses['worker loop'], loops },
     runBeside: async (it, host, stop) => {
       followConfig(stop);
       const socket = runSocket(
@@ -221,7 +227,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
 
   const serving = createServing({
-    ...{ kind: options.kind, clock, secrets, onConfig: config.onChange, pulses, meter, say },
+    ...{ kind: options.kind, clock, secrets, onConfig: config.onChange, loops, meter, say },
     userDir: paths.userDir,
     app: () => app,
     config: config.current,
@@ -293,11 +299,17 @@ export async function createApp(options: AppOptions): Promise<App> {
       it.watcher.poke();
       return result;
     },
-    abort: async (id) => abortTask(await engine.writable(), id, now, async (it, task) => talk.of(it).loseEarlier(task)),
+    abort: async (id) =>
+      abortTask(await engine.writable(), id, clock, async (it, task) => talk.of(it).loseEarlier(task)),
     async merge(id, how) {
       const it = await engine.writable();
-      const landed = await mergeTask({ board: it.board, repository: git.repository, forges, now, say }, id, how);
-      it.watcher.poke();
+      const { board, watcher } = it;
+      const landed = await mergeTask(
+        { board, repository: git.repository, forges, clock, newId, onChange: watcher.onChange, say },
+        id,
+        how,
+      );
+      watcher.poke();
       if (options.kind === 'cli') await announcements.drain(it);
       return landed;
     },
@@ -332,18 +344,8 @@ export async function createApp(options: AppOptions): Promise<App> {
       })),
       ...(await serving.doctor()),
       ...(await announcements.doctor()),
-      ...(await talk.rules()).warnings.map((detail) => ({
-        name: 'fallback rules',
-        ok: false,
-        detail,
-        fix: 'Mend the rule; until then such questions wait for a person.',
-      })),
-      ...(await schedule.facade.warnings()).map((detail) => ({
-        name: 'schedule',
-        ok: false,
-        detail,
-        fix: 'Run some of them less often, or lower the interval.',
-      })),
+      ...(await talk.doctor()),
+      ...(await schedule.doctor()),
     ],
     async trust(revoke, named) {
       const other = named === undefined ? null : await repositoryOf(startDeps, named);
@@ -355,20 +357,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       return { trusted: !revoke, folder: it.root };
     },
 
-    watch(listener) {
-      let off: (() => void) | undefined;
-      let ended = false;
-      void (async () => {
-        const it = await engine.existing();
-        if (!it || ended) return;
-        off = await engine.watch(it, listener);
-        if (ended) off();
-      })().catch((error: unknown) => say(`Changes cannot be watched: ${describeError(error)}`));
-      return () => {
-        ended = true;
-        off?.();
-      };
-    },
+    watch: engine.watchSoon,
     notices: notices.all,
     onNotice: notices.onNotice,
 

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { ConfigValues } from '../config/knobs.ts';
-import { AmpaError } from '../errors.ts';
+import { AmpaError, codeOf } from '../errors.ts';
 import type { DeadLetter } from '../notifications/ports.ts';
 
 export const deadLetterFile = (config: ConfigValues, workspace: { root: string; stateDir: string }): string =>
@@ -30,7 +30,7 @@ export async function bury(
   const noLink = own ? (fs.constants.O_NOFOLLOW ?? 0) : 0;
   const { O_RDWR, O_APPEND, O_CREAT } = fs.constants;
   const handle = await fs.promises.open(file, O_RDWR | O_APPEND | O_CREAT | noLink, 0o600).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code !== 'ELOOP') throw error;
+    if (codeOf(error) !== 'ELOOP') throw error;
     throw new AmpaError('refused', `${file} is a link`, hint, error);
   });
   try {

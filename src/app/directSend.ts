@@ -34,7 +34,7 @@ export function sendDirectly(
 
   async function sendTo(name: ChannelName): Promise<Told> {
     const channel = deps.channels.find((it) => it.name === name);
-    if (!channel) return { channel: name, outcome: 'failed', detail: 'it needs a running AMPA in this folder' };
+    if (!channel) return { channel: name, outcome: 'failed', detail: 'it needs AMPA to be running in this folder' };
     let repeat = false;
     for (let tries = 1; ; tries++) {
       const late = new AbortController();

@@ -1,4 +1,5 @@
 /** The Discord bot of a workspace: one connection, held by one of its hosts. */
+import { aborted } from '../tasks/waiting.ts';
 import { startBot, type Bot, type BotOptions, type BotState } from '../adapters/discord/bot.ts';
 import type { ConfigValues } from '../config/knobs.ts';
 import { handleClick, type ClickDeps } from '../notifications/clicks.ts';
@@ -7,7 +8,7 @@ import type { Clock } from '../tasks/ports.ts';
 import type { BotService } from './announcements.ts';
 import { configuredChannels } from './channels.ts';
 import type { EngineStore } from './engineStore.ts';
-import { aborted, withLease } from './lease.ts';
+import { withLease } from './lease.ts';
 import type { StoreWatcher } from './watcher.ts';
 
 export interface DiscordDeps {

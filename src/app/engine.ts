@@ -1,39 +1,33 @@
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { type HostKind, announceHost, isOwnerDead, type HostPresence } from './hosts.ts';
-import type { CarryDeps } from '../tasks/phases/phase.ts';
 import { createLocalChecks } from '../adapters/checks/local.ts';
 import { createTaskLogs } from '../adapters/files/taskLogs.ts';
 import type { ConfigValues } from '../config/knobs.ts';
-import { AmpaError, describeError, notFound } from '../errors.ts';
+import { AmpaError, describeError } from '../errors.ts';
+import type { LinkPlace } from '../notifications/doorbell.ts';
+import { noSuchTask } from '../tasks/board.ts';
 import { carryTask } from '../tasks/carry.ts';
-import type { Agents, Claim, Clock, Pulse, TaskGit } from '../tasks/ports.ts';
 import type { Forge } from '../tasks/forge.ts';
 import { slugOf } from '../tasks/naming.ts';
+import type { CarryDeps } from '../tasks/phases/phase.ts';
+import type { Agents, Claim, Clock, Pulse, TaskGit } from '../tasks/ports.ts';
 import { redact } from '../tasks/redact.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import { HOST_GONE_MS } from '../tasks/timings.ts';
+import { nextChange } from '../tasks/waiting.ts';
 import { runWorker, workOnce, type Powers, type WorkerDeps } from '../tasks/worker.ts';
 import type { Change } from './api.ts';
-import { followChanges } from './changes.ts';
 import { markerOf, processesOfClaim, reapPredecessors, startCarrier, type CarrierCommand } from './carriers.ts';
+import { followChanges, watchSoon } from './changes.ts';
 import type { Conversations } from './conversations.ts';
 import { openEngineStore, storeExists, type EngineStore } from './engineStore.ts';
+import { type HostKind, announceHost, isOwnerDead, type HostPresence } from './hosts.ts';
 import type { Meter } from './meter.ts';
 import { meterTask } from './metering.ts';
+import type { LoopState } from './pulse.ts';
 import { createPowers, type PowersDeps } from './powers.ts';
 import type { StatePaths, Workspace } from './state.ts';
-
-export const wallClock: Clock = {
-  now: () => Date.now(),
-  sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}).catch(() => undefined),
-  after(ms, fn) {
-    const timer = setTimeout(fn, ms);
-    return () => clearTimeout(timer);
-  },
-};
 
 export interface EngineDeps {
   workspace: Workspace;
@@ -55,8 +49,7 @@ export interface EngineDeps {
   githubToken(): Promise<string | null>;
   /** Tokens of the environment that tasks do not see and their carriers act with. */
   personalTokens(): Record<string, string>;
-  /** Where links to tasks lead. */
-  place: { scheme: string; folder: string };
+  place: LinkPlace;
   newId(): string;
   /** The first of the store's files that git tracks now, or null. */
   trackedState(): Promise<string | null>;
@@ -72,11 +65,16 @@ export interface EngineDeps {
   followConfig(stop: AbortSignal): void;
   meter: Meter;
   pulse: Pulse;
+  /** All loops of this host. */
+  loops(): LoopState[];
   /** Brings out what is to be said, as a host of that id, until `stop`; a passive one only while no other host does. */
   deliver(it: EngineStore, host: string, stop: AbortSignal, role: 'desk' | 'passive'): Promise<void>;
   /** Brings out what is due before this process ends; `record` leaves the sending to others. */
   drain(it: EngineStore, only?: 'record'): Promise<void>;
 }
+
+/** How often another's task is looked at where nothing changes: an owner's death changes nothing in the store. */
+const LOOK_MS = 5_000;
 
 /** The store of a workspace and everything that carries tasks in it. Opens nothing until it is asked. */
 export function createEngine(deps: EngineDeps) {
@@ -98,7 +96,7 @@ export function createEngine(deps: EngineDeps) {
         deps.meter.attach(it.counters);
         if (it.foreign)
           say(
-            `The host on ${it.foreign} works on this folder, so this one only reads: the database does not cross machines.`,
+            `A host on ${it.foreign} is working on this folder, so this one only reads: the database cannot be shared between machines.`,
           );
         return it;
       },
@@ -118,7 +116,7 @@ export function createEngine(deps: EngineDeps) {
     if (foreign === null) return it;
     throw new AmpaError(
       'read_only',
-      `a host on ${foreign} works on this folder; here it can only be read`,
+      `a host on ${foreign} is working on this folder; here it can only be read`,
       `Do it there, or stop that host and wait ${HOST_GONE_MS / 1000} s.`,
     );
   }
@@ -202,7 +200,7 @@ export function createEngine(deps: EngineDeps) {
     onChange: it.watcher.onChange,
     slots,
     pulse: deps.pulse,
-    onError: (error) => say(`The worker loop failed and goes on: ${describeError(error)}`),
+    onError: (error) => say(`The worker loop failed and continues: ${describeError(error)}`),
   });
 
   /** `alone`: people may have closed every window, so the process of a task says itself what there is to say. */
@@ -257,7 +255,7 @@ export function createEngine(deps: EngineDeps) {
       try {
         if ((await it.lookForeign()) === null) await deps.conversations(it).expireDue();
       } catch (error) {
-        say(`Old questions could not be given up: ${describeError(error)}`);
+        say(`Expired questions could not be closed: ${describeError(error)}`);
       }
       await clock.sleep(30_000, stop.signal);
     }
@@ -270,7 +268,7 @@ export function createEngine(deps: EngineDeps) {
     const it = await writable();
     const off = await watch(it, () => undefined);
     try {
-      presence = await announceHost(it.hosts, { id: newId(), kind, asks }, now, say);
+      presence = await announceHost(it.hosts, { id: newId(), kind, asks, loops: deps.loops }, now, say);
     } catch (error) {
       // Whoever tries again watches again.
       off();
@@ -290,7 +288,15 @@ export function createEngine(deps: EngineDeps) {
     hostId: (): string | null => presence?.id ?? null,
 
     watch,
-
+    /** The same for whoever cannot wait for the beginning; where there is no store, there is nothing to watch. */
+    watchSoon: (listener: (change: Change) => void): (() => void) =>
+      watchSoon(
+        async (ended) => {
+          const it = await existing();
+          return it && !ended.aborted ? watch(it, listener) : undefined;
+        },
+        (error) => say(`Changes cannot be watched: ${describeError(error)}`),
+      ),
     /**
      * Runs the worker loop, this host's beat, the backups and, if wanted, the schedule until `close`: once, however
      * many ask for it. After a failure whoever asks again tries again.
@@ -312,7 +318,7 @@ export function createEngine(deps: EngineDeps) {
         return false;
       };
       while (!signal.aborted && (await busy())) {
-        await nextChange(it, clock, AbortSignal.any([signal, stop.signal]));
+        await nextChange(it.watcher.onChange, clock, LOOK_MS, AbortSignal.any([signal, stop.signal]));
       }
       if (!signal.aborted) await deps.drain(it);
     },
@@ -323,7 +329,7 @@ export function createEngine(deps: EngineDeps) {
       it.watcher.setBusy(true);
       for (;;) {
         const task = await it.tasks.get(id);
-        if (!task) throw notFound('task', id, '`ampa ls --all` lists them.');
+        if (!task) throw noSuchTask(id);
         if (!isActive(task.status) || signal.aborted) {
           await deps.drain(it, 'record');
           await backUp(it);
@@ -331,7 +337,7 @@ export function createEngine(deps: EngineDeps) {
         }
         const held = await claim(it, task);
         if (held) await carry(it, held, signal);
-        else await nextChange(it, clock, signal);
+        else await nextChange(it.watcher.onChange, clock, LOOK_MS, signal);
       }
     },
 
@@ -339,7 +345,7 @@ export function createEngine(deps: EngineDeps) {
     async work(id: string, handed: { owner: string; token: number } | null, signal: AbortSignal): Promise<Task | null> {
       const it = await writable();
       const task = await it.tasks.get(id);
-      if (!task) throw notFound('task', id, '`ampa ls --all` lists them.');
+      if (!task) throw noSuchTask(id);
       const held = handed ? { taskId: id, ...handed } : await claim(it, task);
       if (!held) return null;
       const result = await carry(it, held, signal, true);
@@ -357,14 +363,6 @@ export function createEngine(deps: EngineDeps) {
       await (await opened)?.close();
     },
   };
-}
-
-/** Resolves at the next change of the store, or after 5 s: an owner's death changes nothing there. */
-async function nextChange(it: EngineStore, clock: Clock, signal: AbortSignal): Promise<void> {
-  const wake = new AbortController();
-  const off = it.watcher.onChange(() => wake.abort());
-  await clock.sleep(5_000, AbortSignal.any([wake.signal, signal]));
-  off();
 }
 
 function freePort(): Promise<number> {

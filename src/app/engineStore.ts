@@ -15,6 +15,7 @@ import { createScheduleImport, type ScheduleImport } from '../adapters/sqlite/sc
 import { createScheduleStore } from '../adapters/sqlite/scheduleStore.ts';
 import { createTaskBoard } from '../adapters/sqlite/taskBoard.ts';
 import { createWatchStore } from '../adapters/sqlite/watchStore.ts';
+import { createTaskQueue } from '../adapters/sqlite/taskQueue.ts';
 import { createTaskStore } from '../adapters/sqlite/taskStore.ts';
 import type { PromptStore } from '../conversations/ports.ts';
 import { AmpaError } from '../errors.ts';
@@ -136,7 +137,7 @@ export async function openEngineStore(
     <A extends unknown[], R>(claim: (...args: A) => Promise<R | undefined>) =>
     async (...args: A): Promise<R | undefined> =>
       (await lookForeign()) === null ? claim(...args) : undefined;
-  const tasks = createTaskStore(database, now);
+  const tasks = { ...createTaskStore(database, now), ...createTaskQueue(database, now) };
   const prompts = createPromptStore(database.db, now, newId);
   const leases = createLeaseStore(database.db);
   const counters = createCounterStore(database.db);

@@ -1,4 +1,5 @@
-import type { ForgeRepo, IdentityKind, Task, TaskForge } from '../tasks/task.ts';
+import { tokenCredential } from '../adapters/git/credential.ts';
+import type { ForgeRepo, IdentityKind, Task, ForgeAccess } from '../tasks/task.ts';
 import type { GitCredential } from '../adapters/git/network.ts';
 import { createRepoFinder } from '../adapters/github/repoFinder.ts';
 import type { ConfigValues } from '../config/knobs.ts';
@@ -19,10 +20,14 @@ export interface ForgesDeps {
   now(): number;
   /** Counts the requests. */
   meter?: Meter;
+  /** Tests have more of it, or less. */
+  patience?: {
+    /** How long a second of waiting for GitHub lasts, ms. */
+    secondMs?: number;
+    /** So long a start waits for the name of who starts it, ms; 1.5 s. */
+    loginMs?: number;
+  };
 }
-
-/** So long a start waits for the name of who starts it. */
-const LOGIN_MS = 1_500;
 
 export const IDENTITY_NAMES: Readonly<Record<IdentityKind, string>> = {
   app: 'a GitHub App',
@@ -38,22 +43,9 @@ const HINTS: Readonly<Record<IdentityKind, string>> = {
   gh: 'Sign in with `gh auth login`.',
 };
 
-/**
- * The token reaches git by the environment of one call. Whatever address that call was led to, only
- * https and the host that the token is for get an answer.
- */
-const HELPER = [
-  '!f() { test "$1" = get || return 0; p=; h=;',
-  'while IFS= read -r l && test -n "$l"; do case "$l" in protocol=*) p="${l#*=}";; host=*) h="${l#*=}";; esac; done;',
-  'test "$p" = https && test "$h" = "$AMPA_GIT_HOST" || return 0;',
-  'printf \'username=%s\\npassword=%s\\n\' "$AMPA_GIT_USERNAME" "$AMPA_GIT_PASSWORD"; }; f',
-].join(' ');
-
-type At = Pick<TaskForge, 'kind' | 'host' | 'owner' | 'name' | 'identity'>;
-
 export interface Forges {
   /** The forge that a remote's address names, where somebody is signed in to it. */
-  at(remoteUrl: string): Promise<{ forge: Forge; at: At } | null>;
+  at(remoteUrl: string): Promise<{ forge: Forge; at: ForgeAccess } | null>;
   /** The forge of a task, with the kind of identity it was made with. */
   of(task: Task): Promise<Forge>;
   /** Whether that kind of identity is to be had here; rejects where it is set up and unusable. */
@@ -63,7 +55,7 @@ export interface Forges {
   /** The repository that a remote's address names; null: it is not on a GitHub. Asks nobody. */
   repoAt(remoteUrl: string): Promise<ForgeRepo | null>;
   /** The login that we are at a forge; null for an App, which is nobody's, and where it cannot be told soon. */
-  login(forge: Forge, at: At): Promise<string | null>;
+  login(forge: Forge, at: ForgeAccess): Promise<string | null>;
   /** What git needs to push to a remote over https in our name, with one kind of identity if it is given; null: the user's own ways are used. */
   credential(remoteUrl: string, signal?: AbortSignal, identity?: IdentityKind): Promise<GitCredential | null>;
 }
@@ -83,6 +75,7 @@ export function createForges(deps: ForgesDeps): Forges {
       editorToken: deps.editorToken,
       only,
       now: deps.now,
+      secondMs: deps.patience?.secondMs,
       secrets: deps.secrets,
       onRequest(outcome, budget) {
         deps.meter?.count('ampa_github_requests_total', { outcome });
@@ -107,7 +100,7 @@ export function createForges(deps: ForgesDeps): Forges {
     if ((await hub.identity(repo)) !== null) return hub;
     throw new AmpaError(
       'external',
-      `the task was made with ${IDENTITY_NAMES[kind]}, which is not to be had here for ${repo.host}`,
+      `the task was made with ${IDENTITY_NAMES[kind]}, which is not available here for ${repo.host}`,
       HINTS[kind],
     );
   }
@@ -116,7 +109,7 @@ export function createForges(deps: ForgesDeps): Forges {
     repoAt,
     async login(forge, at) {
       if (at.identity === 'app') return null;
-      const signal = AbortSignal.timeout(LOGIN_MS);
+      const signal = AbortSignal.timeout(deps.patience?.loginMs ?? 1_500);
       try {
         const { password } = await forge.gitToken(at, signal);
         return await deps.logins.of(at.host, password, () => forge.login(at, signal));
@@ -166,11 +159,7 @@ export function createForges(deps: ForgesDeps): Forges {
       const hub = kind ? await signedIn(repo, kind) : await github();
       if ((await hub.identity(repo)) === null) return null;
       const { username, password } = await hub.forge.gitToken(repo, signal ?? AbortSignal.timeout(30_000));
-      return {
-        url: `https://${repo.host}${address.pathname}`,
-        helper: HELPER,
-        env: { AMPA_GIT_HOST: repo.host, AMPA_GIT_USERNAME: username, AMPA_GIT_PASSWORD: password },
-      };
+      return tokenCredential(repo.host, address.pathname, { username, password });
     },
   };
 }

@@ -1,4 +1,5 @@
 import { isDesk, type HostInfo } from './hosts.ts';
+import type { LoopState } from './pulse.ts';
 import { HOST_GONE_MS } from '../tasks/timings.ts';
 
 export interface HealthReport {
@@ -11,12 +12,6 @@ export interface HealthReason {
   kind: 'channels' | 'database' | 'engine';
   /** One sentence for people. */
   detail: string;
-}
-
-/** A loop of this process, and how long ago it should have come round, ms; 0 where it is in time. */
-export interface LoopState {
-  name: string;
-  overdueMs: number;
 }
 
 /** A loop that is overdue by more has stalled: a person hears of it within a minute. */
@@ -37,36 +32,42 @@ export interface EngineSight {
  * Why the engine has stalled, each a sentence for people; none where it has not. A process without an
  * engine looks at those that run one. Pure.
  */
-export function engineStalled({ hosts, own, loops, now }: EngineSight): string[] {
+export function engineStalled(sight: EngineSight): string[] {
+  const { hosts, own } = sight;
   const engines = hosts.filter(isDesk);
   // Where one works, one that does not holds nothing up.
   const looked =
     own === null ? (engines.some((host) => host.live) ? [] : engines) : hosts.filter(({ id }) => id === own);
-  return [...lateLoops(loops), ...silentHosts(looked, own, now)];
+  return [...lateLoops(sight), ...silentHosts(looked, sight)];
 }
 
 /** The same for whoever sees by itself whether this process beats: its loops, and every other engine. Pure. */
-export const stalledBeside = ({ hosts, own, loops, now }: EngineSight): string[] => [
-  ...lateLoops(loops),
+export const stalledBeside = (sight: EngineSight): string[] => [
+  ...lateLoops(sight),
   ...silentHosts(
-    hosts.filter((host) => isDesk(host) && host.id !== own),
-    own,
-    now,
+    sight.hosts.filter((host) => isDesk(host) && host.id !== sight.own),
+    sight,
   ),
 ];
 
 const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
+const named = (host: HostInfo): string => `${host.kind === 'vscode' ? 'editor' : 'daemon'} ${host.pid}`;
 
-const lateLoops = (loops: readonly LoopState[]): string[] =>
-  loops
-    .filter((loop) => loop.overdueMs > STALLED_MS)
-    .map((loop) => `The ${loop.name} of this process is ${seconds(loop.overdueMs)} late.`);
+/** Those of this process, and of every engine that still beats: whoever beats keeps what it holds. */
+function lateLoops({ hosts, own, loops }: EngineSight): string[] {
+  const late = (of: string, all: readonly LoopState[]): string[] =>
+    all
+      .filter((loop) => loop.overdueMs > STALLED_MS)
+      .map((loop) => `The ${loop.name} of ${of} is ${seconds(loop.overdueMs)} late.`);
+  const others = hosts.filter((host) => isDesk(host) && host.live && host.id !== own);
+  return [...late('this process', loops), ...others.flatMap((host) => late(`the ${named(host)}`, host.loops))];
+}
 
 /** Those that are there, keep what they hold, and have not said so for long. */
-function silentHosts(hosts: readonly HostInfo[], own: string | null, now: number): string[] {
-  const named = (host: HostInfo): string =>
-    host.id === own ? 'This process' : `The ${host.kind === 'vscode' ? 'editor' : 'daemon'} ${host.pid}`;
-  return hosts
+const silentHosts = (hosts: readonly HostInfo[], { own, now }: EngineSight): string[] =>
+  hosts
     .filter((host) => host.alive && now - host.lastBeat >= HOST_GONE_MS)
-    .map((host) => `${named(host)} has given no sign of life for ${seconds(now - host.lastBeat)}.`);
-}
+    .map((host) => {
+      const who = host.id === own ? 'This process' : `The ${named(host)}`;
+      return `${who} has given no sign of life for ${seconds(now - host.lastBeat)}.`;
+    });

@@ -1,9 +1,11 @@
 import os from 'node:os';
+import { recordOf } from './processRows.ts';
 import { isAlive, processIdentity, type ProcessIdentity } from '../adapters/process/identity.ts';
 import type { HostStore } from '../adapters/sqlite/hostStore.ts';
 import type { HostRow } from '../adapters/sqlite/schema.ts';
 import { describeError } from '../errors.ts';
 import { HOST_BEAT_MS, HOST_GONE_MS } from '../tasks/timings.ts';
+import type { LoopState } from './pulse.ts';
 
 export type HostKind = 'vscode' | 'cli' | 'daemon' | 'carrier';
 
@@ -17,6 +19,8 @@ export interface HostInfo {
   lastBeat: number;
   /** Shows questions to a person by itself. */
   asks: boolean;
+  /** Its loops, as it said with its last beat. */
+  loops: readonly LoopState[];
   /** Its process is there and has beaten within 45 s. */
   live: boolean;
   /** Its process is there, on this machine. */
@@ -29,13 +33,13 @@ export interface HostPresence {
 }
 
 /**
- * Registers this process as a host and beats every 15 s until stopped. While a host of another machine
- * lives it is silent: whoever slept through its own lease gives way, so that one machine writes.
+ * Registers this process as a host and beats every 15 s until stopped, each time with how its loops do. While a host
+ * of another machine lives it is silent: whoever slept through its own lease gives way, so that one machine writes.
  * Of beats that fail in a row, the first is said.
  */
 export async function announceHost(
   store: HostStore,
-  host: { id: string; kind: HostKind; asks: boolean },
+  host: { id: string; kind: HostKind; asks: boolean; loops?: () => LoopState[] },
   now: () => number,
   say: (notice: string) => void,
 ): Promise<HostPresence> {
@@ -55,16 +59,22 @@ export async function announceHost(
   await store.register(row);
   let beating: Promise<void> = Promise.resolve();
   let failing = false;
+  let beatenAt = row.beat_at;
   const beat = async (): Promise<void> => {
     if ((await otherMachine(store, now)) !== null) return;
-    if (!(await store.beat(host.id, now()))) await store.register({ ...row, beat_at: now() });
+    const at = now();
+    // Loops that slept with their machine come round by themselves.
+    const loops = at - beatenAt < HOST_GONE_MS ? (host.loops?.() ?? []) : [];
+    if (!(await store.beat(host.id, at, JSON.stringify(loops)))) await store.register({ ...row, beat_at: at });
+    beatenAt = at;
   };
   const timer = setInterval(() => {
     // A beat that fails is tried again at the next; a store that stays away shows as a host that is gone.
     beating = beating.then(beat).then(
       () => void (failing = false),
       (error: unknown) => {
-        if (!failing) say(`This host cannot say that it lives, and tries again: ${describeError(error)}`);
+        if (!failing)
+          say(`The heartbeat of this host could not be written and is tried again: ${describeError(error)}`);
         failing = true;
       },
     );
@@ -112,8 +122,7 @@ export async function isOwnerDead(
 }
 
 /** What this machine's process table says of a host: `elsewhere` where it cannot. */
-export const stateOfHost = (host: HostRow): ReturnType<typeof isAlive> =>
-  isAlive({ pid: host.pid, startTime: host.start_time, bootId: host.boot_id, pidNamespace: host.pid_namespace });
+export const stateOfHost = (host: HostRow): ReturnType<typeof isAlive> => isAlive(recordOf(host));
 
 /** Its process is there, as far as this machine can tell, and has beaten lately. */
 export const isLive = async (host: HostRow, now: () => number): Promise<boolean> =>
@@ -135,6 +144,7 @@ export async function listHosts(store: HostStore | undefined, now: () => number)
     startedAt: host.started_at,
     lastBeat: host.beat_at,
     asks: host.asks === 1,
+    loops: JSON.parse(host.loops) as LoopState[],
     live: states[i] !== 'dead' && now() - host.beat_at < HOST_GONE_MS,
     alive: states[i] === 'alive',
   }));

@@ -20,7 +20,7 @@ export function parseJsonText(text: string, file: string): unknown {
     throw new AmpaError(
       'usage',
       `${file}, line ${before.length}, column ${before.at(-1)!.length + 1}: ${what}`,
-      'Nothing of it was imported; mend the file and try again.',
+      'Nothing was imported; fix the file and try again.',
       error,
     );
   }

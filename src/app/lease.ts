@@ -1,6 +1,7 @@
 import type { HostStore } from '../adapters/sqlite/hostStore.ts';
 import type { LeaseStore } from '../adapters/sqlite/leaseStore.ts';
 import type { Clock } from '../tasks/ports.ts';
+import { BEAT_MS, LEASE_MS } from '../tasks/timings.ts';
 import { isOwnerDead } from './hosts.ts';
 
 export interface LeaseDeps {
@@ -12,8 +13,6 @@ export interface LeaseDeps {
   onError(error: unknown): void;
 }
 
-const LEASE_MS = 15_000;
-const BEAT_MS = 5_000;
 const RELEASE_TRIES = 3;
 const RELEASE_RETRY_MS = 200;
 
@@ -68,10 +67,3 @@ export async function withLease(
     }
   }
 }
-
-/** Resolves when the signal aborts. */
-export const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import type { HostKind } from './hosts.ts';
 import type { Route } from '../adapters/http/server.ts';
 import type { ConfigValues } from '../config/knobs.ts';
 import type { Resolved } from '../config/resolve.ts';
 import { describeError } from '../errors.ts';
 import type { Clock } from '../tasks/ports.ts';
+import { aborted } from '../tasks/waiting.ts';
 import type { Change } from './api.ts';
 import type { EngineStore } from './engineStore.ts';
-import { aborted, withLease } from './lease.ts';
+import type { HostKind } from './hosts.ts';
+import { withLease } from './lease.ts';
 import { removeAddress, writeAddress } from './serverAddress.ts';
 
 /** What the workspace has one of. */

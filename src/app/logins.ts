@@ -1,3 +1,5 @@
+import { codeOf } from '../errors.ts';
+import { writeAtomically } from './atomicFile.ts';
 /** Which GitHub logins are this person's, remembered in the user's own state folder: a token is known by its hash only. */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -23,15 +25,13 @@ export function createLogins(folder: string): Logins {
       return JSON.parse(fs.readFileSync(file, 'utf8')) as Kept;
     } catch (error) {
       // None yet, or cut short by a crash: what it knew can be asked again.
-      if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+      if (error instanceof SyntaxError || codeOf(error) === 'ENOENT') return {};
       throw error;
     }
   }
   function write(kept: Kept): void {
     fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const beside = `${file}.${process.pid}`;
-    fs.writeFileSync(beside, JSON.stringify(kept), { mode: 0o600 });
-    fs.renameSync(beside, file);
+    writeAtomically(file, JSON.stringify(kept));
   }
   return {
     known: (host) => [...new Set(Object.values(read()[host] ?? {}).toReversed())].toReversed(),

@@ -1,5 +1,5 @@
 /** The entries of the command table for what is said outside the editor. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { MESSAGE_TYPES } from '../notifications/message.ts';
 import { option, text } from './commandOptions.ts';
 
@@ -11,7 +11,7 @@ export const NOTIFY_COMMANDS = {
     id: 'heartbeat',
     palette: null,
     cli: ['heartbeat'],
-    summary: 'Sends one heartbeat to Discord now; exit 1 where no Discord channel is configured.',
+    summary: 'Sends one heartbeat to Discord now; exit 1 if no Discord channel is configured.',
     args: z.object({}),
     example: 'ampa heartbeat',
   },
@@ -19,10 +19,10 @@ export const NOTIFY_COMMANDS = {
     id: 'notify',
     palette: null,
     cli: ['notify'],
-    summary: 'Says something on every configured channel and waits until it is out; exit 1 where there is none.',
+    summary: 'Sends a message on every configured channel and waits until it is sent; exit 1 if there is none.',
     args: z.object({
       title: text('One line.', 'TEXT'),
-      body: text('What there is to say.', 'TEXT'),
+      body: text('The text.', 'TEXT'),
       type: option(z.enum(TYPES).optional(), 'What kind of message it is; default other.', { value: TYPES.join('|') }),
     }),
     example: 'ampa notify --title "Release" --body "Version 2 is out"',

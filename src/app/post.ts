@@ -27,7 +27,7 @@ const UNSENT = new Set([
 /** `now` is ms since the epoch; `fetch` goes the way that the user's proxy settings name. */
 export function createPost(fetch: () => Promise<Fetch>, now: () => number, timeoutMs = TIMEOUT_MS): Post {
   return async (url, { method = 'POST', headers = {}, body, signal }) => {
-    if (!isWebAddress(url)) throw new SendError('its address is no http or https URL', { stopped: true });
+    if (!isWebAddress(url)) throw new SendError('its address is not an http or https URL', { stopped: true });
     const send = await fetch();
     const slow = AbortSignal.timeout(timeoutMs);
     let response: Response;

@@ -1,5 +1,5 @@
 /** The entries of the command table for questions. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { flag, option, text } from './commandOptions.ts';
 
 export const PROMPT_COMMANDS = {

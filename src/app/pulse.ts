@@ -6,6 +6,15 @@ export interface PulseMeter extends Pulse {
   overdueMs(): number;
 }
 
+/** A loop of a host, and how long ago it should have come round, ms; 0 where it is in time. */
+export interface LoopState {
+  name: string;
+  overdueMs: number;
+}
+
+export const loopStates = (pulses: Readonly<Record<string, PulseMeter>>): LoopState[] =>
+  Object.entries(pulses).map(([name, pulse]) => ({ name, overdueMs: pulse.overdueMs() }));
+
 export function createPulse(now: () => number): PulseMeter {
   let due = Infinity;
   return {

@@ -37,7 +37,7 @@ export function createQuestions({ talk, exists, existing, writable }: QuestionDe
     async alwaysAllow(promptId, by) {
       const open = (await questions.prompts()).find((it) => it.id === promptId);
       if (open && !open.choices.includes(ALWAYS))
-        throw usageError('this cannot be allowed for good', 'Only an exact command can; allow it once.');
+        throw usageError('this cannot always be allowed', 'Only an exact command can; allow it once instead.');
       return questions.respond({ promptId, response: ALWAYS, by });
     },
     fallbackRules: talk.rules,

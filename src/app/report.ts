@@ -51,7 +51,7 @@ function startFold(options: ReportOptions): ReturnType<typeof foldReport> {
     if (error instanceof RangeError)
       throw usageError(
         `there is no time zone ${JSON.stringify(options.timeZone)}`,
-        'Name one as Europe/Berlin or UTC.',
+        'Give one such as Europe/Berlin or UTC.',
       );
     throw error;
   }

@@ -12,6 +12,7 @@ import {
   type PromptState,
 } from '../conversations/prompt.ts';
 import { AmpaError, usageError } from '../errors.ts';
+import { coalesce } from '../tasks/coalesce.ts';
 import type { Clock } from '../tasks/ports.ts';
 import type { EngineStore } from './engineStore.ts';
 import { isOwnerDead } from './hosts.ts';
@@ -149,29 +150,20 @@ export function createResponding({ it, clock, newId, show, shown }: RespondingDe
   /** Whoever waits for a question to change, and from what. */
   const waiting = new Set<{ id: string; state: PromptState; answerId: string | null; wake(): void }>();
   let off = (): void => {};
-  let looking = false;
-  let again = false;
   /** One look serves all who wait: with each change there is one query, however many they are. */
-  async function look(): Promise<void> {
-    again = true;
-    if (looking) return;
-    looking = true;
+  const look = coalesce(async () => {
+    if (waiting.size === 0) return;
     try {
-      while (again && waiting.size > 0) {
-        again = false;
-        const rows = await store.statesOfIds([...new Set([...waiting].map((it) => it.id))]);
-        const now = new Map(rows.map((row) => [row.id, row]));
-        for (const it of waiting) {
-          const row = now.get(it.id);
-          if (row?.state !== it.state || row.answer_id !== it.answerId) it.wake();
-        }
+      const rows = await store.statesOfIds([...new Set([...waiting].map((it) => it.id))]);
+      const now = new Map(rows.map((row) => [row.id, row]));
+      for (const it of waiting) {
+        const row = now.get(it.id);
+        if (row?.state !== it.state || row.answer_id !== it.answerId) it.wake();
       }
     } catch {
       // Each of them looks for itself, later, and says what is wrong.
-    } finally {
-      looking = false;
     }
-  }
+  });
 
   /** Resolves when the question is not any more as it was read, at the latest after so many ms. */
   async function changed(prompt: StoredPrompt, ms: number, signal?: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 /** The routes of the local server: HTTP to use cases. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { WebhookStore } from '../tasks/watchStore.ts';
 import { isSigned, newsOf } from '../adapters/github/webhook.ts';
 import type { HttpAnswer, HttpRequest, Route } from '../adapters/http/server.ts';
@@ -215,7 +215,8 @@ async function webhook(deps: RouteDeps, { headers, body }: HttpRequest): Promise
   });
   const of = (name: string): string => String(headers[name] ?? '');
   const secret = deps.webhookSecret();
-  if (secret === '') return problem(404, 'not_found', 'webhooks are not taken: AMPA_GITHUB_WEBHOOK_SECRET is not set');
+  if (secret === '')
+    return problem(404, 'not_found', 'webhooks are not accepted: AMPA_GITHUB_WEBHOOK_SECRET is not set');
   if (!isSigned(secret, body, of('x-hub-signature-256')))
     return problem(401, 'unauthorized', 'the signature is missing or wrong');
   const [id, event] = [of('x-github-delivery'), of('x-github-event')];

@@ -1,8 +1,17 @@
 import os from 'node:os';
+import { recordOf, rowOf } from './processRows.ts';
 import { reap } from '../adapters/process/end.ts';
 import { createTaskProcesses } from '../adapters/process/taskProcesses.ts';
-import type { RunOutputs } from '../scheduler/ports.ts';
-import type { Claimed, Run, RunContext, RunEnd, ScheduleStore } from '../scheduler/ports.ts';
+import type {
+  Claimed,
+  Run,
+  RunContext,
+  RunEnd,
+  RunOutputs,
+  ScheduleStore,
+  StartedTask,
+  TaskRequest,
+} from '../scheduler/ports.ts';
 import { typeOf } from '../scheduler/types.ts';
 import { describeError } from '../errors.ts';
 import type { ProcessSpec } from '../tasks/ports.ts';
@@ -16,10 +25,7 @@ export interface RunCommandDeps {
   /** Seconds that a run may take where its command does not say. */
   timeoutSeconds(): number;
   /** Records a task under the id of the run. */
-  startTask(
-    runId: string,
-    request: { prompt: string; agent?: string; base?: string },
-  ): Promise<{ id: string; branch: string }>;
+  startTask(runId: string, request: TaskRequest): Promise<StartedTask>;
   isTaskActive(id: string): Promise<boolean>;
   /** Values that nothing may show. */
   secrets: readonly string[];
@@ -56,13 +62,7 @@ export async function runCommand(deps: RunCommandDeps, claimed: Claimed, signal:
     owner: markerOf(run.id),
     baseEnv: { ...deps.childEnv, AMPA_COMMAND_ID: spec.id, AMPA_RUN_ID: run.id, AMPA_WORKSPACE: deps.workspace },
     ledger: {
-      record: (entry) =>
-        deps.store.recordProcess(run.id, {
-          pid: entry.pid,
-          start_time: entry.startTime,
-          boot_id: entry.bootId,
-          pid_namespace: entry.pidNamespace,
-        }),
+      record: (entry) => deps.store.recordProcess(run.id, rowOf(entry)),
       forget: (pid) => deps.store.forgetProcess(run.id, pid),
     },
   });
@@ -119,13 +119,5 @@ export async function runCommand(deps: RunCommandDeps, claimed: Claimed, signal:
 /** Ends the processes that a run of a dead host has left on this machine. */
 export async function reapRun(store: ScheduleStore, run: Run): Promise<void> {
   const recorded = await store.processesOf(run.id);
-  await reap(
-    recorded.map((row) => ({
-      pid: row.pid,
-      startTime: row.start_time,
-      bootId: row.boot_id,
-      pidNamespace: row.pid_namespace,
-    })),
-    [markerOf(run.id)],
-  );
+  await reap(recorded.map(recordOf), [markerOf(run.id)]);
 }

@@ -1,33 +1,37 @@
-import { type HostKind, announceHost, isOwnerDead } from './hosts.ts';
-import type { Rules, StoredCommand } from '../scheduler/spec.ts';
+import { unsupported } from '../scheduler/types.ts';
 import { createRunOutputs } from '../adapters/files/runOutputs.ts';
-import type { Announcements } from './announcements.ts';
+import type { ConfigValues } from '../config/knobs.ts';
 import { AmpaError, describeError, notFound } from '../errors.ts';
 import { carryRun, type CarryRunDeps } from '../scheduler/carryRun.ts';
 import { capacityWarning, choose, scheduleOf } from '../scheduler/choose.ts';
 import { clearDead } from '../scheduler/clearDead.ts';
-import { newCommand } from '../scheduler/command.ts';
+import { newCommand, noSuchCommand } from '../scheduler/command.ts';
 import { rememberCron } from '../scheduler/cron.ts';
-import { exportStore, unsupported } from '../scheduler/layout.ts';
-import { nextTimes } from '../scheduler/preview.ts';
+import { exportStore } from '../scheduler/originalStore.ts';
 import { createScheduler } from '../scheduler/loop.ts';
 import type { Run } from '../scheduler/ports.ts';
+import { nextTimes } from '../scheduler/preview.ts';
 import { simulate } from '../scheduler/simulate.ts';
-import type { ConfigValues } from '../config/knobs.ts';
+import type { Rules, StoredCommand } from '../scheduler/spec.ts';
 import type { Pulse } from '../tasks/ports.ts';
 import { isActive } from '../tasks/task.ts';
-import { wallClock } from './engine.ts';
+import type { Announcements } from './announcements.ts';
+import type { DoctorCheck } from './api.ts';
+import { watchSoon } from './changes.ts';
+import { wallClock } from './clock.ts';
 import type { EngineStore } from './engineStore.ts';
+import { type HostKind, announceHost, isOwnerDead } from './hosts.ts';
 import type { Meter } from './meter.ts';
 import { meterRuns } from './metering.ts';
-import { machine, reapRun, runCommand } from './runCommand.ts';
+import { machine, reapRun, runCommand, type RunCommandDeps } from './runCommand.ts';
 import type { Schedule } from './scheduleApi.ts';
-import { importFile, importOnce, type ImportDeps } from './scheduleImport.ts';
 import { channelDefaults, dormantTypes } from './scheduleDefaults.ts';
+import { importFile, importOnce, type ImportDeps } from './scheduleImport.ts';
 import { viewCommand, viewRun } from './scheduleView.ts';
 import { githubRepo, worklogDefaults, type WorklogDeps } from './worklogSync.ts';
 
-export interface ScheduleDeps extends Omit<ImportDeps, 'outputs' | 'keepRuns'>, WorklogDeps {
+export interface ScheduleDeps
+  extends Omit<ImportDeps, 'outputs' | 'keepRuns'>, WorklogDeps, Pick<RunCommandDeps, 'startTask'> {
   kind: HostKind;
   secrets: readonly string[];
   childEnv: Readonly<Record<string, string>>;
@@ -40,10 +44,6 @@ export interface ScheduleDeps extends Omit<ImportDeps, 'outputs' | 'keepRuns'>, 
   onConfig(listener: () => void): () => void;
   meter: Meter;
   pulse: Pulse;
-  startTask(
-    runId: string,
-    request: { prompt: string; agent?: string; base?: string },
-  ): Promise<{ id: string; branch: string }>;
 }
 
 /** The scheduled commands: what hosts do with them, and the loop that runs them. */
@@ -53,6 +53,8 @@ export function createSchedule(deps: ScheduleDeps): {
   runSchedule(it: EngineStore, host: string, stop: AbortSignal): Promise<void>;
   /** Opens the scheduler of the workspace: makes the store, and registers what every scheduler has. */
   open(): Promise<EngineStore>;
+  /** What stands against running everything in time. */
+  doctor(): Promise<DoctorCheck[]>;
 } {
   const { config, newId, say } = deps;
   const { now } = wallClock;
@@ -110,7 +112,7 @@ export function createSchedule(deps: ScheduleDeps): {
   }
   async function one(it: EngineStore | undefined, id: string): Promise<StoredCommand> {
     const stored = await it?.schedule.get(id);
-    if (!stored) throw notFound('command', id, '`ampa schedule list` lists them.');
+    if (!stored) throw noSuchCommand(id);
     return stored;
   }
 
@@ -132,7 +134,7 @@ export function createSchedule(deps: ScheduleDeps): {
     clock: wallClock,
     onChange: it.watcher.onChange,
     keepRuns,
-    onError: (error) => say(`The scheduler goes on after an error: ${describeError(error)}`),
+    onError: (error) => say(`The scheduler continues after an error: ${describeError(error)}`),
     async afterRun(run) {
       it.watcher.poke();
       await outputs.prune(run.command_id, () => it.schedule.runIds(run.command_id));
@@ -276,29 +278,25 @@ export function createSchedule(deps: ScheduleDeps): {
       it.watcher.poke();
       return report;
     },
-    watch(listener) {
-      let off = (): void => {};
-      let ended = false;
-      void (async () => {
-        const it = await deps.existing();
-        if (!it || ended) return;
-        let rev = await it.schedule.revision();
-        const look = async (): Promise<void> => {
-          const current = await it.schedule.revision();
-          if (current === rev || ended) return;
-          rev = current;
-          listener();
-        };
-        const onError = (error: unknown): void => {
-          if (!ended) say(`Changes of the schedule cannot be seen: ${describeError(error)}`);
-        };
-        off = it.watcher.onChange(() => void look().catch(onError));
-      })().catch((error: unknown) => say(`The schedule cannot be watched: ${describeError(error)}`));
-      return () => {
-        ended = true;
-        off();
-      };
-    },
+    watch: (listener) =>
+      watchSoon(
+        async (ended) => {
+          const it = await deps.existing();
+          if (!it) return undefined;
+          let rev = await it.schedule.revision();
+          const look = async (): Promise<void> => {
+            const current = await it.schedule.revision();
+            if (current === rev || ended.aborted) return;
+            rev = current;
+            listener();
+          };
+          const onError = (error: unknown): void => {
+            if (!ended.aborted) say(`Changes of the schedule cannot be seen: ${describeError(error)}`);
+          };
+          return it.watcher.onChange(() => void look().catch(onError));
+        },
+        (error) => say(`The schedule cannot be watched: ${describeError(error)}`),
+      ),
     async export() {
       const it = await look();
       const commands = await Promise.all(
@@ -332,6 +330,13 @@ export function createSchedule(deps: ScheduleDeps): {
   return {
     facade,
     open,
+    doctor: async () =>
+      (await facade.warnings()).map((detail) => ({
+        name: 'schedule',
+        ok: false,
+        detail,
+        fix: 'Run some of them less often, or lower the interval.',
+      })),
     async runSchedule(it, host, stop) {
       runs = true;
       // What comes before the loop may hang as well.
@@ -340,7 +345,7 @@ export function createSchedule(deps: ScheduleDeps): {
       await (tookOver ? registerDefaults(it) : takeOver(it)).catch((error: unknown) => say(describeError(error)));
       await deps.announcements
         .startup(it, host)
-        .catch((error: unknown) => say(`The start could not be said: ${describeError(error)}`));
+        .catch((error: unknown) => say(`The start could not be announced: ${describeError(error)}`));
       const scheduler = createScheduler(
         {
           pulse: deps.pulse,

@@ -1,29 +1,9 @@
 /** The entries of the command table for scheduled commands. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { TYPE_NAMES } from '../scheduler/types.ts';
-import { count, flag, option, text } from './commandOptions.ts';
+import { count, flag, number, option, text, whole } from './commandOptions.ts';
 
 const id = option(z.string(), 'Id of the command.', { value: 'ID', positional: true });
-const number = (help: string, value: string) =>
-  option(
-    z
-      .string()
-      .regex(/^-?\d+(?:\.\d+)?$/, 'is not a number')
-      .transform(Number)
-      .optional(),
-    help,
-    { value },
-  );
-const whole = (help: string, value: string) =>
-  option(
-    z
-      .string()
-      .regex(/^-?\d+$/, 'is not a whole number')
-      .transform(Number)
-      .optional(),
-    help,
-    { value },
-  );
 const metadata = option(
   z
     .string()
@@ -35,7 +15,7 @@ const metadata = option(
       } catch {
         // Not JSON at all: the same complaint.
       }
-      context.addIssue({ code: 'custom', message: 'is no JSON object' });
+      context.addIssue({ code: 'custom', message: 'is not a JSON object' });
       return z.NEVER;
     })
     .optional(),
@@ -43,18 +23,22 @@ const metadata = option(
   { value: 'JSON' },
 );
 
+const command = option(z.string().optional(), 'Shell text; run in the workspace.', {
+  value: 'COMMAND',
+  positional: true,
+});
 const timing = {
   every: number('Minutes between two runs.', 'MIN'),
-  cron: text('Five fields instead: minute hour day month weekday.', 'EXPR'),
+  cron: text('Cron expression instead: minute hour day month weekday.', 'EXPR'),
   tz: text("Time zone of --cron. Default: this machine's.", 'ZONE'),
-  priority: whole('Goes earlier by a tenth of its lateness for each point; default 0.', 'N'),
+  priority: whole('Each point counts its lateness a tenth higher; default 0.', 'N'),
   maxRuntime: number('Minutes after which a run is ended.', 'MIN'),
-  type: text(`${TYPE_NAMES.join(' or ')}; default shell.`, 'TYPE'),
+  type: text(`One of ${TYPE_NAMES.join(', ')}; default shell.`, 'TYPE'),
   title: text('What people see. Default: the id.', 'TEXT'),
   metadata,
   catchUp: option(
     z.enum(['yes', 'no']).optional(),
-    'A run missed while nothing was there is made up for, once; default yes.',
+    'Whether a run missed while no host was running is made up for, once; default yes.',
     {
       value: 'yes|no',
     },
@@ -74,15 +58,12 @@ export const SCHEDULE_COMMANDS = {
     id: 'scheduleAdd',
     palette: 'Add Scheduled Command…',
     cli: ['schedule add'],
-    summary: 'Runs a command again and again: every so many minutes, or by a cron expression.',
+    summary: 'Runs a command repeatedly: every few minutes, or on a cron schedule.',
     args: z.object({
       id,
-      command: option(z.string().optional(), 'Shell text; run in the workspace.', {
-        value: 'COMMAND',
-        positional: true,
-      }),
+      command,
       ...timing,
-      requiresLlm: flag('Waits while the language model is down (AMPA_LLM_HEALTHCHECK_URL).'),
+      requiresLlm: flag('Wait while the language model is down (AMPA_LLM_HEALTHCHECK_URL).'),
     }),
     example:
       'ampa schedule add nightly --type task --cron "0 3 * * *" --metadata \'{"prompt": "Update the dependencies"}\'',
@@ -94,13 +75,10 @@ export const SCHEDULE_COMMANDS = {
     summary: 'Changes a scheduled command; a run under way keeps what it was started with.',
     args: z.object({
       id,
-      command: option(z.string().optional(), 'Shell text; run in the workspace.', {
-        value: 'COMMAND',
-        positional: true,
-      }),
+      command,
       ...timing,
-      requiresLlm: flag('Waits while the language model is down.'),
-      noRequiresLlm: flag('Does not.'),
+      requiresLlm: flag('Wait while the language model is down.'),
+      noRequiresLlm: flag('Stop waiting for the language model.'),
     }),
     example: 'ampa schedule update backup --every 30',
   },
@@ -152,7 +130,7 @@ export const SCHEDULE_COMMANDS = {
     palette: 'Show Runs of Scheduled Command…',
     cli: ['schedule history'],
     summary: 'Shows the last runs of a scheduled command with their output.',
-    args: z.object({ id, limit: count('At most so many; default 10.', 'N', 1) }),
+    args: z.object({ id, limit: count('At most this many; default 10.', 'N', 1) }),
     example: 'ampa schedule history backup --limit 3',
   },
   scheduleSimulate: {
@@ -161,8 +139,8 @@ export const SCHEDULE_COMMANDS = {
     cli: ['schedule simulate'],
     summary: 'Shows what the schedule would start on a fake clock; nothing runs.',
     args: z.object({
-      hours: number('How long; default 24.', 'H'),
-      tick: number('Seconds between two looks; default 10.', 'S'),
+      hours: number('Hours to simulate; default 24.', 'H'),
+      tick: number('Seconds between two steps; default 10.', 'S'),
     }),
     example: 'ampa schedule simulate --hours 4',
   },
@@ -188,7 +166,7 @@ export const SCHEDULE_COMMANDS = {
     id: 'githubImport',
     palette: null,
     cli: ['github import'],
-    summary: "Takes the issues of the worklog's repository over, by `wl`; exits with its code.",
+    summary: "Imports the issues of the worklog's repository, using `wl`; exits with its code.",
     args: z.object({}),
     example: 'ampa github import',
   },
@@ -196,7 +174,7 @@ export const SCHEDULE_COMMANDS = {
     id: 'githubPush',
     palette: null,
     cli: ['github push'],
-    summary: "Brings the worklog's items to its repository, by `wl`; exits with its code.",
+    summary: "Pushes the worklog's items to its repository, using `wl`; exits with its code.",
     args: z.object({}),
     example: 'ampa github push',
   },

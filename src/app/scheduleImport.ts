@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { createRunOutputs } from '../adapters/files/runOutputs.ts';
 import { userConfigDir } from '../config/sources.ts';
 import { AmpaError } from '../errors.ts';
-import { parseStore, type ImportedStore } from '../scheduler/layout.ts';
+import { parseStore, type ImportedStore } from '../scheduler/originalStore.ts';
 import { parseJsonText } from './jsonText.ts';
 import type { EngineStore } from './engineStore.ts';
 import type { ScheduleImportReport } from './scheduleApi.ts';

@@ -1,7 +1,7 @@
+import { unsupported } from '../scheduler/types.ts';
 import type { Rules, StoredCommand } from '../scheduler/spec.ts';
 import { dueFrom, latenessOf, type Schedule } from '../scheduler/choose.ts';
 import { timingOf } from '../scheduler/command.ts';
-import { unsupported } from '../scheduler/layout.ts';
 import type { Run } from '../scheduler/ports.ts';
 import type { RunReport, ScheduledCommand } from './scheduleApi.ts';
 

@@ -1,6 +1,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
+import { codeOf } from '../errors.ts';
+import { writeAtomically } from './atomicFile.ts';
 
 const schema = z.object({ url: z.string(), token: z.string(), pid: z.number() });
 
@@ -13,10 +15,11 @@ const fileIn = (userDir: string): string => path.join(userDir, 'server.json');
 export function writeAddress(userDir: string, address: ServerAddress): void {
   fs.mkdirSync(userDir, { recursive: true, mode: 0o700 });
   fs.chmodSync(userDir, 0o700);
-  const partial = `${fileIn(userDir)}.${address.pid}`;
-  fs.rmSync(partial, { force: true });
-  fs.writeFileSync(partial, `${JSON.stringify(address)}\n`, { mode: 0o600, flag: 'wx' });
-  fs.renameSync(partial, fileIn(userDir));
+  writeAtomically(
+    fileIn(userDir),
+    `${JSON.stringify(address)}
+`,
+  );
 }
 
 /** What was last written, by whomever; null where nobody serves, or the file is none of ours. */
@@ -25,7 +28,7 @@ export function readAddress(userDir: string): ServerAddress | null {
   try {
     text = fs.readFileSync(fileIn(userDir), 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    if (codeOf(error) === 'ENOENT') return null;
     throw error;
   }
   try {

@@ -10,7 +10,7 @@ import { engineStalled, stalledBeside, type EngineSight, type HealthReason, type
 import { httpError } from './httpErrors.ts';
 import { runLocalServer, SERVER_LEASE, type ServedRoutes } from './localServer.ts';
 import type { Meter } from './meter.ts';
-import type { PulseMeter } from './pulse.ts';
+import type { LoopState } from './pulse.ts';
 import { readAddress, type ServerAddress } from './serverAddress.ts';
 
 export interface ServingDeps {
@@ -25,7 +25,8 @@ export interface ServingDeps {
   /** Id of this host while it runs the engine. */
   hostId(): string | null;
   watch(it: EngineStore, listener: (change: Change) => void): Promise<() => void>;
-  pulses: Readonly<Record<'worker loop' | 'scheduler', PulseMeter>>;
+  /** The loops of this process. */
+  loops(): LoopState[];
   meter: Meter;
   respond: Respond;
   /** Why nobody outside hears of anything, each a sentence for people; none where somebody does. */
@@ -65,7 +66,7 @@ export function createServing(deps: ServingDeps): Serving {
       const it = await deps.existing();
       if (!it) return null;
       const foreign = await it.lookForeign();
-      if (foreign !== null) return `A host on ${foreign} works on this folder, so it is only read here.`;
+      if (foreign !== null) return `A host on ${foreign} is working on this folder, so here it is only read.`;
       await inTime(it.counters.set('ampa_database_written_timestamp_seconds', {}, clock.now() / 1000));
       return null;
     } catch (error) {
@@ -76,7 +77,7 @@ export function createServing(deps: ServingDeps): Serving {
   const sight = (hosts: readonly HostInfo[]): EngineSight => ({
     hosts,
     own: deps.hostId(),
-    loops: Object.entries(deps.pulses).map(([name, pulse]) => ({ name, overdueMs: pulse.overdueMs() })),
+    loops: deps.loops(),
     now: clock.now(),
   });
 
@@ -125,7 +126,7 @@ export function createServing(deps: ServingDeps): Serving {
           // Where it happened, and no more: it is shown to people.
           const where =
             error instanceof Error ? (error.stack ?? error.message).split('\n').slice(0, 3) : [String(error)];
-          say(`The local server met an error: ${redact(where.join('\n'), deps.secrets)}`);
+          say(`The local server hit an error: ${redact(where.join('\n'), deps.secrets)}`);
         }
         return told;
       },
@@ -141,7 +142,9 @@ export function createServing(deps: ServingDeps): Serving {
       return reasons
         .filter(({ kind }) => kind !== 'channels')
         .map(({ kind, detail }) => ({
-          ...{ name: kind, ok: false, detail },
+          name: kind,
+          ok: false,
+          detail,
           fix: 'Close that window or end that process; its tasks go on.',
         }));
     },

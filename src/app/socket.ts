@@ -5,8 +5,9 @@ import { describeError } from '../errors.ts';
 import type { Outbox } from '../notifications/ports.ts';
 import { parseSocketMessage } from '../notifications/socketMessage.ts';
 import type { Clock } from '../tasks/ports.ts';
+import { aborted } from '../tasks/waiting.ts';
 import type { EngineStore } from './engineStore.ts';
-import { aborted, withLease } from './lease.ts';
+import { withLease } from './lease.ts';
 
 export interface SocketDeps {
   place(): SocketPlace;

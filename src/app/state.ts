@@ -4,7 +4,6 @@ import os from 'node:os';
 import path from 'node:path';
 import { commonDirOf, gitDirOf } from '../adapters/git/layout.ts';
 import { usageError } from '../errors.ts';
-import { secretForms } from '../tasks/redact.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -89,16 +88,4 @@ export function makeStateDir(workspace: Workspace): void {
   fs.mkdirSync(workspace.stateDir, { recursive: true });
   const ignore = path.join(workspace.stateDir, '.gitignore');
   if (!fs.existsSync(ignore)) fs.writeFileSync(ignore, '*\n');
-}
-
-/** Values that no log, prompt or report may show: AMPA's own secrets, and what the environment calls one. */
-export function secretValues(env: Env, names: readonly string[]): string[] {
-  const values = new Set<string>();
-  for (const [name, value] of Object.entries(env)) {
-    // Where a secret lies is none, and an error must be able to name it.
-    if (value === undefined || value.length < 8 || /_PATH$/.test(name)) continue;
-    if (names.includes(name) || /TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|PRIVATE_KEY|CREDENTIAL/i.test(name))
-      for (const form of secretForms(value)) values.add(form);
-  }
-  return [...values];
 }

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { AmpaError } from '../errors.ts';
+import { writeAtomically } from './atomicFile.ts';
 import { userStateDir } from './state.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -22,9 +23,11 @@ export function createTrust(env: Env, now: () => number) {
   };
   const write = (content: TrustFile): void => {
     fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-    const partial = `${file}.${process.pid}`;
-    fs.writeFileSync(partial, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
-    fs.renameSync(partial, file);
+    writeAtomically(
+      file,
+      `${JSON.stringify(content, null, 2)}
+`,
+    );
   };
   return {
     /** Where it is remembered. */

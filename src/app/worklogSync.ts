@@ -1,14 +1,15 @@
 /** Bringing a worklog and its GitHub repository together by `wl`. */
 import fs from 'node:fs';
 import path from 'node:path';
-import type { ForgeRepo } from '../tasks/task.ts';
-import type { CommandSpec } from '../scheduler/spec.ts';
-import { createTaskProcesses } from '../adapters/process/taskProcesses.ts';
+import { createTaskProcesses, NO_LEDGER } from '../adapters/process/taskProcesses.ts';
 import { AmpaError } from '../errors.ts';
 import { newCommand } from '../scheduler/command.ts';
 import { repoOfConfig, withRepo } from '../scheduler/githubRepo.ts';
+import type { CommandSpec } from '../scheduler/spec.ts';
 import { SYNC_ARGUMENTS, SYNC_TIMEOUT_MS } from '../scheduler/types/githubSync.ts';
 import { endOf } from '../scheduler/types/shell.ts';
+import type { ForgeRepo } from '../tasks/task.ts';
+import { writeAtomically } from './atomicFile.ts';
 
 export interface WorklogDeps {
   workspace: string;
@@ -38,11 +39,7 @@ export async function githubRepo(deps: WorklogDeps): Promise<string> {
     );
   }
   const found = `${remote.owner}/${remote.name}`;
-  if (yaml !== null) {
-    const partial = `${file}.${process.pid}`;
-    fs.writeFileSync(partial, withRepo(yaml, found), { mode: fs.statSync(file).mode });
-    fs.renameSync(partial, file);
-  }
+  if (yaml !== null) writeAtomically(file, withRepo(yaml, found), fs.statSync(file).mode);
   return found;
 }
 
@@ -74,12 +71,12 @@ export async function syncWorklog(
   options: { signal: AbortSignal; onOutput(chunk: Uint8Array, stream: 'stdout' | 'stderr'): void },
 ): Promise<number> {
   if ((await deps.find('wl')) === null)
-    throw new AmpaError('external', 'the program wl was not found on PATH', 'Install worklog, or mend PATH.');
+    throw new AmpaError('external', 'the program wl was not found on PATH', 'Install worklog, or correct PATH.');
   const repo = await githubRepo(deps);
   const processes = createTaskProcesses({
     owner: `wl-${deps.newId()}`,
     baseEnv: deps.childEnv,
-    ledger: { record: async () => {}, forget: async () => {} },
+    ledger: NO_LEDGER,
   });
   try {
     const result = await processes.run({

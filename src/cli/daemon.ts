@@ -1,3 +1,4 @@
+import { aborted } from '../tasks/waiting.ts';
 import type { ArgsOf } from '../app/commands.ts';
 import { usageError } from '../errors.ts';
 import type { Task } from '../tasks/task.ts';
@@ -15,7 +16,7 @@ export async function runDaemon(deps: DaemonDeps, session: Session, args: ArgsOf
   const { app, io } = session;
   const given = [args.once && '--once', args.startScheduler && '--start-scheduler', args.untilIdle && '--until-idle'];
   const named = given.filter((flag) => typeof flag === 'string');
-  if (named.length > 1) throw usageError(`${named.join(' and ')} exclude one another`);
+  if (named.length > 1) throw usageError(`${named.join(' and ')} cannot be used together`);
   const scheduler = args.startScheduler === true || (named.length === 0 && app.config().values.runScheduler);
   if (!scheduler && !args.untilIdle) return deps.sendHeartbeat(session);
 
@@ -32,10 +33,7 @@ export async function runDaemon(deps: DaemonDeps, session: Session, args: ArgsOf
     sayQuestions(prompts);
   });
   if (args.untilIdle) await app.untilIdle(io.signal);
-  else
-    await new Promise<void>((resolve) =>
-      io.signal.aborted ? resolve() : io.signal.addEventListener('abort', () => resolve(), { once: true }),
-    );
+  else await aborted(io.signal);
   off();
   return 0;
 }

@@ -1,23 +1,21 @@
 import fs from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { StartPlan, StartRequest } from '../app/api.ts';
-import type { ArgsOf, CommandName } from '../app/commands.ts';
-import { isDesk } from '../app/hosts.ts';
+import { wallClock } from '../app/clock.ts';
+import type { CommandName } from '../app/commands.ts';
 import { taskJson } from '../app/json.ts';
 import { AmpaError, usageError } from '../errors.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import { runDaemon } from './daemon.ts';
-import type { Session } from './io.ts';
+import type { Handlers, Session } from './io.ts';
+import { sayIfNobodyWorks } from './nobodyWorks.ts';
 import { NOTIFY_HANDLERS, sendHeartbeat } from './notify.ts';
 import { PROMPT_HANDLERS, questionSayer } from './prompts.ts';
-import { SCHEDULE_HANDLERS } from './schedule.ts';
 import { cleanText, configJson, configText, doctorText, stateOf, taskTable, taskText } from './render.ts';
+import { SCHEDULE_HANDLERS } from './schedule.ts';
 
-/** Runs a command and resolves to its exit status. */
-type Handler<N extends CommandName> = (session: Session, args: ArgsOf<N>) => Promise<number>;
-
-export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
+/** What each command of the command line does. */
+export const HANDLERS: Handlers<CommandName> = {
   async start({ app, io }, args) {
     if (
       args.issue !== undefined
@@ -25,7 +23,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
         : (args.task === undefined) === (args.taskFile === undefined)
     ) {
       throw usageError(
-        args.task === undefined ? 'there is no task' : '--task and --task-file exclude one another',
+        args.task === undefined ? 'there is no task' : '--task and --task-file cannot be used together',
         'Give --task TEXT, or --task-file FILE (- is standard input).',
       );
     }
@@ -47,14 +45,14 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     for (const note of [...plan.notes, ...plan.agent.notes]) io.err(note);
     if (plan.dirty.length > 0 && !args.includeChanges) {
       const shown = plan.dirty.slice(0, 5).join(', ') + (plan.dirty.length > 5 ? ', …' : '');
-      io.err(`Uncommitted here and not part of the task (--include-changes takes them along): ${shown}`);
+      io.err(`Uncommitted and not part of the task (use --include-changes to include them): ${shown}`);
     }
     const task = await app.start(request);
     if (!io.asJson) io.out(`Task ${task.id} created on branch ${task.branch}`);
     if (args.wait || args.watch)
       return waitFor({ app, io }, task.id, { carry: args.wait === true, stream: args.watch === true });
     if (io.asJson) io.json(taskJson(task));
-    await sayIfNobodyWorks({ app, io });
+    await sayIfNobodyWorks({ app, io }, 'use --wait');
     return 0;
   },
 
@@ -149,7 +147,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
       // Once more after the end: the last lines may have come in between.
       if (ended) break;
       ended = !isActive(now.status);
-      if (!ended) await delay(300, undefined, { signal: io.signal }).catch(() => undefined);
+      if (!ended) await wallClock.sleep(300, io.signal);
     }
     if (partial) print([partial]);
     return 0;
@@ -169,7 +167,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
     }
     if (args.wait) return waitFor({ app, io }, task.id, { carry: true, stream: false });
     if (io.asJson) io.json(taskJson(after));
-    await sayIfNobodyWorks({ app, io });
+    await sayIfNobodyWorks({ app, io }, 'use --wait');
     return 0;
   },
 
@@ -192,7 +190,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   async pr({ app, io }, { id }) {
     const task = await app.find(id);
     if (!task.pr_url)
-      throw new AmpaError('refused', `task ${task.id} has no pull request`, '`ampa show` says how far it is.');
+      throw new AmpaError('refused', `task ${task.id} has no pull request`, '`ampa show` shows how far it has come.');
     if (io.asJson) io.json({ url: task.pr_url });
     else io.out(task.pr_url);
     return 0;
@@ -229,7 +227,7 @@ export const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
       io.out(
         result.trusted
           ? `${result.folder} is trusted: checks and setup commands found in it may run.`
-          : `${result.folder} is not trusted any more.`,
+          : `${result.folder} is no longer trusted.`,
       );
     return 0;
   },
@@ -308,10 +306,10 @@ async function waitFor(session: Session, id: string, how: { carry: boolean; stre
   let task: Task;
   if (how.carry) task = await app.carryHere(id, io.signal);
   else {
-    await sayIfNobodyWorks(session);
+    await sayIfNobodyWorks(session, 'use --wait');
     task = await app.find(id);
     while (isActive(task.status) && !io.signal.aborted) {
-      await delay(200, undefined, { signal: io.signal }).catch(() => undefined);
+      await wallClock.sleep(200, io.signal);
       task = await app.find(id);
     }
   }
@@ -319,7 +317,7 @@ async function waitFor(session: Session, id: string, how: { carry: boolean; stre
   onEvent(task);
   if (io.asJson) {
     if (!how.stream) io.json(taskJson(task));
-  } else if (isActive(task.status)) io.err('Interrupted: the task stays, and any host takes it up again.');
+  } else if (isActive(task.status)) io.err('Interrupted: the task stays, and any host can continue it.');
   else if (task.reason) {
     const { sentence, hint } = reasonText(task.reason);
     io.err([sentence, task.reason_detail ?? '', hint].filter(Boolean).join('\n'));
@@ -331,18 +329,11 @@ function announce({ io }: Session, task: Task): void {
   if (!io.asJson) io.err(`${task.id.slice(-6)}  ${stateOf(task)}  ${task.title}`);
 }
 
-async function sayIfNobodyWorks({ app, io }: Session): Promise<void> {
-  const hosts = await app.hosts();
-  if (hosts.some((host) => host.live && isDesk(host))) return;
-  io.err('Nothing works on this folder yet: open it in VS Code, run `ampa daemon --start-scheduler`, or use --wait.');
-}
-
 /** Runs `draw` after every change until a signal. */
 async function eachChange({ app, io }: Session, draw: () => Promise<void>): Promise<void> {
   // A folder without a store has nothing to watch yet.
   if (!app.hasStore()) {
-    while (!app.hasStore() && !io.signal.aborted)
-      await delay(500, undefined, { signal: io.signal }).catch(() => undefined);
+    while (!app.hasStore() && !io.signal.aborted) await wallClock.sleep(500, io.signal);
     if (io.signal.aborted) return;
     await draw();
   }

@@ -3,8 +3,8 @@ import { COMMANDS, optionsOf, usageOf, type Command } from '../app/commands.ts';
 const COMMON: [string, string][] = [
   ['--json', 'One JSON document on stdout and nothing else (JSON Lines with -f or -w).'],
   ['--workspace DIR', 'Folder to work in. Default: found from the current one.'],
-  ['--verbose', 'More about errors.'],
-  ['-h, --help', 'This.'],
+  ['--verbose', 'Show more about errors.'],
+  ['-h, --help', 'Show this help.'],
 ];
 
 const table = (rows: [string, string][]): string => {
@@ -28,5 +28,5 @@ export function helpText(command: Command | null, under?: string): string {
     .map((it): [string, string] => [it.cli!.join(', '), it.summary]);
   if (under !== undefined)
     return `Usage: ampa ${under} COMMAND [options]\n\n${table(rows)}\n\n\`ampa ${under} COMMAND --help\` has the options and an example.\n`;
-  return `AMPA runs coding agents in the background until the checks are green.\n\nUsage: ampa COMMAND [options]\n\n${table(rows)}\n\nFor every command:\n${table([...COMMON, ['--version', 'The version.']])}\n\n\`ampa COMMAND --help\` has the options and an example.\n`;
+  return `AMPA runs coding agents in the background until the checks are green.\n\nUsage: ampa COMMAND [options]\n\n${table(rows)}\n\nFor every command:\n${table([...COMMON, ['--version', 'Print the version.']])}\n\n\`ampa COMMAND --help\` has the options and an example.\n`;
 }

@@ -1,5 +1,6 @@
 import readline from 'node:readline/promises';
 import type { App } from '../app/api.ts';
+import type { ArgsOf, CommandName } from '../app/commands.ts';
 import { painter, type Paint } from './render.ts';
 
 /** The terminal as a command sees it. */
@@ -22,10 +23,16 @@ export interface Io {
   signal: AbortSignal;
 }
 
+/** A command under way: what it works with. */
 export interface Session {
   app: App;
   io: Io;
 }
+
+/** The handlers of some commands; each resolves to the exit status. */
+export type Handlers<N extends CommandName> = {
+  readonly [K in N]: (session: Session, args: ArgsOf<K>) => Promise<number>;
+};
 
 /* eslint-disable no-control-regex -- control characters are what these look for */
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001a\u001c-\u001f\u007f-\u009f]|\u001b(?!\[[0-9;:]*m)/g;

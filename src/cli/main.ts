@@ -1,17 +1,16 @@
+import packageJson from '../../package.json' with { type: 'json' };
 import type { App } from '../app/api.ts';
-import { createApp } from '../app/createApp.ts';
 import type { CarrierCredentials } from '../app/carriers.ts';
+import { createApp } from '../app/createApp.ts';
+import { errorReport, exitCodeOf, reportText } from '../app/errorReport.ts';
+import { secretValues } from '../app/secrets.ts';
 import { fileSettings } from '../config/sources.ts';
-import { SECRET_NAMES } from '../config/knobs.ts';
 import { AmpaError, describeError } from '../errors.ts';
-import { secretValues } from '../app/state.ts';
 import { redact } from '../tasks/redact.ts';
 import { HANDLERS } from './handlers.ts';
 import { helpText } from './help.ts';
 import { outputFailure, terminalIo, watchOutput, type Session } from './io.ts';
 import { parseLine } from './parse.ts';
-import { errorReport, exitCodeOf, reportText } from '../app/errorReport.ts';
-import packageJson from '../../package.json' with { type: 'json' };
 
 /** Runs one command line and resolves to its exit status. `entry` is the script that carriers are started with. */
 export async function main(argv: readonly string[], entry: string): Promise<number> {
@@ -19,7 +18,7 @@ export async function main(argv: readonly string[], entry: string): Promise<numb
   const verbose = argv.includes('--verbose');
   const env: Record<string, string | undefined> = { ...process.env };
   // Once the settings are read there are more.
-  let known = (): readonly string[] => secretValues(env, SECRET_NAMES);
+  let known = (): readonly string[] => secretValues(env);
   const stop = new AbortController();
   watchOutput(stop);
   try {

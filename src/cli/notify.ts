@@ -1,14 +1,7 @@
-import type { z } from 'zod';
 import type { NOTIFY_COMMANDS } from '../app/notifyCommands.ts';
 import { AmpaError, usageError } from '../errors.ts';
 import type { Told } from '../notifications/ports.ts';
-import type { Session } from './io.ts';
-
-type Name = keyof typeof NOTIFY_COMMANDS;
-type Handler<N extends Name> = (
-  session: Session,
-  args: z.infer<(typeof NOTIFY_COMMANDS)[N]['args']>,
-) => Promise<number>;
+import type { Handlers, Session } from './io.ts';
 
 /** Sends one heartbeat, says what came of it, and resolves to the exit status. */
 export async function sendHeartbeat({ app, io }: Session): Promise<number> {
@@ -16,7 +9,7 @@ export async function sendHeartbeat({ app, io }: Session): Promise<number> {
 }
 
 /** Those that say something outside; each resolves to the exit status. */
-export const NOTIFY_HANDLERS: { readonly [N in Name]: Handler<N> } = {
+export const NOTIFY_HANDLERS: Handlers<keyof typeof NOTIFY_COMMANDS> = {
   heartbeat: sendHeartbeat,
   async notify(session, { title, body, type }) {
     if (!title?.trim() && !body?.trim())

@@ -78,7 +78,10 @@ export function parseLine(argv: readonly string[]): ParsedLine {
   });
   const spare = positionals[wanted.length];
   if (spare !== undefined)
-    throw usageError(`${JSON.stringify(spare)} is one argument too many`, `Usage: ${usageOf(command)}`);
+    throw usageError(
+      `${JSON.stringify(spare)} is one argument more than the command takes`,
+      `Usage: ${usageOf(command)}`,
+    );
   const checked = command.args.safeParse(raw);
   if (!checked.success) {
     const issue = checked.error.issues[0]!;

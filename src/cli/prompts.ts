@@ -1,22 +1,17 @@
 import os from 'node:os';
-import type { z } from 'zod';
 import type { PROMPT_COMMANDS } from '../app/promptCommands.ts';
 import { choiceLabel } from '../conversations/choices.ts';
 import { payloadOf, type Prompt } from '../conversations/prompt.ts';
 import { usageError } from '../errors.ts';
-import type { Session } from './io.ts';
+import type { Handlers, Session } from './io.ts';
 import { indent, questionText } from './question.ts';
 import { ago, columns } from './render.ts';
 
-type Name = keyof typeof PROMPT_COMMANDS;
-type Args<N extends Name> = z.infer<(typeof PROMPT_COMMANDS)[N]['args']>;
-type Handler<N extends Name> = (session: Session, args: Args<N>) => Promise<number>;
-
-export const PROMPT_HANDLERS: { readonly [N in Name]: Handler<N> } = {
+export const PROMPT_HANDLERS: Handlers<keyof typeof PROMPT_COMMANDS> = {
   async prompts({ app, io }) {
     const prompts = await app.prompts();
     if (io.asJson) io.json({ prompts: prompts.map(promptJson) });
-    else if (prompts.length === 0) io.err('Nothing waits for an answer.');
+    else if (prompts.length === 0) io.err('No question is waiting for an answer.');
     else io.out(prompts.map((prompt) => promptText(prompt, io.paint)).join('\n\n'));
     return 0;
   },

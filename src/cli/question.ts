@@ -3,7 +3,7 @@ import type { Prompt } from '../conversations/prompt.ts';
 /** A question that waits, and how it is answered, in a line or two. */
 export const questionText = (prompt: Prompt): string =>
   [
-    `Waits for an answer: ${prompt.summary}`,
+    `Waiting for an answer: ${prompt.summary}`,
     ...(prompt.detail === prompt.summary || prompt.detail === prompt.prompt_text ? [] : [indent(prompt.detail)]),
     `  ampa respond ${prompt.id} ${prompt.choices.length === 0 ? 'TEXT' : prompt.choices.map(shellWord).join('|')}`,
   ].join('\n');

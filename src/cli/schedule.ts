@@ -1,19 +1,14 @@
-import fs from 'node:fs';
-import path from 'node:path';
-import type { z } from 'zod';
-import type { CommandPatch } from '../scheduler/spec.ts';
-import { isDesk } from '../app/hosts.ts';
+import { writeAtomically } from '../app/atomicFile.ts';
+import type { ArgsOf } from '../app/commands.ts';
 import type { SCHEDULE_COMMANDS } from '../app/scheduleCommands.ts';
 import { AmpaError, usageError } from '../errors.ts';
-import type { Session } from './io.ts';
+import type { CommandPatch } from '../scheduler/spec.ts';
+import type { Handlers, Session } from './io.ts';
+import { sayIfNobodyWorks } from './nobodyWorks.ts';
 import { runLine, runsText, runText, scheduleTable, timelineText } from './scheduleRender.ts';
 
-type Name = keyof typeof SCHEDULE_COMMANDS;
-type Args<N extends Name> = z.infer<(typeof SCHEDULE_COMMANDS)[N]['args']>;
-type Handler<N extends Name> = (session: Session, args: Args<N>) => Promise<number>;
-
 /** `schedule …`; each resolves to the exit status. */
-export const SCHEDULE_HANDLERS: { readonly [N in Name]: Handler<N> } = {
+export const SCHEDULE_HANDLERS: Handlers<keyof typeof SCHEDULE_COMMANDS> = {
   async scheduleList({ app, io }) {
     const commands = await app.schedule.list();
     const warnings = await app.schedule.warnings();
@@ -30,14 +25,14 @@ export const SCHEDULE_HANDLERS: { readonly [N in Name]: Handler<N> } = {
     if (io.asJson) io.json(command);
     else {
       io.out(`${command.id} runs ${command.every}.`);
-      await sayIfNobodyRuns(session);
+      await sayIfNobodyWorks(session);
     }
     return 0;
   },
 
   async scheduleUpdate({ app, io }, args) {
     if (args.requiresLlm && args.noRequiresLlm)
-      throw usageError('--requires-llm and --no-requires-llm exclude one another');
+      throw usageError('--requires-llm and --no-requires-llm cannot be used together');
     const requires_llm = args.requiresLlm ? true : args.noRequiresLlm ? false : undefined;
     const command = await app.schedule.update(args.id, { ...patchOf(args), requires_llm });
     if (io.asJson) io.json(command);
@@ -58,7 +53,7 @@ export const SCHEDULE_HANDLERS: { readonly [N in Name]: Handler<N> } = {
     if (io.asJson) io.json(command);
     else {
       io.out(`${id} runs ${command.every}.`);
-      await sayIfNobodyRuns(session);
+      await sayIfNobodyWorks(session);
     }
     return 0;
   },
@@ -100,7 +95,7 @@ export const SCHEDULE_HANDLERS: { readonly [N in Name]: Handler<N> } = {
       throw usageError(`--hours is ${hours}`, 'Give hours from above 0 to a year.');
     if (!(tick > 0)) throw usageError(`--tick is ${tick}`, 'Give a number of seconds above 0.');
     if ((hours * 3600) / tick > 10_000_000)
-      throw usageError('that are too many looks', 'Give fewer hours or a longer tick.');
+      throw usageError('that is too many steps', 'Give fewer hours or a longer tick.');
     const simulation = await app.schedule.simulate({ hours, tickSeconds: tick });
     if (io.asJson) io.json({ observed: simulation.observed });
     else io.out(timelineText(simulation, hours));
@@ -121,7 +116,7 @@ export const SCHEDULE_HANDLERS: { readonly [N in Name]: Handler<N> } = {
       io.json(store);
       return 0;
     }
-    writeAtomically(file, `${JSON.stringify(store, null, 2)}\n`);
+    writeStore(file, `${JSON.stringify(store, null, 2)}\n`);
     if (io.asJson) io.json({ file });
     else io.err(`Written to ${file}.`);
     return 0;
@@ -138,7 +133,7 @@ const sync = ({ app, io }: Session, which: 'import' | 'push'): Promise<number> =
     onOutput: (chunk, stream) => void process[stream].write(chunk),
   });
 
-function patchOf(args: Omit<Args<'scheduleAdd'>, 'id' | 'requiresLlm'>): CommandPatch {
+function patchOf(args: Omit<ArgsOf<'scheduleAdd'>, 'id' | 'requiresLlm'>): CommandPatch {
   if (args.tz !== undefined && args.every !== undefined)
     throw usageError('--tz belongs to --cron', 'A frequency has no time zone.');
   return {
@@ -155,20 +150,10 @@ function patchOf(args: Omit<Args<'scheduleAdd'>, 'id' | 'requiresLlm'>): Command
   };
 }
 
-/** Beside the file, then over it: whoever reads it sees the old one or the new one. */
-function writeAtomically(file: string, text: string): void {
-  const partial = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}`);
+function writeStore(file: string, text: string): void {
   try {
-    fs.writeFileSync(partial, text, { mode: 0o600 });
-    fs.renameSync(partial, file);
+    writeAtomically(file, text);
   } catch (error) {
-    fs.rmSync(partial, { force: true });
     throw new AmpaError('external', `${file} cannot be written`, 'Check the folder and the space on the disk.', error);
   }
-}
-
-async function sayIfNobodyRuns({ app, io }: Session): Promise<void> {
-  const hosts = await app.hosts();
-  if (hosts.some((host) => host.live && isDesk(host))) return;
-  io.err('Nothing works on this folder yet: open it in VS Code, or run `ampa daemon --start-scheduler`.');
 }

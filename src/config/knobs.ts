@@ -3,6 +3,7 @@
  * table come from here (`npm run generate`), and a test holds them together.
  */
 
+import { SCHEDULER_KNOBS } from './schedulerKnobs.ts';
 import { NOTIFICATION_KNOBS } from './notificationKnobs.ts';
 
 interface KnobBase {
@@ -44,7 +45,7 @@ export const KNOBS = {
     setting: 'ampa.agentCommand',
     type: 'string',
     default: '',
-    description: 'Command line of an agent of your own; defines the agent "custom" and selects it.',
+    description: 'Command line of your own agent; defines the agent "custom" and selects it.',
   },
   agentType: {
     env: 'AMPA_AGENT_TYPE',
@@ -53,7 +54,7 @@ export const KNOBS = {
     default: 'command',
     values: ['command', 'acp', 'stream-json'],
     valueDescriptions: [
-      'Any program: prompt on stdin, exit 0 is done.',
+      'Any program: the prompt on stdin, exit code 0 when done.',
       'Speaks the Agent Client Protocol on stdio.',
       'Prints JSON lines like Claude Code or Amp.',
     ],
@@ -67,8 +68,8 @@ export const KNOBS = {
     values: ['ask', 'edits', 'all'],
     valueDescriptions: [
       'Ask before everything but reading.',
-      'Reading, and editing inside the worktree, is allowed; the rest is asked.',
-      'Allow everything. The agent can do whatever you can.',
+      'Allow reading, and editing inside the worktree; ask before the rest.',
+      'Allow everything: the agent can do whatever you can.',
     ],
     description: 'What agents may do without asking.',
   },
@@ -79,9 +80,9 @@ export const KNOBS = {
     default: 'auto',
     values: ['auto', 'github', 'local', 'none'],
     valueDescriptions: [
-      'GitHub where the remote is on it and somebody is signed in; else a command that is configured or found.',
-      'Only what GitHub says of the commit.',
-      'Only a command that is configured or found.',
+      'GitHub, where the remote is on GitHub and somebody is signed in; otherwise a configured or detected command.',
+      'Only what GitHub says about the commit.',
+      'Only a configured or detected command.',
       'No checks: tasks stop for review after the push.',
     ],
     description: 'What decides whether a commit is good.',
@@ -101,7 +102,7 @@ export const KNOBS = {
     default: 60,
     min: 0.01,
     max: 1440,
-    description: 'Minutes that one run of the checks may take.',
+    description: 'Minutes one run of the checks may take.',
   },
   setup: {
     env: 'AMPA_SETUP',
@@ -134,7 +135,7 @@ export const KNOBS = {
     min: 1,
     max: 50,
     integer: true,
-    description: 'Agent turns that a start, and each continue, grants.',
+    description: 'Agent turns granted by a start, and by each continue.',
   },
   maxConcurrentTasks: {
     env: 'AMPA_MAX_CONCURRENT_TASKS',
@@ -144,7 +145,7 @@ export const KNOBS = {
     min: 1,
     max: 64,
     integer: true,
-    description: 'Tasks of a workspace that may work at the same time.',
+    description: 'Tasks of a workspace that may run at the same time.',
   },
   maxTaskMinutes: {
     env: 'AMPA_MAX_TASK_MINUTES',
@@ -153,7 +154,7 @@ export const KNOBS = {
     default: 120,
     min: 0.01,
     max: 10080,
-    description: 'Minutes of work that a task may take; waiting for others does not count.',
+    description: 'Minutes of work a task may take; waiting for others does not count.',
   },
   maxCostUsd: {
     env: 'AMPA_MAX_COST_USD',
@@ -162,7 +163,7 @@ export const KNOBS = {
     default: null,
     min: 0,
     max: 100000,
-    description: 'Dollars that a task may cost, where the agent says what it costs. Empty: no limit.',
+    description: 'US dollars a task may cost, where the agent reports its cost. Empty: no limit.',
   },
   agentSilentMinutes: {
     env: 'AMPA_AGENT_SILENT_MINUTES',
@@ -239,69 +240,9 @@ export const KNOBS = {
     type: 'boolean',
     default: true,
     safe: true,
-    description: 'Tell in the editor when a task has ended or needs a person.',
+    description: 'Show a notification in the editor when a task has ended or needs you.',
   },
-  schedulerStore: {
-    env: 'AMPA_SCHEDULER_STORE',
-    type: 'string',
-    default: '',
-    description:
-      'Store of the original scheduler, imported once. Empty: .worklog/ampa/scheduler_store.json, or the one in the configuration folder of the user.',
-  },
-  schedulerMinIntervalSeconds: {
-    env: 'AMPA_SCHEDULER_GLOBAL_MIN_INTERVAL_SECONDS',
-    type: 'number',
-    default: 60,
-    min: 0,
-    max: 86400,
-    safe: true,
-    description: 'Seconds between two starts of scheduled commands, whichever they are; 0 for none.',
-  },
-  schedulerPriorityWeight: {
-    env: 'AMPA_SCHEDULER_PRIORITY_WEIGHT',
-    type: 'number',
-    default: 0.1,
-    min: -100,
-    max: 100,
-    safe: true,
-    description: "What one point of a scheduled command's priority adds to its lateness; 0.1 is a tenth.",
-  },
-  schedulerPollSeconds: {
-    env: 'AMPA_SCHEDULER_POLL_INTERVAL_SECONDS',
-    type: 'number',
-    default: 5,
-    min: 1,
-    max: 3600,
-    safe: true,
-    description:
-      'Seconds until the scheduler looks again at what nobody announces: a language model that is down, a run whose host may have died. It wakes for due times by itself.',
-  },
-  schedulerMaxRunHistory: {
-    env: 'AMPA_SCHEDULER_MAX_RUN_HISTORY',
-    type: 'number',
-    default: 50,
-    min: 1,
-    max: 10000,
-    integer: true,
-    safe: true,
-    description:
-      'Newest runs of each scheduled command that are remembered; of older ones as many failures, for a week.',
-  },
-  commandTimeoutSeconds: {
-    env: 'AMPA_CMD_TIMEOUT_SECONDS',
-    type: 'number',
-    default: 3600,
-    min: 1,
-    max: 604800,
-    safe: true,
-    description: 'Seconds that a run of a scheduled command may take, unless the command says otherwise.',
-  },
-  runScheduler: {
-    env: 'AMPA_RUN_SCHEDULER',
-    type: 'boolean',
-    default: false,
-    description: '`ampa daemon` without flags works until a signal instead of sending one heartbeat.',
-  },
+  ...SCHEDULER_KNOBS,
   metricsPort: {
     env: 'AMPA_METRICS_PORT',
     setting: 'ampa.metricsPort',
@@ -327,13 +268,6 @@ export const KNOBS = {
     default: '',
     secret: true,
     description: "Secret of GitHub's webhook to /webhooks/github of the local server. Empty: it takes none.",
-  },
-  llmHealthcheckUrl: {
-    env: 'AMPA_LLM_HEALTHCHECK_URL',
-    type: 'string',
-    default: '',
-    description:
-      'Address that tells whether the language model is up, for scheduled commands that need it: any answer below 500. Empty: it counts as up.',
   },
   ...NOTIFICATION_KNOBS,
   toolOutputDir: {
@@ -383,14 +317,3 @@ type ValueOf<K extends Knob> = K extends { type: 'number' }
         : string;
 
 export type ConfigValues = { readonly [K in KnobName]: ValueOf<(typeof KNOBS)[K]> };
-
-/** Environment names whose values children must not see. */
-export const SECRET_NAMES: readonly string[] = [
-  ...Object.values<Knob>(KNOBS)
-    .filter((knob) => knob.secret)
-    .map((knob) => knob.env),
-  'AMPA_GITHUB_APP_PRIVATE_KEY_PATH',
-];
-
-/** Tokens of the person's that AMPA acts with: what works on a task must not see them. Scheduled commands are the person's own. */
-export const PERSONAL_TOKENS: readonly string[] = ['GITHUB_TOKEN', 'GH_TOKEN'];

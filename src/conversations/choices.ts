@@ -99,7 +99,7 @@ export function acceptResponse(prompt: Pick<Prompt, 'asks' | 'choices' | 'metada
     const meaning = meaningOf(text);
     if (meaning?.exact) return { ok: true, response: meaning.means === 'accept' ? ALLOW : REJECT };
     return text.toLowerCase() === ALWAYS
-      ? refuse('this cannot be allowed for good', choices)
+      ? refuse('this cannot always be allowed', choices)
       : { ok: true, response: text };
   }
   const field = fieldOf(prompt);
@@ -112,7 +112,10 @@ export function acceptResponse(prompt: Pick<Prompt, 'asks' | 'choices' | 'metada
 
 const refuse = (problem: string, choices: readonly string[]): Accepted => ({
   ok: false,
-  error: usageError(problem, choices.length > 0 ? `Answer one of: ${choices.join(', ')}.` : 'Answer in words.'),
+  error: usageError(
+    problem,
+    choices.length > 0 ? `Answer one of: ${choices.join(', ')}.` : 'Answer in your own words.',
+  ),
 });
 
 /** The field of an agent's form that a question is for. */

@@ -1,5 +1,5 @@
 /** What happens when nobody needs to be asked: the rules that a person wrote, resolved for one question. Pure. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ALLOW, REJECT, choiceThat } from './choices.ts';
 import type { Automatic, Prompt } from './prompt.ts';
 
@@ -173,7 +173,7 @@ export function problemsOf(environment: string, files: readonly FallbackFile[]):
 }
 
 const noMode = (rule: string, text: string): string =>
-  `${rule} is ${JSON.stringify(text)}, which is no fallback mode: it holds`;
+  `${rule} is ${JSON.stringify(text)}, which is not a fallback mode, so hold is used`;
 
 /** What a mode makes of a question. */
 export type Verdict = { act: 'answer'; response: string } | { act: 'hold' } | { act: 'discuss' };

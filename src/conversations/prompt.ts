@@ -124,7 +124,7 @@ export function refusal(
     case 'expired':
       return expiredError(prompt.id);
     case 'withdrawn':
-      return new AmpaError('invalid_state', `${it} was withdrawn by the agent`, 'There is nothing to answer any more.');
+      return new AmpaError('invalid_state', `${it} was withdrawn by the agent`, 'There is nothing left to answer.');
     case 'lost':
       return new AmpaError(
         'invalid_state',

@@ -11,7 +11,7 @@ const STYLES: readonly string[] = ['primary', 'secondary', 'success', 'danger'] 
 const FIELDS: readonly string[] = ['type', 'label', 'custom_id', 'style'];
 
 export const HOW_TO_ALLOW =
-  'Nobody may decide here yet: set AMPA_DISCORD_ALLOWED_IDS to the ids of the users or roles who may.';
+  'Nobody may decide here yet. Set AMPA_DISCORD_ALLOWED_IDS to the ids of the users or roles who may.';
 
 export type Validated = { ok: true; buttons: Button[] } | { ok: false; why: string };
 

@@ -75,7 +75,7 @@ async function decisionOf(deps: ClickDeps, click: Click, route: Route): Promise<
 async function refuse(deps: ClickDeps, click: Click, error: unknown): Promise<void> {
   if (!(error instanceof AmpaError)) {
     deps.onError(error);
-    return click.tell('It failed; AMPA says why where it runs.');
+    return click.tell('It failed; AMPA shows why where it runs.');
   }
   if (DECIDED.includes(error.code)) await click.closeButtons().catch(deps.onError);
   await click.tell(describeError(error));

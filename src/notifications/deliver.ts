@@ -4,6 +4,8 @@
  */
 import { describeError } from '../errors.ts';
 import type { Clock } from '../tasks/ports.ts';
+import { LONGEST_SLEEP_MS } from '../tasks/timings.ts';
+import { writeSurely } from '../tasks/waiting.ts';
 import {
   SendError,
   type Channel,
@@ -61,8 +63,8 @@ export interface DeliveryLoop {
 
 /** A try may take so long. */
 const SEND_MS = 30_000;
-/** A claim's word where its holder cannot be looked up: longer than a try. */
-const LEASE_MS = 60_000;
+/** How long a claim holds where its holder cannot be looked up: longer than a try. */
+const DELIVERY_LEASE_MS = 60_000;
 /** The death of another process changes nothing in the store that would wake us. */
 const LOOK_AGAIN_MS = 5_000;
 const RETRY_MS = 5_000;
@@ -73,8 +75,6 @@ const STALE_MS = 7 * 24 * 3600_000;
 const GRACE_MS = 3_000;
 /** A message that is given up, and cannot be written down either, is tried again after this. */
 const UNBURIED_MS = 60_000;
-/** Timers run for no longer than about 24 days. */
-const LONGEST_MS = 12 * 3600_000;
 
 export function createDelivery(deps: DeliverDeps, stop: AbortSignal): DeliveryLoop {
   const { store, clock, owner } = deps;
@@ -104,9 +104,9 @@ export function createDelivery(deps: DeliverDeps, stop: AbortSignal): DeliveryLo
       // Of a channel that is off nobody else looks at what a dead process was sending.
       for (const [name, step] of next) if (step.kind === 'held' && !sequences.has(name)) await takeBack(step);
       for (;;) {
-        const stale = await store.claimStale(now - STALE_MS, owner, now + LEASE_MS);
+        const stale = await store.claimStale(now - STALE_MS, owner, now + DELIVERY_LEASE_MS);
         if (!stale) break;
-        if (!(await giveUp(stale, new SendError('nobody could send it for a week')))) {
+        if (!(await giveUp(stale, new SendError('it could not be sent for a week')))) {
           await store.giveBack(stale.id, stale.token, 'untried');
           break;
         }
@@ -166,7 +166,7 @@ export function createDelivery(deps: DeliverDeps, stop: AbortSignal): DeliveryLo
       const channel = deps.channels().find((it) => it.name === name);
       if (!channel) return;
       const now = clock.now();
-      const claimed = await store.claim(name, owner, { now, leaseUntil: now + LEASE_MS });
+      const claimed = await store.claim(name, owner, { now, leaseUntil: now + DELIVERY_LEASE_MS });
       if (!claimed) return;
       await attempt(channel, claimed.delivery, claimed.last);
     }
@@ -249,20 +249,7 @@ export function createDelivery(deps: DeliverDeps, stop: AbortSignal): DeliveryLo
     return true;
   }
 
-  /** What has happened outside is written down, however long the store is away. */
-  async function surely(write: () => Promise<unknown>): Promise<void> {
-    for (let wait = 200; ; wait = Math.min(wait * 2, 10_000)) {
-      try {
-        await write();
-        return;
-      } catch (error) {
-        // A process that ends leaves the claim to whoever finds it dead.
-        if (stop.aborted) throw error;
-        deps.onError(error);
-        await clock.sleep(wait, stop);
-      }
-    }
-  }
+  const surely = (write: () => Promise<unknown>): Promise<void> => writeSurely(write, clock, stop, deps.onError);
 
   async function wait(at: number): Promise<void> {
     if (changed || stop.aborted) return;
@@ -273,7 +260,7 @@ export function createDelivery(deps: DeliverDeps, stop: AbortSignal): DeliveryLo
       const now = clock.now();
       if (now >= at || now < begun) woken.abort();
     });
-    const ms = Math.max(1, Math.min(at - begun, LONGEST_MS));
+    const ms = Math.max(1, Math.min(at - begun, LONGEST_SLEEP_MS));
     await clock.sleep(ms, AbortSignal.any([stop, woken.signal]));
     off();
   }

@@ -22,14 +22,18 @@ export interface Ring {
   landed: boolean;
 }
 
-/** How links to tasks are made. */
-export interface LinkBase {
+/** Where links to tasks lead. */
+export interface LinkPlace {
   /** Scheme of the editor in use: `vscode`, `vscode-insiders`. */
   scheme: string;
-  /** `<publisher>.<name>` of the extension. */
-  extension: string;
   /** Address of the workspace's folder. */
   folder: string;
+}
+
+/** How they are made. */
+export interface LinkBase extends LinkPlace {
+  /** `<publisher>.<name>` of the extension. */
+  extension: string;
   /** `AMPA_LINK_BASE_URL`, or empty. */
   baseUrl: string;
 }

@@ -1,4 +1,5 @@
-/** A message as text, for every channel that takes text. Pure. */
+/** A message as text. Pure. */
+import { closing, codeBlock, literal } from './literal.ts';
 import type { Link, Message } from './message.ts';
 import { withoutMentions } from './neutral.ts';
 
@@ -27,33 +28,16 @@ function boundary(text: string, at: number): number {
 
 const isLowSurrogate = (text: string, at: number): boolean => (text.charCodeAt(at) & 0xfc00) === 0xdc00;
 
-/** The code fence that a text leaves open, or null. */
-function openFence(text: string): string | null {
-  let open: string | null = null;
-  for (const [, fence = ''] of text.matchAll(/^[ \t]*(`{3,}|~{3,})/gm)) {
-    if (open === null) open = fence;
-    else if (fence[0] === open[0] && fence.length >= open.length) open = null;
-  }
-  return open;
-}
-
-/** The text cut to `limit`; a code fence that the cut leaves open is closed. */
-export function cutMarkdown(text: string, limit: number): string {
+/** A literal text cut to `limit`; code that the cut leaves open is closed. */
+export function cutLiteral(text: string, limit: number): string {
   if (text.length <= limit) return text;
   for (let room = limit; ;) {
-    const whole = text.slice(0, boundary(text, room - DOTS.length));
-    const fence = openFence(whole);
-    const result = fence === null ? `${whole}${DOTS}` : `${whole}${DOTS}\n${fence}`;
+    // Of what opens or closes code, a part would be something else.
+    const whole = text.slice(0, boundary(text, room - DOTS.length)).replace(/`+$/, '');
+    const result = `${whole}${DOTS}${closing(whole)}`;
     if (result.length <= limit || room <= DOTS.length) return result;
     room -= result.length - limit;
   }
-}
-
-/** A fence that nothing in the text closes. */
-export function fenced(text: string): string {
-  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
-  const fence = '`'.repeat(longest + 1);
-  return `${fence}\n${text.replace(/\n+$/, '')}\n${fence}`;
 }
 
 /** Those that a browser opens come first: chat programs link nothing else. */
@@ -69,29 +53,35 @@ export const titleOf = (message: Message, repeat: boolean): string =>
 /** The body, then the links that it does not name itself. */
 export function bodyOf(message: Message): string {
   const body = message.body?.trim() ?? '';
-  const links = linksInOrder(message.links ?? []).filter(({ url }) => !body.includes(url));
-  return [body, ...links.map(({ label, url }) => `${label}: ${url}`)].filter(Boolean).join('\n');
+  return [body, ...linkLines(message, body, (text) => text)].filter(Boolean).join('\n');
 }
+
+/** The links that a body does not name itself, as `write` writes them, a line each. */
+const linkLines = ({ links = [] }: Message, body: string, write: (text: string) => string): string[] =>
+  linksInOrder(links)
+    .filter(({ url }) => !body.includes(write(url)))
+    .map(({ label, url }) => write(`${label}: ${url}`));
 
 /** What is left of a body beside fields and links that are long themselves. */
 const LEAST_BODY = 200;
 
 /**
- * `# title`, body, fields as `Name: value`, output as code; with nobody mentioned, and at most `max` characters. The
- * body gives way first: what a person acts by (links, choices, where to answer) stands behind it.
+ * For Discord: `# title`, body, fields as `Name: value`, output as code; all of it literal, with nobody mentioned, and
+ * at most `max` characters. The body gives way first: what a person acts by (links, choices, where to answer) stands
+ * behind it.
  */
 export function renderText(message: Message, options: { repeat?: boolean; max?: number } = {}): string {
   const { repeat = false, max = MESSAGE_CHARACTERS } = options;
-  const title = titleOf(message, repeat);
-  const fields = (message.fields ?? []).map(({ name, value }) => `${name}: ${value}`).join('\n');
-  const output = message.output?.trim() ? fenced(cut(message.output.replace(/\n+$/, ''), OUTPUT_CHARACTERS)) : '';
-  const body = withoutMentions(message.body?.trim() ?? '');
+  const title = literal(titleOf(message, repeat));
+  const fields = (message.fields ?? []).map(({ name, value }) => `${literal(name)}: ${literal(value)}`);
+  const output = codeBlock(cut((message.output ?? '').trimEnd(), OUTPUT_CHARACTERS));
+  const body = withoutMentions(literal(message.body?.trim() ?? ''));
   const textOf = (words: string): string => {
-    const parts = [title && `# ${title}`, bodyOf({ ...message, body: words }), fields, output].filter(Boolean);
-    return withoutMentions(parts.join('\n'));
+    const parts = [title && `# ${title}`, words, ...linkLines(message, words, literal), ...fields, output];
+    return withoutMentions(parts.filter(Boolean).join('\n'));
   };
   const whole = textOf(body);
   // As if the body named no link: the end of it that does may be cut.
   const room = Math.max(LEAST_BODY, max - (textOf('-').length - 1));
-  return cutMarkdown(whole.length <= max ? whole : textOf(cutMarkdown(body, room)), max);
+  return cutLiteral(whole.length <= max ? whole : textOf(cutLiteral(body, room)), max);
 }

@@ -1,5 +1,7 @@
 import { describeError } from '../errors.ts';
 import type { Clock } from '../tasks/ports.ts';
+import { BEAT_MS, LEASE_MS } from '../tasks/timings.ts';
+import { writeSurely } from '../tasks/waiting.ts';
 import type { Claimed, Run, RunEnd, ScheduleStore } from './ports.ts';
 
 export interface CarryRunDeps {
@@ -14,10 +16,6 @@ export interface CarryRunDeps {
   afterRun(run: Run): Promise<void>;
   onError(error: unknown): void;
 }
-
-const BEAT_MS = 5_000;
-/** How long a claimed run is its owner's without a word. */
-export const RUN_LEASE_MS = 15_000;
 
 /**
  * Carries a claimed run to its end. The running mark is cleared whatever happens: a store that is
@@ -42,17 +40,13 @@ export async function carryRun(deps: CarryRunDeps, claimed: Claimed, shutdown: A
     shutdown.removeEventListener('abort', onShutdown);
   }
   if (stop.signal.aborted && end.status !== 'succeeded') end = { ...end, status: 'interrupted', exit_code: null };
-  for (let wait = 200; ; wait = Math.min(wait * 2, 10_000)) {
-    try {
-      await store.finish(run.id, { ...end, at: clock.now(), owner: run.owner }, deps.keepRuns());
-      break;
-    } catch (error) {
-      // A host that ends leaves the mark to whoever finds it dead.
-      if (shutdown.aborted) throw error;
-      deps.onError(new Error(`The end of ${run.command_id} could not be recorded: ${describeError(error)}`));
-      await clock.sleep(wait, shutdown);
-    }
-  }
+  const ended = { ...end, at: clock.now(), owner: run.owner };
+  await writeSurely(
+    () => store.finish(run.id, ended, deps.keepRuns()),
+    clock,
+    shutdown,
+    (error) => deps.onError(new Error(`The end of ${run.command_id} could not be recorded: ${describeError(error)}`)),
+  );
   await deps.afterRun(run).catch(deps.onError);
   return end;
 }
@@ -66,7 +60,7 @@ function startBeat(deps: CarryRunDeps, { run }: Claimed, onStop: () => void): ()
     if (!stopped && !goesOn) onStop();
   };
   const beat = async (): Promise<void> => {
-    const state = await store.renew(run.id, run.owner, clock.now() + RUN_LEASE_MS);
+    const state = await store.renew(run.id, run.owner, clock.now() + LEASE_MS);
     judge(state !== null && !state.stop);
   };
   // Only reads: a write here would be the change that the next look sees.
@@ -80,6 +74,7 @@ function startBeat(deps: CarryRunDeps, { run }: Claimed, onStop: () => void): ()
     cancel = clock.after(BEAT_MS, () => void beat().then(schedule, schedule));
   };
   schedule();
+  // The beat asks the same again.
   const off = deps.onChange(() => void look().catch(() => undefined));
   return () => {
     stopped = true;

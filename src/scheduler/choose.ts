@@ -4,7 +4,7 @@
  * `scheduleIndex.ts` gives the same answer without reading them all.
  */
 import type { Rules, StoredCommand } from './spec.ts';
-import { isExempt } from './command.ts';
+import { isExempt, periodMs } from './command.ts';
 import { compileCron, type Cron } from './cron.ts';
 import { runnable } from './types.ts';
 
@@ -47,7 +47,7 @@ export function scheduleOf(
     exempt: isExempt(spec.type),
     requiresLlm: spec.requires_llm,
     priority: spec.priority,
-    desiredMs: spec.frequency_minutes === null ? null : Math.max(1, spec.frequency_minutes * 60) * 1000,
+    desiredMs: spec.frequency_minutes === null ? null : periodMs(spec.frequency_minutes),
     cron: spec.cron === null ? null : compile(spec.cron, spec.timezone),
     lastRun: state.last_run,
     served: state.served,

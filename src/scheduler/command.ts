@@ -1,6 +1,6 @@
 /** What a scheduled command is: its fields, their defaults, and what makes one refuse to be recorded. */
 import { MAX_MINUTES, type CommandPatch, type CommandSpec, type CommandState } from './spec.ts';
-import { AmpaError, usageError } from '../errors.ts';
+import { AmpaError, notFound, usageError } from '../errors.ts';
 import { compileCron } from './cron.ts';
 import { TYPE_NAMES, typeOf } from './types.ts';
 
@@ -15,13 +15,19 @@ export const EMPTY_STATE: CommandState = {
   extra: {},
 };
 
+/** The pause between two runs that a frequency asks for, ms; a second at least. */
+export const periodMs = (minutes: number): number => Math.max(1, minutes * 60) * 1000;
+
 /** Types that neither wait for the global interval nor set it. */
 export const isExempt = (type: string): boolean => type === 'heartbeat' || type === 'test-button';
 
 /** A new command with the defaults filled in. Throws `usage` for what cannot be. */
 export function newCommand(id: string, patch: CommandPatch): CommandSpec {
   if (!/^[^\s/\\\0]{1,100}$/.test(id) || id.startsWith('-') || /^\.+$/.test(id)) {
-    throw usageError(`${JSON.stringify(id)} is no id`, 'An id is up to 100 characters without spaces and slashes.');
+    throw usageError(
+      `${JSON.stringify(id)} is not a valid id`,
+      'An id has up to 100 characters, without spaces or slashes.',
+    );
   }
   if (patch.frequency_minutes == null && patch.cron == null) {
     throw usageError('the command has no time to run at', 'Give --every MINUTES or --cron "0 3 * * *".');
@@ -53,7 +59,7 @@ export function newCommand(id: string, patch: CommandPatch): CommandSpec {
 export function patchCommand(spec: CommandSpec, patch: CommandPatch): CommandSpec {
   if (patch.frequency_minutes != null && patch.cron != null) {
     throw usageError(
-      '--every and --cron exclude one another',
+      '--every and --cron cannot be used together',
       'A command has one of them; `update` replaces the other.',
     );
   }
@@ -70,7 +76,7 @@ export function patchCommand(spec: CommandSpec, patch: CommandPatch): CommandSpe
 
 function checkType({ type, metadata }: CommandSpec): void {
   const known = typeOf(type);
-  if (!known) throw usageError(`there is no type ${JSON.stringify(type)}`, `There are ${TYPE_NAMES.join(' and ')}.`);
+  if (!known) throw usageError(`there is no type ${JSON.stringify(type)}`, `Types are ${TYPE_NAMES.join(', ')}.`);
   const read = known.metadata.safeParse(metadata);
   if (read.success) return;
   const issue = read.error.issues[0];
@@ -90,7 +96,7 @@ function check(spec: CommandSpec): void {
       throw usageError(`${flag} is ${minutes}`, 'Give a number of minutes above 0, and not over a hundred years.');
   if (!Number.isSafeInteger(spec.priority)) throw usageError(`--priority is ${spec.priority}`, 'Give a whole number.');
   if (spec.type === 'shell' && spec.command.trim() === '')
-    throw usageError('the command is empty', 'Say what the shell should run.');
+    throw usageError('the command is empty', 'Give the shell command to run.');
   if (spec.cron !== null) compileCron(spec.cron, spec.timezone);
   else if (spec.timezone !== null) throw usageError('--tz belongs to --cron', 'A frequency has no time zone.');
 }
@@ -109,6 +115,8 @@ export function timingOf(spec: CommandSpec): string {
   if (minutes >= 60 && minutes % 60 === 0) return `every ${minutes / 60} h`;
   return minutes < 1 ? `every ${Math.max(1, minutes * 60)} s` : `every ${minutes} min`;
 }
+
+export const noSuchCommand = (id: string): AmpaError => notFound('command', id, '`ampa schedule list` lists them.');
 
 export const alreadyRunning = (id: string): AmpaError =>
   new AmpaError('refused', `${id} is already running`, '`ampa schedule history` shows when it began.');

@@ -28,7 +28,7 @@ export function compileCron(expression: string, timezone: string | null, zoneOf 
   if (fields.length !== 5)
     throw usageError(`${JSON.stringify(expression)} has ${fields.length} fields, not five`, hint);
   if (fields.some((field) => /(?:^|[,/-])H/i.test(field) || field.startsWith('@')))
-    throw usageError(`${JSON.stringify(expression)} is no cron expression`, hint);
+    throw usageError(`${JSON.stringify(expression)} is not a cron expression`, hint);
   const offsetAt = zoneOf(timezone);
   const wall = readCalendar(fields.join(' '), expression, hint);
   const named = !fields[1]!.startsWith('*');
@@ -89,7 +89,7 @@ function readCalendar(fields: string, expression: string, hint: string): (wall: 
   try {
     wall = cronCalendar(fields);
   } catch (error) {
-    throw usageError(`${JSON.stringify(expression)} is no cron expression: ${describeError(error)}`, hint);
+    throw usageError(`${JSON.stringify(expression)} is not a cron expression: ${describeError(error)}`, hint);
   }
   try {
     wall(Date.UTC(2024, 0, 1));
@@ -132,7 +132,7 @@ function zone(name: string | null): (t: number) => number {
       second: 'numeric',
     });
   } catch {
-    throw usageError(`there is no time zone ${JSON.stringify(name)}`, 'Name one as Europe/Berlin or UTC.');
+    throw usageError(`there is no time zone ${JSON.stringify(name)}`, 'Give one such as Europe/Berlin or UTC.');
   }
   const known = new Map<number, number>();
   return (t) => {

@@ -1,10 +1,8 @@
+import { periodMs } from './command.ts';
 import type { CommandState, StoredCommand } from './spec.ts';
 import { compileCron } from './cron.ts';
 
 const DAY = 24 * 3600_000;
-/** No beat of any host for longer than this is a gap, ms. The store's triggers, which note gaps, say the same. */
-export const GAP_MS = 45_000;
-
 /**
  * Times after now count as now. A due time that is dealt with stays so while it lies ahead by no
  * more than a day: the clock went back, and will come by there again. Further ahead the clock must
@@ -34,7 +32,7 @@ export function afterGap({ spec, state }: StoredCommand, begins: number, ends: n
     return { ...state, served: cron.newest(state.served, ends) ?? state.served };
   }
   if (spec.frequency_minutes === null || state.last_run === null) return state;
-  const desired = Math.max(1, spec.frequency_minutes * 60) * 1000;
+  const desired = periodMs(spec.frequency_minutes);
   const from = Math.max(state.last_run, state.served ?? 0);
   if (from + desired <= begins || from + desired > ends) return state;
   // The rhythm is kept: the next run comes as if those in the gap had been there.

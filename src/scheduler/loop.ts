@@ -1,11 +1,13 @@
-import type { Rules } from './spec.ts';
 import type { Clock, Pulse } from '../tasks/ports.ts';
+import { LONGEST_SLEEP_MS } from '../tasks/timings.ts';
+import { aborted } from '../tasks/waiting.ts';
 import { carryRun, type CarryRunDeps } from './carryRun.ts';
-import { clearDead, type ClearDeps } from './clearDead.ts';
 import { scheduleOf } from './choose.ts';
+import { clearDead, type ClearDeps } from './clearDead.ts';
 import { rememberCron } from './cron.ts';
 import type { ScheduleStore } from './ports.ts';
 import { createScheduleIndex } from './scheduleIndex.ts';
+import type { Rules } from './spec.ts';
 
 export interface SchedulerDeps extends CarryRunDeps, Omit<ClearDeps, 'store'> {
   store: ScheduleStore;
@@ -39,8 +41,6 @@ export interface Scheduler {
 }
 
 const RETRY_MS = 5_000;
-/** Timers run for no longer than about 24 days. */
-const LONGEST_MS = 12 * 3600_000;
 
 /**
  * The scheduler of one host. Any number of hosts run it side by side; each claim is one transaction
@@ -143,14 +143,10 @@ export function createScheduler(deps: SchedulerDeps, stop: AbortSignal): Schedul
     const signal = AbortSignal.any([stop, wake.signal]);
     try {
       if ((await store.revision()) !== rev || signal.aborted) return;
-      const ms = Math.max(1, Math.min(at - clock.now(), LONGEST_MS));
+      const ms = Math.max(1, Math.min(at - clock.now(), LONGEST_SLEEP_MS));
       // With nothing to come there is no timer.
-      if (at === Infinity) {
-        await new Promise<void>((resolve) => {
-          if (signal.aborted) resolve();
-          else signal.addEventListener('abort', () => resolve(), { once: true });
-        });
-      } else await clock.sleep(ms, signal);
+      if (at === Infinity) await aborted(signal);
+      else await clock.sleep(ms, signal);
     } finally {
       offChange();
       offLook();

@@ -1,5 +1,6 @@
 /** What the scheduler needs from outside. Times are ms since the epoch. */
-import type { z } from 'zod';
+import type * as z from 'zod';
+import type { Task } from '../tasks/task.ts';
 import type { Rules, CommandPatch, CommandSpec, RunStatus, StoredCommand } from './spec.ts';
 import type { Message } from '../notifications/message.ts';
 import type { Told } from '../notifications/ports.ts';
@@ -14,6 +15,15 @@ export interface RunEnd {
   /** What it has printed last, for those who are told of a failure. */
   tail?: string;
 }
+
+/** A background task that a run wants recorded. */
+export interface TaskRequest {
+  prompt: string;
+  agent?: string;
+  base?: string;
+}
+
+export type StartedTask = Pick<Task, 'id' | 'branch'>;
 
 /** What a run may do. */
 export interface RunContext {
@@ -31,7 +41,7 @@ export interface RunContext {
   /** `owner/name` that the worklog belongs to. Rejects where nothing says it. */
   githubRepo(): Promise<string>;
   /** Records a background task; the same run records at most one. Returns what to tell about it. */
-  startTask(request: { prompt: string; agent?: string; base?: string }): Promise<{ id: string; branch: string }>;
+  startTask(request: TaskRequest): Promise<StartedTask>;
   isTaskActive(id: string): Promise<boolean>;
   /** Says it outside the editor; resolves to what the first try has come to on each channel. Empty: none is configured. */
   announce(message: Message): Promise<readonly Told[]>;

@@ -1,4 +1,5 @@
 /** When a command would run, before it is recorded. Pure. */
+import { periodMs } from './command.ts';
 import type { CommandSpec } from './spec.ts';
 import { usageError } from '../errors.ts';
 import { compileCron } from './cron.ts';
@@ -17,7 +18,7 @@ export function nextTimes({ frequency_minutes: every, cron, timezone }: Timing, 
     return times;
   }
   if (every === null || !(Number.isFinite(every) && every > 0))
-    throw usageError(`${every} is no number of minutes`, 'Give a number above 0.');
-  const step = Math.max(1000, every * 60_000);
+    throw usageError(`${every} is not a number of minutes`, 'Give a number above 0.');
+  const step = periodMs(every);
   return Array.from({ length: count }, (_, i) => now + i * step);
 }

@@ -169,8 +169,12 @@ export function foldReport({ range, now, timeZone, commands, keepRuns }: ReportO
     let it = lanes.get(command);
     if (!it) {
       const lane = {
-        ...{ command, title: titles.get(command) ?? command },
-        ...{ runs: 0, failed: 0, marks: [], keptSince: null },
+        command,
+        title: titles.get(command) ?? command,
+        runs: 0,
+        failed: 0,
+        marks: [],
+        keptSince: null,
       };
       lanes.set(command, (it = { lane, starts: [], failure: null }));
     }
@@ -205,8 +209,14 @@ export function foldReport({ range, now, timeZone, commands, keepRuns }: ReportO
         runs.failed++;
         lane.failed++;
         it.failure = {
-          ...{ command: lane.command, title: lane.title, run: run.id, status: run.status, exit_code: run.exit_code },
-          ...{ at: run.ended_at ?? run.started_at, times: (it.failure?.times ?? 0) + 1, fixedAt: null },
+          command: lane.command,
+          title: lane.title,
+          run: run.id,
+          status: run.status,
+          exit_code: run.exit_code,
+          at: run.ended_at ?? run.started_at,
+          times: (it.failure?.times ?? 0) + 1,
+          fixedAt: null,
           orMore: lane.failed >= keepRuns,
         };
       } else if (run.status === 'succeeded' && it.failure !== null)
@@ -241,7 +251,11 @@ export function foldReport({ range, now, timeZone, commands, keepRuns }: ReportO
         ({ status, now: current }) => (status === 'error' || status === 'needs_review') && current === status,
       );
       return {
-        ...{ range, from, to: now, commands: commands.length, runs },
+        range,
+        from,
+        to: now,
+        commands: commands.length,
+        runs,
         lanes: sorted.slice(0, MAX_LANES),
         moreLanes: Math.max(0, sorted.length - MAX_LANES),
         failures: failures
@@ -265,9 +279,11 @@ export function foldReport({ range, now, timeZone, commands, keepRuns }: ReportO
 }
 
 /** What failed last comes first, then by name. */
+const { compare } = new Intl.Collator('en', { numeric: true });
+
 function byUrgency(a: Lane, b: Lane): number {
   const failedAt = (lane: Lane): number => lane.marks.findLast((it) => it.failed > 0)?.from ?? 0;
-  return failedAt(b) - failedAt(a) || (a.title < b.title ? -1 : a.title > b.title ? 1 : 0);
+  return failedAt(b) - failedAt(a) || compare(a.title, b.title);
 }
 
 function tally(outcomes: readonly Outcome[]): Record<Outcome, number> {

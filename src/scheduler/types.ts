@@ -1,3 +1,4 @@
+import { type CommandSpec } from './spec.ts';
 import type { CommandType } from './ports.ts';
 import { importType, pushType } from './types/githubSync.ts';
 import { heartbeatType } from './types/heartbeat.ts';
@@ -20,3 +21,7 @@ export const runnable = (type: string): boolean => Object.hasOwn(TYPES, type);
 export const typeOf = (type: string): CommandType | undefined => (runnable(type) ? TYPES[type] : undefined);
 
 export const TYPE_NAMES: readonly string[] = Object.keys(TYPES);
+
+/** Text for people where a command cannot run here; else null. */
+export const unsupported = ({ type }: Pick<CommandSpec, 'type'>): string | null =>
+  runnable(type) ? null : `unsupported: ${type}`;

@@ -1,6 +1,9 @@
 /** What people do with tasks, as the use cases need it from the store: the other half of `ports.ts`. */
+import { type AmpaError, notFound } from '../errors.ts';
 import type { OpenPrompt, Prompt } from '../conversations/prompt.ts';
 import type { Attempt, Check, Message, Status, Task, TaskEvent } from './task.ts';
+
+export const noSuchTask = (id: string): AmpaError => notFound('task', id, '`ampa ls --all` lists them.');
 
 export interface TaskFilter {
   statuses?: readonly Status[];
@@ -42,7 +45,14 @@ export interface TaskBoard {
   requestAbort(id: string): Promise<Task>;
   /** Ends a task that no live process holds: conditional on `token`. False: it has changed hands. */
   abortUnowned(id: string, token: number): Promise<boolean>;
-  recordMerge(id: string, at: string, note: string): Promise<Task>;
+  /**
+   * Keeps an ended task as it was read, until a moment (ms since the epoch): meanwhile it is not continued, stopped
+   * or merged by another than `by`, who may call again to have it longer. Rejects where it has changed since.
+   */
+  holdForMerge(task: Task, by: string, until: number): Promise<void>;
+  releaseMerge(id: string, by: string): Promise<void>;
+  /** Rejects where the task has changed since it was read. */
+  recordMerge(task: Task, at: string, note: string): Promise<Task>;
   /**
    * Whether the worktree of an ended task counts: one that does not is looked at anew by who continues the task.
    * False: it has been continued since `task` was read, and nothing is written. So with the next.

@@ -1,4 +1,4 @@
-import { AmpaError, describeError } from '../errors.ts';
+import { AmpaError, codeOf, describeError } from '../errors.ts';
 import { startBudgetClock, type BudgetClock } from './budgetClock.ts';
 import { agentPhase } from './phases/agent.ts';
 import { checksPhase } from './phases/checks.ts';
@@ -10,7 +10,8 @@ import { pushingPhase } from './phases/pushing.ts';
 import type { AttemptLog, Claim, TaskStore } from './ports.ts';
 import { redact } from './redact.ts';
 import { holdsSlot, isActive, type Phase, type Task } from './task.ts';
-import { WIND_DOWN_MS } from './timings.ts';
+import { BEAT_MS, WIND_DOWN_MS } from './timings.ts';
+import { nextChange } from './waiting.ts';
 
 type PhaseStep = (carry: Carry, task: Task) => Promise<Task>;
 
@@ -22,8 +23,6 @@ const PHASE_STEPS: Record<Phase, PhaseStep> = {
   opening_pr: openingPrPhase,
   checks: checksPhase,
 };
-
-const BEAT_MS = 5_000;
 
 /**
  * Carries one claimed task until it is no longer active, its claim is lost, or `shutdown` aborts.
@@ -154,7 +153,7 @@ async function stopDiskFull(carry: Carry, cause: unknown): Promise<Task> {
 }
 
 function hasCode(error: unknown, code: string): boolean {
-  for (let e: unknown = error; e instanceof Error; e = e.cause) if ('code' in e && e.code === code) return true;
+  for (let e: unknown = error; e instanceof Error; e = e.cause) if (codeOf(e) === code) return true;
   return false;
 }
 
@@ -169,10 +168,7 @@ async function takeSlot(carry: Carry, budget: BudgetClock, task: Task, phase: Ph
   budget.hold(task.slot);
   if (task.slot) return;
   while (!(await store.takeSlot(carry.claim, carry.deps.slots()))) {
-    const wake = new AbortController();
-    const off = onChange(() => wake.abort());
-    await clock.sleep(BEAT_MS, AbortSignal.any([wake.signal, carry.signal]));
-    off();
+    await nextChange(onChange, clock, BEAT_MS, carry.signal);
     carry.signal.throwIfAborted();
   }
   budget.hold(true);
@@ -189,7 +185,6 @@ async function windUp(carry: Carry, task: Task, why: Halt): Promise<Task> {
       outcome: 'cancelled',
       summary: null,
       error: null,
-      head_sha: null,
     });
   }
   return store.apply(carry.claim, why === 'abort' ? { type: 'abort' } : { type: 'stop', reason: why });

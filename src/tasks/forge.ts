@@ -87,13 +87,17 @@ export interface PullRequest {
 
 export type PullRequestOutcome =
   | { kind: 'open'; number: number; url: string; draft: boolean }
+  /** This branch had one, which a person has merged or closed since. */
+  | { kind: 'ended'; number: number; url: string }
   /** Pull requests are switched off here. */
   | { kind: 'unsupported' }
   | { kind: 'failed'; detail: string };
 
 export type ForgeMergeOutcome =
-  /** `remark` for people: the branch that was to be deleted is still there, and why. */
-  | { kind: 'merged'; sha: string; remark: string | null }
+  /** `head`: what was merged; others may have added to what was meant. */
+  | { kind: 'merged'; sha: string; head: string }
+  /** It was merged before, as it was at `head`: the commit that is meant now is not in it. */
+  | { kind: 'merged_without'; head: string }
   | { kind: 'conflict'; detail: string }
   /** Required checks or reviews are missing, the method is not allowed, … */
   | { kind: 'refused'; detail: string };
@@ -105,7 +109,7 @@ export type ForgeMergeOutcome =
 export interface Forge {
   /** Who this identity is: a login, or the app's bot name. */
   login(repo: ForgeRepo, signal?: AbortSignal): Promise<string>;
-  /** Looked up by head branch first; a 422 for an existing one is success. Draft where that is possible. */
+  /** Looked up by head branch first, ended ones too; a 422 for an existing one is success. Draft where that is possible. */
   openPullRequest(
     repo: ForgeRepo,
     pr: PullRequestText & { head: string; base: string; draft: boolean },
@@ -142,16 +146,19 @@ export interface Forge {
   defaultBranch(repo: ForgeRepo, signal: AbortSignal): Promise<string>;
   /** The repository's pull request template, or null. */
   pullRequestTemplate(repo: ForgeRepo, signal: AbortSignal): Promise<string | null>;
-  /** Waits for required checks that have not ended, 5 min at most. */
+  /** Waits for required checks that have not ended, 5 min at most. Merges the head `sha` and no other. */
   merge(
     repo: ForgeRepo,
     number: number,
     how: {
       method: 'merge' | 'squash' | 'rebase' | null;
       sha: string;
+      /** Where the diff begins that people are shown: refused where the base has not got it. Null: not asked. */
+      from: string | null;
       title: string;
-      deleteBranch: string | null;
       onWait?: (names: readonly string[]) => void;
+      /** Awaited right before the one request that merges: nothing is merged where it rejects. */
+      beforeMerge(): Promise<void>;
     },
     signal: AbortSignal,
   ): Promise<ForgeMergeOutcome>;

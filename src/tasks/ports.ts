@@ -181,6 +181,8 @@ export interface ChangedFile {
   /** Where a rename came from. */
   oldPath: string | null;
   status: 'added' | 'modified' | 'deleted' | 'renamed';
+  /** Lines that came and went; null where the file is not text. */
+  lines: { added: number; deleted: number } | null;
 }
 
 /** git as the loop needs it. Every call is non-interactive and safe to repeat. */
@@ -346,7 +348,7 @@ export interface TaskStore {
   messagesOf(taskId: string): Promise<Message[]>;
 }
 
-export type AttemptEnd = Pick<Attempt, 'outcome' | 'summary' | 'error' | 'head_sha'> &
+export type AttemptEnd = Pick<Attempt, 'outcome' | 'summary' | 'error'> &
   Partial<Pick<Attempt, 'cost_usd' | 'input_tokens' | 'output_tokens'>>;
 
 /** What the worker loop of a host does with tasks it does not carry itself. */

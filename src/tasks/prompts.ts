@@ -41,7 +41,7 @@ export function retryPrompt(
     parts.push(conflictText(conflicts));
   }
   parts.push(
-    `Mend the cause in the code, not the check. This is attempt ${attempt} of ${maxAttempts}. ` +
+    `Fix the cause in the code, not the check. This is attempt ${attempt} of ${maxAttempts}. ` +
       `When you are done, stop: the work is committed and checked again for you.`,
   );
   return parts.join('\n\n');

@@ -38,11 +38,15 @@ export interface ForgeRepo {
 /** Whose credentials are used. Resolved at creation and stored with the task, never chosen anew midway. */
 export type IdentityKind = 'app' | 'editor' | 'environment' | 'gh';
 
+/** A repository on a forge, with whose credentials it is worked on. */
+export interface ForgeAccess extends ForgeRepo {
+  identity: IdentityKind;
+}
+
 /** Where pull requests of a task go, resolved once at creation. */
-export interface TaskForge extends ForgeRepo {
+export interface TaskForge extends ForgeAccess {
   /** When the pull request is opened: CI that runs on pull requests only needs it first. */
   pullRequest: 'first' | 'afterChecks' | 'never';
-  identity: IdentityKind;
   /** An issue that the pull request closes. */
   issue: number | null;
 }

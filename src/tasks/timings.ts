@@ -9,6 +9,13 @@ export const WIND_DOWN_MS = CANCEL_GRACE_MS + TERM_GRACE_MS;
 /** How long a live carrier may take to stop: a phase that did not wind down in time, and its processes ended under it. */
 export const STOP_MS = 2 * WIND_DOWN_MS;
 
+/** How often whoever holds a claim or a lease says that it goes on. */
+export const BEAT_MS = 5_000;
+/** How long a claim or a lease holds without a word: three beats. */
+export const LEASE_MS = 3 * BEAT_MS;
+/** The longest single wait: a timer of Node runs for about 24 days at most, and fires at once beyond that. */
+export const LONGEST_SLEEP_MS = 12 * 3600_000;
+
 /** How often a host says that it lives. */
 export const HOST_BEAT_MS = 15_000;
 /** A host whose beat is older is gone. The triggers of the schedule's gaps count by the same. */

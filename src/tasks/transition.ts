@@ -58,9 +58,9 @@ export function transition(from: Lifecycle, event: TransitionEvent): Transition 
       return status === 'running' ? to('success') : refuse('finish', 'Only a running task can succeed.');
     case 'abort':
       if (from.merged_at) return refuse('abort', 'Its work has landed; revert the merge instead.');
-      return status === 'aborted' ? refuse('abort', 'Nothing of it runs any more.') : to('aborted', null, 'user');
+      return status === 'aborted' ? refuse('abort', 'Nothing of it is running.') : to('aborted', null, 'user');
     case 'continue':
-      if (from.merged_at) return refuse('continue', 'Start a new task instead.');
+      if (from.merged_at) return refuse('continue', 'Its work has landed: start a new task for what comes next.');
       return active || status === 'queued'
         ? refuse('continue', 'It is still active: the text is delivered as a message instead.')
         : to('queued');

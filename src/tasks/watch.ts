@@ -1,9 +1,10 @@
-import type { Task, TaskForge } from './task.ts';
-import type { Carry } from './phases/phase.ts';
-import type { Watch } from './watchStore.ts';
 import type { Forge, ForgeBudget, ForgeSnapshot, UnknownCommit, WaitingCommit } from './forge.ts';
-import { pollDelay, spend, type Allowance, type Waiting } from './pollPolicy.ts';
 import { createHearing, openChecks, type Hearing } from './hearing.ts';
+import type { Carry } from './phases/phase.ts';
+import { pollDelay, spend, type Allowance, type Waiting } from './pollPolicy.ts';
+import type { Task, TaskForge } from './task.ts';
+import { nextChange } from './waiting.ts';
+import type { Watch } from './watchStore.ts';
 
 export const watchKey = (forge: Pick<TaskForge, 'host' | 'owner' | 'name'>): string =>
   `${forge.host}/${forge.owner}/${forge.name}`;
@@ -43,13 +44,9 @@ export async function watchChecks<R>(
       await look(carry, forge, target, lead.allowance, hearing);
       continue;
     }
-    const now = clock.now();
-    const wake = new AbortController();
-    const off = onChange(() => wake.abort());
     // The lease of another may run out without anything being written.
-    const wait = lead ? Math.min(lead.nextAt - now, hearing.dueIn()) : 5_000;
-    await clock.sleep(Math.max(wait, 50), AbortSignal.any([wake.signal, carry.signal]));
-    off();
+    const wait = lead ? Math.min(lead.nextAt - clock.now(), hearing.dueIn()) : 5_000;
+    await nextChange(onChange, clock, Math.max(wait, 50), carry.signal);
   }
 }
 

@@ -52,8 +52,8 @@ export async function askPerson(
       response: choice,
     })),
     { label: '', kind: vscode.QuickPickItemKind.Separator },
-    { label: '$(edit) Answer in Words…', act: 'words' },
-    { label: '$(book) Read All of It', description: 'opens a page', act: 'read' },
+    { label: '$(edit) Answer in Your Own Words…', act: 'words' },
+    { label: '$(book) Read the Whole Question', description: 'opens a page', act: 'read' },
   ];
   const chosen = await vscode.window.showQuickPick(items, {
     title: cut(title, 120),
@@ -68,8 +68,11 @@ export async function askPerson(
 const askWords = (prompt: OpenPrompt, title: string): Thenable<string | undefined> =>
   vscode.window.showInputBox({
     title: cut(title, 120),
-    prompt: prompt.asks === 'permission' ? 'The agent is refused, and told this.' : plain(withoutIcons(prompt.summary)),
+    prompt:
+      prompt.asks === 'permission'
+        ? 'The request is refused, and the agent is told this.'
+        : plain(withoutIcons(prompt.summary)),
     placeHolder: 'Your answer',
     ignoreFocusOut: true,
-    validateInput: (text) => (text.trim() === '' ? 'Say something.' : null),
+    validateInput: (text) => (text.trim() === '' ? 'Enter an answer.' : null),
   });

@@ -48,6 +48,7 @@ export const SHARED_ICONS: Partial<Record<SharedId, string>> = {
   continueTask: 'debug-continue',
   abortTask: 'debug-stop',
   mergeTask: 'git-merge',
+  openPullRequest: 'git-pull-request',
   showTask: 'preview',
   showLog: 'output',
   showDiff: 'diff-multiple',

@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import { askPerson } from './answering.ts';
 import { askIssue } from './askIssue.ts';
-import type { App } from '../app/api.ts';
+import { installAgent, signIn } from './agentTerminals.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import { hasDiff, hasLog, hasWorktree, isAbortable, isContinuable, isMergeable } from '../tasks/abilities.ts';
 import {
@@ -57,6 +57,8 @@ export interface CommandDeps {
   report(): ReportPage;
 }
 
+const NO_TASK = 'There are no tasks yet.';
+
 export type Handler = (...args: unknown[]) => Promise<unknown>;
 
 export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
@@ -91,13 +93,16 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
     },
     'ampa.writeTask': async () => {
       if (!(await requireTrust())) return;
-      const folder = await chooseFolder(folders, 'Write a task for');
+      const folder = await chooseFolder(folders, 'Write a Longer Task');
       if (folder) await written().open('', folder);
     },
     'ampa.startWritten': async (page) =>
       written().start(page instanceof vscode.Uri ? page : undefined, (prompt, folder) => start({ prompt }, folder)),
 
-    'ampa.showTask': onTask({ title: 'Which task?', none: 'There is no task yet.', suits: () => true }, showTask),
+    'ampa.showTask': onTask(
+      { title: 'Show Task', ask: 'Select a task to show', none: NO_TASK, suits: () => true },
+      showTask,
+    ),
     'ampa.nextTask': async () => {
       if (!(await requireTrust())) return;
       await folders.wake();
@@ -109,7 +114,7 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
       } else await vscode.commands.executeCommand('ampa.showTask' satisfies CommandId, id);
     },
     'ampa.showLog': onTask(
-      { title: 'Whose log?', none: 'No task has a log yet.', suits: hasLog },
+      { title: 'Show Log', ask: 'Select the task whose log to show', none: 'No task has a log yet.', suits: hasLog },
       async ({ folder, task }, given) => {
         const element = typeof given === 'string' ? parseElement(given) : undefined;
         if (element?.kind === 'check')
@@ -127,24 +132,40 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
       if (check?.url) await openWeb(check.url);
       else if (check?.log_path)
         await vscode.window.showTextDocument(vscode.Uri.file(check.log_path), { preview: true });
-      else void vscode.window.showInformationMessage('This check has printed nothing yet.');
+      else void vscode.window.showInformationMessage('This check has not printed anything yet.');
     },
     'ampa.showDiff': onTask(
-      { title: 'Whose changes?', none: 'No task has changed anything yet.', suits: hasDiff },
+      {
+        title: 'Show Diff',
+        ask: 'Select the task whose changes to show',
+        none: 'No task has changed anything yet.',
+        suits: hasDiff,
+      },
       async ({ folder, task }) => diffs().openAll(await folder.app(), task),
     ),
     'ampa.openPullRequest': onTask(
-      { title: 'Whose pull request?', none: 'No task has a pull request yet.', suits: (task) => task.pr_url !== null },
+      {
+        title: 'Open Pull Request',
+        ask: 'Select the task whose pull request to open',
+        none: 'No task has a pull request yet.',
+        suits: (task) => task.pr_url !== null,
+      },
       async ({ task }) => openWeb(task.pr_url!),
     ),
     'ampa.openWorktree': onTask(
-      { title: 'Whose worktree?', none: 'No task has a worktree now.', suits: hasWorktree },
+      {
+        title: 'Open Worktree',
+        ask: 'Select the task whose worktree to open',
+        none: 'No task has a worktree.',
+        suits: hasWorktree,
+      },
       ({ task }) => openWorktree(task),
     ),
 
     'ampa.continueTask': onTask(
       {
-        title: 'Which task goes on?',
+        title: 'Continue Task',
+        ask: 'Select a task to continue',
         none: 'There is no task to continue.',
         suits: (task) => isContinuable(task) && task.status !== 'queued',
       },
@@ -160,53 +181,59 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
       await askPerson(folder, prompt, task ? `“${task.title}” ${wishOf(prompt)}` : prompt.summary, documents);
     },
     'ampa.editFallbackRules': async () => {
-      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Edit the fallback rules of') : undefined;
+      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Edit Fallback Rules') : undefined;
       if (folder) await editFallbackRules(folder);
     },
     'ampa.abortTask': onTask(
       {
-        title: 'Which task is aborted?',
+        title: 'Abort Task',
+        ask: 'Select a task to abort',
         none: 'There is no task to abort.',
         suits: (task, asks) => isAbortable(task) && (asks || task.status !== 'success'),
       },
       ({ folder, task }) => abortTask(folder, task),
     ),
     'ampa.mergeTask': onTask(
-      { title: 'Which task is merged?', none: 'No task has finished work to merge.', suits: isMergeable },
+      {
+        title: 'Merge Task',
+        ask: 'Select a task to merge',
+        none: 'No task has finished work to merge.',
+        suits: isMergeable,
+      },
       ({ folder, task }) => mergeTask(folder, task),
     ),
     'ampa.cleanUp': async () => {
-      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Clean up in') : undefined;
+      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Clean Up Ended Tasks') : undefined;
       if (folder) await cleanUp(folder, overview);
     },
     'ampa.copyBranch': onTask(
-      { title: 'Whose branch name?', none: 'There is no task yet.', suits: () => true },
+      { title: 'Copy Branch Name', ask: 'Select the task whose branch name to copy', none: NO_TASK, suits: () => true },
       async ({ task }) => {
         await vscode.env.clipboard.writeText(task.branch);
-        vscode.window.setStatusBarMessage(`$(copy) ${withoutIcons(task.branch)}`, 3000);
+        vscode.window.setStatusBarMessage(`$(copy) Copied ${withoutIcons(task.branch)}`, 3000);
       },
     ),
     'ampa.copyTaskId': onTask(
-      { title: 'Whose id?', none: 'There is no task yet.', suits: () => true },
+      { title: 'Copy Task ID', ask: 'Select the task whose ID to copy', none: NO_TASK, suits: () => true },
       async ({ id }) => {
         await vscode.env.clipboard.writeText(id);
-        vscode.window.setStatusBarMessage(`$(copy) ${id}`, 3000);
+        vscode.window.setStatusBarMessage(`$(copy) Copied ${id}`, 3000);
       },
     ),
 
     'ampa.signIn': async (given) => {
-      const folder = (await requireTrust()) ? await folderFor(folders, given, 'Sign in for') : undefined;
+      const folder = (await requireTrust()) ? await folderFor(folders, given, 'Sign In to Agent') : undefined;
       if (folder) await signIn(await folder.app(), overview.task(taskIdOf(given) ?? '')?.agent);
     },
     'ampa.signInToGitHub': async () => {
       if (await requireTrust()) await signInToGitHub();
     },
     'ampa.installAgent': async () => {
-      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Install an agent for') : undefined;
+      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Install an Agent') : undefined;
       if (folder) await installAgent(await folder.app());
     },
     'ampa.doctor': async () => {
-      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Check the setup of') : undefined;
+      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Check Setup') : undefined;
       if (!folder) return;
       const checks = await vscode.window.withProgress(
         { location: vscode.ProgressLocation.Window, title: 'AMPA: checking the setup' },
@@ -215,11 +242,11 @@ export function createHandlers(deps: CommandDeps): Record<CommandId, Handler> {
       await documents.show('AMPA Setup', doctorPage(folder.uri.fsPath, checks));
     },
     'ampa.showReport': async () => {
-      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Show the report of') : undefined;
+      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Show Report') : undefined;
       if (folder) await deps.report().open(folder.uri);
     },
     'ampa.copyServerAddress': async () => {
-      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Local server of') : undefined;
+      const folder = (await requireTrust()) ? await chooseFolder(folders, 'Copy Local Server Address') : undefined;
       if (folder) await copyServerAddress(folder);
     },
     'ampa.openSettings': async () => vscode.commands.executeCommand('workbench.action.openSettings', '@ext:ampa.ampa'),
@@ -260,16 +287,18 @@ async function continueTask(folder: Folder, task: Task, question: string | null)
   const active = isActive(task.status);
   const text = await vscode.window.showInputBox({
     title: active ? `A message for “${task.title}”` : `Continue “${task.title}”`,
-    prompt: active ? 'The agent gets it with its next turn.' : plain(withoutIcons(stateSentence(task, question))),
-    placeHolder: active ? 'What should it know?' : 'What should it do next? Empty: go on where it stopped',
+    prompt: active ? 'The agent receives it with its next turn.' : plain(withoutIcons(stateSentence(task, question))),
+    placeHolder: active
+      ? 'What should the agent know?'
+      : 'What should the agent do next? Leave empty to go on where it stopped',
     ignoreFocusOut: true,
-    validateInput: (value) => (active && value.trim() === '' ? 'Say something to the agent.' : null),
+    validateInput: (value) => (active && value.trim() === '' ? 'Enter a message.' : null),
   });
   if (text === undefined) return;
   const app = await folder.engage();
   const { as } = await app.continue(task.id, text.trim() === '' ? null : text.trim());
   const said = {
-    requeued: 'goes on',
+    requeued: 'continues',
     message: 'gets your message with its next turn',
     appended: 'starts with your words added',
   }[as];
@@ -283,7 +312,7 @@ async function abortTask(folder: Folder, task: Task): Promise<void> {
       {
         modal: true,
         detail:
-          'Its agent and everything that runs for it is stopped. What it did so far stays on its branch, and Continue takes it up again.',
+          'The agent and everything it started are stopped. The work so far stays on the branch, and Continue picks it up again.',
       },
       'Abort Task',
     );
@@ -299,9 +328,9 @@ async function abortTask(folder: Folder, task: Task): Promise<void> {
 async function mergeTask(folder: Folder, task: Task): Promise<void> {
   const base = task.base ?? 'its base';
   const items = [
-    { label: 'Merge', description: 'keeps the commits, with a merge commit', method: 'merge' as const },
-    { label: 'Squash', description: 'one commit', method: 'squash' as const },
-    { label: 'Rebase', description: 'the commits on top of the base', method: 'rebase' as const },
+    { label: 'Merge', description: 'keeps the commits and adds a merge commit', method: 'merge' as const },
+    { label: 'Squash', description: 'combines everything into one commit', method: 'squash' as const },
+    { label: 'Rebase', description: 'puts the commits on top of the base', method: 'rebase' as const },
   ].flatMap((it) => [
     { ...it, deleteBranch: false },
     { ...it, label: `${it.label} and Delete the Branch`, deleteBranch: true },
@@ -310,7 +339,7 @@ async function mergeTask(folder: Folder, task: Task): Promise<void> {
     title: `Merge “${task.title}” into ${base}`,
     placeHolder:
       task.status === 'needs_review'
-        ? `Not green: ${stateWords(task, false)}. Merge it all the same?`
+        ? `The checks are not green (${stateWords(task, false)}). Merge anyway?`
         : `${task.branch} into ${base}`,
   });
   if (!chosen) return;
@@ -328,19 +357,19 @@ async function cleanUp(folder: Folder, overview: Overview): Promise<void> {
     { label: 'Ended a Week Ago or Earlier', days: 7, force: false },
     { label: 'All Ended Tasks', days: 0, force: false },
     {
-      label: 'All Ended Tasks, Also Unsaved Work',
-      description: 'loses what is not committed or pushed',
+      label: 'All Ended Tasks, Including Unsaved Work',
+      description: 'discards what is not committed or pushed',
       days: 0,
       force: true,
     },
   ];
   const chosen = await vscode.window.showQuickPick(items, {
-    title: 'Clean Up',
-    placeHolder: 'Removes worktrees and logs; branches and the list of tasks stay',
+    title: 'Clean Up Ended Tasks',
+    placeHolder: 'Removes worktrees and logs; branches and the task list are kept',
   });
   if (!chosen) return;
   if (chosen.force) {
-    const detail = 'Worktrees of ended tasks are removed with everything in them that is not committed or pushed.';
+    const detail = 'The worktrees of ended tasks are removed, with everything in them that is not committed or pushed.';
     if (!(await vscode.window.showWarningMessage('Remove unsaved work too?', { modal: true, detail }, 'Remove')))
       return;
   }
@@ -356,38 +385,4 @@ async function cleanUp(folder: Folder, overview: Overview): Promise<void> {
       `Removed ${count(report.worktrees, 'worktree')} and ${count(report.logs, 'log')}.${kept.length > 0 ? ` Kept: ${kept.slice(0, 3).join('; ')}${kept.length > 3 ? ` and ${kept.length - 3} more` : ''}.` : ''}`,
     ),
   );
-}
-
-async function signIn(app: App, name: string | undefined): Promise<void> {
-  const found = (await app.agents()).filter((it) => it.found);
-  const items = found.map((agent) => ({ label: agent.title, description: agent.login, agent }));
-  const agent =
-    found.find((it) => it.name === name) ??
-    (
-      await vscode.window.showQuickPick(items, {
-        title: 'Sign in to',
-        placeHolder: found.length > 0 ? 'It opens in a terminal' : 'No agent was found on PATH',
-      })
-    )?.agent;
-  if (!agent) return;
-  const terminal = vscode.window.createTerminal({ name: `Sign in to ${agent.title}` });
-  terminal.show();
-  terminal.sendText(agent.login);
-}
-
-/** The command is put into a terminal; the person runs it. */
-async function installAgent(app: App): Promise<void> {
-  const items = (await app.agents()).map((agent) => ({
-    label: agent.title,
-    description: agent.found ? `found: ${agent.path}` : agent.install,
-    agent,
-  }));
-  const chosen = await vscode.window.showQuickPick(items, {
-    title: 'Install an agent',
-    placeHolder: 'The command is put into a terminal, for you to run',
-  });
-  if (!chosen) return;
-  const terminal = vscode.window.createTerminal({ name: `Install ${chosen.agent.title}` });
-  terminal.show();
-  terminal.sendText(chosen.agent.install, false);
 }

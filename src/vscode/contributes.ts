@@ -37,6 +37,13 @@ const ROW_MENU: MenuItem[] = [
   },
   { command: 'ampa.continueTask', when: inTasks(`${has('aborted')} && ${has('continuable')}`), group: 'inline@2' },
   row('ampa.showDiff', ['task', 'ended', 'hasDiff'], 'inline@3'),
+  {
+    command: 'ampa.openPullRequest',
+    when: inTasks(
+      `${has('task')} && ${has('ended')} && ${has('hasPullRequest')} && !(${has('signIn')}) && !(${has('asks')})`,
+    ),
+    group: 'inline@4',
+  },
   row('ampa.showLog', ['task', 'active', 'hasLog'], 'inline@3'),
   row('ampa.abortTask', ['task', 'active'], 'inline@4'),
   row('ampa.showTask', ['task'], '1_show@1'),
@@ -93,12 +100,12 @@ const WELCOME: { key: string; view?: string; when: string; text: string }[] = [
   {
     key: 'noFolder',
     when: 'workspaceFolderCount == 0',
-    text: 'AMPA works in a folder with a git repository.\n[Open Folder](command:vscode.openFolder)',
+    text: 'Open a folder with a Git repository to start tasks in it.\n[Open Folder](command:vscode.openFolder)',
   },
   {
     key: 'untrusted',
     when: 'workspaceFolderCount != 0 && !isWorkspaceTrusted',
-    text: 'AMPA runs agents and checks, so it does nothing in a workspace that is not trusted.\n[Manage Workspace Trust](command:workbench.trust.manage)',
+    text: 'AMPA runs agents and checks, so it does nothing until you trust this workspace.\n[Manage Workspace Trust](command:workbench.trust.manage)',
   },
   {
     key: 'loading',
@@ -108,22 +115,22 @@ const WELCOME: { key: string; view?: string; when: string; text: string }[] = [
   {
     key: 'noGit',
     when: `isWorkspaceTrusted && ${CONTEXT_KEYS.welcome} == noGit`,
-    text: 'AMPA gives each task a branch and a worktree of its own, so this folder has to be a git repository.\n[Initialize Repository](command:git.init)',
+    text: 'AMPA gives each task its own branch and worktree, so this folder has to be a Git repository.\n[Initialize Repository](command:git.init)',
   },
   {
     key: 'noAgent',
     when: `isWorkspaceTrusted && ${CONTEXT_KEYS.welcome} == noAgent`,
     text:
-      'No coding agent was found on PATH. AMPA works with Amp, Claude Code, Codex, OpenCode and Gemini.\n[Install an Agent](command:ampa.installAgent)\n' +
-      '[Amp](https://ampcode.com), [Claude Code](https://code.claude.com/docs), [Codex](https://developers.openai.com/codex/cli), ' +
+      'No coding agent was found on PATH. AMPA works with the one you prefer.\n[Install an Agent](command:ampa.installAgent)\n' +
+      'Supported are [Amp](https://ampcode.com), [Claude Code](https://code.claude.com/docs), [Codex](https://developers.openai.com/codex/cli), ' +
       '[OpenCode](https://opencode.ai), [Gemini](https://github.com/google-gemini/gemini-cli), or [any command](command:workbench.action.openSettings?%22ampa.agentCommand%22).',
   },
   {
     key: 'noTask',
     when: `isWorkspaceTrusted && ${CONTEXT_KEYS.welcome} == noTask`,
     text:
-      'Say what should be done. An agent works on it in a worktree of its own until the checks are green; your files stay as they are, and you can close the window.\n' +
-      '[Start Task](command:ampa.startTask)',
+      'Describe what should be done. An agent works on it in its own worktree until the checks are green. Your files are not touched, and you can close the window.\n' +
+      '[Start Task](command:ampa.startTask)\nNew here? [Take the tour](command:workbench.action.openWalkthrough?%22ampa.ampa%23start%22).',
   },
   {
     key: 'failed',
@@ -135,7 +142,7 @@ const WELCOME: { key: string; view?: string; when: string; text: string }[] = [
     view: 'ampa.schedule',
     when: `${CONTEXT_KEYS.schedule} == off`,
     text:
-      'Run a command every few minutes, or let an agent work every night. Until you switch the scheduler on, or start a task, AMPA leaves nothing in this folder.\n' +
+      'Run a command every few minutes, or let an agent work every night. Until you enable the scheduler or start a task, AMPA leaves nothing in this folder.\n' +
       '[Enable Scheduler](command:ampa.enableScheduler)',
   },
   {
@@ -143,7 +150,7 @@ const WELCOME: { key: string; view?: string; when: string; text: string }[] = [
     view: 'ampa.schedule',
     when: `${CONTEXT_KEYS.schedule} == empty`,
     text:
-      'Nothing is scheduled. Run a command every few minutes, or let an agent work every night; [the report](command:ampa.showReport) says in the morning what failed.\n' +
+      'Nothing is scheduled. Run a command every few minutes, or let an agent work every night; [the report](command:ampa.showReport) tells you in the morning what failed.\n' +
       '[Add Scheduled Command](command:ampa.scheduleAdd)',
   },
 ];
@@ -151,14 +158,14 @@ const WELCOME: { key: string; view?: string; when: string; text: string }[] = [
 const WALKTHROUGH: { id: string; title: string; description: string; done: string[] }[] = [
   {
     id: 'agent',
-    title: 'Have an agent',
-    description: 'AMPA drives the coding agent that you already use.\n[Check Setup](command:ampa.doctor)',
+    title: 'Set up an agent',
+    description: 'AMPA works with the coding agent you already use.\n[Check Setup](command:ampa.doctor)',
     done: ['onCommand:ampa.doctor', 'onCommand:ampa.installAgent'],
   },
   {
     id: 'start',
     title: 'Start a task',
-    description: 'One sentence is enough; a longer text gets a page of its own.\n[Start Task](command:ampa.startTask)',
+    description: 'One sentence is enough; longer requests open in an editor.\n[Start Task](command:ampa.startTask)',
     done: ['onCommand:ampa.startTask'],
   },
   {
@@ -171,7 +178,7 @@ const WALKTHROUGH: { id: string; title: string; description: string; done: strin
   {
     id: 'land',
     title: 'Review and merge',
-    description: 'Read the diff, continue with a remark, or merge.\n[Next That Needs Me](command:ampa.nextTask)',
+    description: 'Read the diff, continue with feedback, or merge.\n[Next That Needs Me](command:ampa.nextTask)',
     done: ['onCommand:ampa.showDiff', 'onCommand:ampa.mergeTask', 'onCommand:ampa.nextTask'],
   },
 ];
@@ -185,9 +192,13 @@ const ACTIVATION = [
   'onUri',
 ];
 
+/** As markdown: names of other settings become links to them, and placeholders are no HTML. */
+const withLinks = (text: string, own: string | undefined): string =>
+  text.replace(/</g, '&lt;').replace(/\bampa(?:\.[a-z]\w*)+/gi, (name) => (name === own ? name : `\`#${name}#\``));
+
 function setting(knob: Knob, order: number, nls: Nls): Json {
   const key = `config.${knob.setting}`;
-  nls[key] = knob.description;
+  nls[key] = withLinks(knob.description, knob.setting);
   const common = { order, scope: 'resource', markdownDescription: `%${key}%` };
   switch (knob.type) {
     case 'string':
@@ -207,7 +218,7 @@ function setting(knob: Knob, order: number, nls: Nls): Json {
       return { ...common, type: 'array', items: { type: 'string' }, default: knob.default };
     case 'enum': {
       const described = knob.values.map((value, i) => {
-        nls[`${key}.${value}`] = knob.valueDescriptions?.[i] ?? value;
+        nls[`${key}.${value}`] = withLinks(knob.valueDescriptions?.[i] ?? value, knob.setting);
         return `%${key}.${value}%`;
       });
       return {
@@ -246,7 +257,7 @@ export function contributions(): { manifest: Json; nls: Nls } {
   const nls: Nls = {
     'view.tasks': 'Tasks',
     'view.schedule': 'Schedule',
-    'walkthrough.title': 'Get started with AMPA',
+    'walkthrough.title': 'Get Started with AMPA',
     'walkthrough.description': 'From a sentence to green checks.',
   };
   const text = (key: string, value: string): string => {
@@ -328,10 +339,13 @@ export function contributions(): { manifest: Json; nls: Nls } {
     capabilities: {
       untrustedWorkspaces: {
         supported: 'limited',
-        description: text('trust', 'Nothing runs in a workspace that is not trusted: no agent, no check, no command.'),
+        description: text(
+          'trust',
+          'In an untrusted workspace nothing runs: no agents, no checks, no scheduled commands.',
+        ),
         restrictedConfigurations: knobs.filter((knob) => !knob.safe).map((knob) => knob.setting),
       },
-      virtualWorkspaces: { supported: false, description: text('virtual', 'Tasks need git and files on disk.') },
+      virtualWorkspaces: { supported: false, description: text('virtual', 'Tasks need Git and files on disk.') },
     },
     contributes,
   };

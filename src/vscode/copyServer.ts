@@ -8,7 +8,7 @@ export async function copyServerAddress(folder: Folder): Promise<void> {
   if (!address) {
     const chosen = await vscode.window.showInformationMessage(
       plain(
-        `No local server runs for ${folder.name}. It does once a port is set, or under \`ampa daemon --start-scheduler\`.`,
+        `No local server is running for ${folder.name}. It runs once a port is set, or under \`ampa daemon --start-scheduler\`.`,
       ),
       'Open Settings',
     );

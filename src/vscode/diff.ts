@@ -44,7 +44,7 @@ export function registerDiff(folders: Folders): Diffs {
     return { ...changed, sides };
   };
   const nothing = (task: Task): void =>
-    void vscode.window.showInformationMessage(plain(`“${cutTitle(task.title)}” has not committed any change.`));
+    void vscode.window.showInformationMessage(plain(`“${cutTitle(task.title)}” has not committed any changes.`));
 
   return {
     async openAll(app, task) {
@@ -61,7 +61,7 @@ export function registerDiff(folders: Folders): Diffs {
       const { files: changed, sides } = await changes(app, task);
       const file = changed.find((it) => it.path === path);
       if (!file)
-        throw new AmpaError('not_found', `${path} is not among the changes any more`, 'Look at all of them with Diff.');
+        throw new AmpaError('not_found', `${path} is no longer among the changes`, 'Look at all of them with Diff.');
       const { left, right, nothing: empty } = sides(file);
       const name = path.slice(path.lastIndexOf('/') + 1);
       await vscode.commands.executeCommand(

@@ -4,17 +4,20 @@ import { escapeMarkdown } from './taskRows.ts';
 
 export function doctorPage(folder: string, checks: readonly DoctorCheck[]): string {
   const bad = checks.filter((check) => !check.ok);
-  const line = (check: DoctorCheck): string =>
-    `- ${check.ok ? '✓' : '✗'} **${escapeMarkdown(check.name)}** ${escapeMarkdown(check.detail)}` +
-    (check.fix ? `\n\n  → ${escapeMarkdown(check.fix)}\n` : '');
+  const name = (check: DoctorCheck): string => escapeMarkdown(check.name.charAt(0).toUpperCase() + check.name.slice(1));
+  const cell = (text: string): string => escapeMarkdown(text).replace(/\s*\n\s*/g, '<br>');
+  const row = (check: DoctorCheck): string =>
+    `| ${check.ok ? '✓' : '✗'} | **${name(check)}** | ${cell(check.detail)}${check.fix ? `<br>→ ${cell(check.fix)}` : ''} |`;
   const verdict =
     bad.length === 0
-      ? 'Everything that a task needs is there.'
-      : `${bad.length} of ${checks.length} ${bad.length === 1 ? 'needs' : 'need'} a look.`;
+      ? 'Everything a task needs is there.'
+      : `${bad.length} of ${checks.length} checks ${bad.length === 1 ? 'needs' : 'need'} attention.`;
   return [
     `# AMPA Setup`,
     `\`${folder}\``,
     verdict,
-    [...bad, ...checks.filter((check) => check.ok)].map(line).join('\n'),
+    ['| | Check | Result |', '| --- | --- | --- |', ...[...bad, ...checks.filter((check) => check.ok)].map(row)].join(
+      '\n',
+    ),
   ].join('\n\n');
 }

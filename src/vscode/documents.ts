@@ -14,7 +14,7 @@ export function createDocuments(): Documents {
   const provider = vscode.workspace.registerTextDocumentContentProvider(SCHEME, {
     onDidChange: changed.event,
     provideTextDocumentContent: (uri) =>
-      texts.get(uri.path) ?? 'This page was made in an earlier session; run the command again.',
+      texts.get(uri.path) ?? 'This page is from an earlier session. Run the command again to see it.',
   });
   return {
     async show(name, markdown) {

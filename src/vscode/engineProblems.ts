@@ -1,6 +1,7 @@
 /** Whether the engine of a window does its work. Pure; times are ms since the epoch. */
 import type { HostInfo } from '../app/hosts.ts';
 import { isActive, type Task } from '../tasks/task.ts';
+import type { Start } from './folders.ts';
 
 /** Hosts beat every 15 s: three beats that are missing are no accident. */
 const SILENT_MS = 45_000;
@@ -42,15 +43,19 @@ export function engineProblems(sight: EngineSight): string[] {
   );
   const longest = now - Math.min(now, ...waiting);
   if (longest > UNTAKEN_MS)
-    found.push(`The engine of this window has stalled: a task waits for ${seconds(longest)} although a slot is free.`);
+    found.push(
+      `The engine of this window has stalled: a task has been waiting for ${seconds(longest)} although a slot is free.`,
+    );
   return found;
 }
 
-/** The same for an engine that is not up yet; `since` when it was first seen to start. */
-export const startProblems = (since: number | undefined, now: number): string[] =>
-  since === undefined || now - since <= SILENT_MS
+/** The same for an engine that is not up yet. */
+export const startProblems = ({ waitsFor, since }: Start, now: number): string[] =>
+  now - since <= SILENT_MS
     ? []
-    : [`The engine of this window has stalled: it has been starting for ${seconds(now - since)}.`];
+    : [
+        `The engine of this window has stalled: it has been starting for ${seconds(now - since)} and waits for ${waitsFor}.`,
+      ];
 
 const isWaiting = (task: Task): boolean => task.status === 'queued' && task.abort_requested_at === null;
 

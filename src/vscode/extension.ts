@@ -3,7 +3,6 @@
  * loaded when a folder first needs it (folders.ts).
  */
 import * as vscode from 'vscode';
-import type { App } from '../app/api.ts';
 import { AmpaError } from '../errors.ts';
 import { createHandlers } from './commands.ts';
 import { registerDiff } from './diff.ts';
@@ -47,15 +46,16 @@ export function activate(context: vscode.ExtensionContext): Internals {
   const output = vscode.window.createOutputChannel('AMPA', { log: true });
   const documents = createDocuments();
   const { version } = context.extension.packageJSON as { version: string };
-  const apps = new Set<App>();
-  const problems = createProblems(output, documents, version, () => [...apps].flatMap((app) => app.secrets()));
+  // Of every engine that there was: words of one that is gone may still come up.
+  const hidden: (readonly string[])[] = [];
+  const problems = createProblems(output, documents, version, () => hidden.flat());
   const log = (what: string) => (error: unknown) => problems.log(what, error);
   const notices: string[] = [];
   const secrets = createStoredSecrets(context.secrets, (error) => problems.show('Reading stored secrets', error));
   const folders = createFolders({
-    async load(uri) {
-      const app = await loadApp(context, secrets, uri);
-      apps.add(app);
+    async load(uri, waitsFor) {
+      const app = await loadApp(context, secrets, uri, waitsFor);
+      hidden.push(app.secrets());
       return app;
     },
     onSecrets: secrets.onDidChange,
@@ -161,7 +161,7 @@ function present<T>(part: T | undefined, what: string): T {
     throw new AmpaError(
       'external',
       `${what} could not be made`,
-      'The AMPA output channel says why; reload the window to try again.',
+      'See the AMPA output channel for the reason; reload the window to try again.',
     );
   return part;
 }

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { codeOf } from '../errors.ts';
 import { FALLBACK_TEMPLATE } from './fallbackTemplate.ts';
 import type { Folder } from './folders.ts';
 import { plain } from './plain.ts';
@@ -14,7 +15,7 @@ export async function editFallbackRules(folder: Folder): Promise<void> {
     await fs.promises.mkdir(path.dirname(file), { recursive: true });
     await fs.promises.writeFile(file, FALLBACK_TEMPLATE, { flag: 'wx' });
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (codeOf(error) !== 'EEXIST') throw error;
   }
   await vscode.window.showTextDocument(vscode.Uri.file(file), { preview: false });
   for (const warning of warnings) void vscode.window.showWarningMessage(plain(warning));

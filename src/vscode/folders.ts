@@ -17,10 +17,16 @@ export interface Snapshot {
 
 /**
  * - `guest`: nothing of ours is here, or the workspace is not trusted
- * - `starting`, `running`, `failed`: the engine
+ * - `starting`, `running`, `failed`: the engine; `starting` also while its code is loaded for a look
  * - `readonly`: another machine works on this folder; its tasks are shown
  */
 export type FolderState = 'guest' | 'starting' | 'running' | 'readonly' | 'failed';
+
+/** A start that goes on: what it waits for now, in words that follow "waits for", and since when (ms since the epoch). */
+export interface Start {
+  readonly waitsFor: string;
+  readonly since: number;
+}
 
 export interface Folder {
   readonly uri: vscode.Uri;
@@ -28,6 +34,8 @@ export interface Folder {
   readonly state: FolderState;
   /** Why the engine does not run, when it failed or only reads. */
   readonly error: unknown;
+  /** Null where nothing is being started. */
+  readonly starting: Start | null;
   /** The engine's facade, loaded on first use. Makes nothing. Rejects while the workspace is not trusted. */
   app(): Promise<App>;
   /** The facade with its engine running and the snapshot filled: makes the store where there is none. */
@@ -49,8 +57,8 @@ export interface Folders {
   wake(): Promise<void>;
 }
 
-/** Makes the facade of a folder; the only thing that loads the engine's code. */
-export type LoadApp = (folder: vscode.Uri) => Promise<App>;
+/** Makes the facade of a folder, and says what it waits for; the only thing that loads the engine's code. */
+export type LoadApp = (folder: vscode.Uri, waitsFor: (what: string) => void) => Promise<App>;
 
 export interface FoldersOptions {
   load: LoadApp;
@@ -64,7 +72,8 @@ export interface FoldersOptions {
 interface OwnFolder extends Folder {
   /** Another folder of this window resolves to the same repository: that one's engine is used. */
   readonly twin: OwnFolder | null;
-  hasStore(): boolean;
+  /** Its engine could run by now, and nobody has started it. */
+  isIdle(): boolean;
   /** Reads the settings again, where they are in use. */
   reload(): void;
   close(): void;
@@ -98,9 +107,7 @@ export function createFolders(options: FoldersOptions): Folders & vscode.Disposa
   };
   const wake = async (): Promise<void> => {
     if (!vscode.workspace.isTrusted) return;
-    const idle = [...folders.values()].filter(
-      (it) => it.state === 'readonly' || (it.state === 'guest' && it.hasStore()),
-    );
+    const idle = [...folders.values()].filter((it) => it.isIdle());
     // A failure is reported by the folder itself, and does not keep the others from waking.
     await Promise.allSettled(idle.map((it) => it.engage()));
   };
@@ -121,6 +128,8 @@ export function createFolders(options: FoldersOptions): Folders & vscode.Disposa
     vscode.window.onDidChangeWindowState((state) => {
       if (state.focused) void wake();
     }),
+    // The same in the window's own terminal, which takes the focus of no window.
+    vscode.window.onDidEndTerminalShellExecution(() => void wake()),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration('ampa')) reload();
     }),
@@ -156,7 +165,8 @@ function createFolder(
   const change = new vscode.EventEmitter<Change>();
   const tasks = new Map<string, Task>();
   let prompts: readonly OpenPrompt[] = [];
-  let state: FolderState = 'guest';
+  let state: Exclude<FolderState, 'starting'> = 'guest';
+  let starting: Start | null = null;
   let error: unknown = null;
   let twin: OwnFolder | null = null;
   let loading: Promise<App> | null = null;
@@ -165,7 +175,12 @@ function createFolder(
   let closed = false;
   const stops: (() => void)[] = [];
 
-  const set = (next: FolderState, why: unknown = null): void => {
+  const waitsFor = (what: string): void => {
+    starting = { waitsFor: what, since: starting?.since ?? Date.now() };
+    changed();
+  };
+  const set = (next: typeof state, why: unknown = null): void => {
+    starting = null;
     state = next;
     error = why;
     changed();
@@ -178,7 +193,9 @@ function createFolder(
     changed();
   };
   const loadOnce = async (): Promise<App> => {
-    const app = await load(uri);
+    const app = await load(uri, waitsFor).finally(() => {
+      if (engaging === null) set(state, error);
+    });
     const other = roots.get(app.workspace.root);
     if (other && other !== own) {
       await app.close();
@@ -192,28 +209,32 @@ function createFolder(
     return app;
   };
   const start = async (): Promise<App> => {
-    const app = await own.app();
-    if (twin) return twin.engage();
-    set('starting');
+    let app: App;
     try {
-      if (closed) throw new AmpaError('refused', `${name} is not part of this window any more`);
-      const reading = await startOrRead(app);
-      // From here on every change is seen; what the list brings may be older and does not replace it.
-      stops.push(
-        app.watch(take),
-        app.onNotice((text) => notice(own, text)),
-      );
-      const [listed, open] = await Promise.all([app.list({}), app.prompts()]);
-      take({ tasks: listed.tasks, prompts: open });
-      for (const text of app.notices()) notice(own, text);
-      set(reading === null ? 'running' : 'readonly', reading);
-      return app;
+      app = await own.app();
+      if (!twin) await bringUp(app);
     } catch (problem) {
       for (const stop of stops.splice(0)) stop();
       set('failed', problem);
       report(own, problem);
       throw problem;
     }
+    return twin ? twin.engage() : app;
+  };
+  const bringUp = async (app: App): Promise<void> => {
+    if (closed) throw new AmpaError('refused', `${name} is not part of this window any more`);
+    waitsFor('the database and the engine on it');
+    const reading = await startOrRead(app);
+    // From here on every change is seen; what the list brings may be older and does not replace it.
+    stops.push(
+      app.watch(take),
+      app.onNotice((text) => notice(own, text)),
+    );
+    waitsFor('the list of tasks');
+    const [listed, open] = await Promise.all([app.list({}), app.prompts()]);
+    take({ tasks: listed.tasks, prompts: open });
+    for (const text of app.notices()) notice(own, text);
+    set(reading === null ? 'running' : 'readonly', reading);
   };
   /** Another machine's claim on the store leaves us its readers: null where the engine runs. */
   const startOrRead = async (app: App): Promise<AmpaError | null> => {
@@ -246,11 +267,17 @@ function createFolder(
     app.close().catch((problem: unknown) => report(own, problem));
   };
 
+  const hasStore = (): boolean =>
+    loaded ? loaded.hasStore() : fs.existsSync(path.join(uri.fsPath, '.worklog', 'ampa', 'ampa.db'));
+
   const own: OwnFolder = {
     uri,
     name,
     get state() {
-      return twin ? twin.state : state;
+      return twin ? twin.state : starting ? 'starting' : state;
+    },
+    get starting() {
+      return twin ? twin.starting : starting;
     },
     get error() {
       return twin ? twin.error : error;
@@ -258,15 +285,12 @@ function createFolder(
     get twin() {
       return twin;
     },
-    hasStore: () => (loaded ? loaded.hasStore() : fs.existsSync(path.join(uri.fsPath, '.worklog', 'ampa', 'ampa.db'))),
+    isIdle: () => twin === null && (state === 'readonly' || (state === 'guest' && engaging === null && hasStore())),
     app() {
-      if (!vscode.workspace.isTrusted) {
-        const hint = 'Trust it with "Workspaces: Manage Workspace Trust".';
-        return Promise.reject(new AmpaError('trust', 'AMPA runs nothing in a workspace that is not trusted', hint));
-      }
+      if (!vscode.workspace.isTrusted) return Promise.reject(untrusted());
       if (twin) return twin.app();
       // It was no repository when we looked; somebody may have made it one since.
-      if (loaded && !loaded.workspace.isGit && state === 'guest' && fs.existsSync(path.join(uri.fsPath, '.git')))
+      if (loaded && !loaded.workspace.isGit && own.state === 'guest' && fs.existsSync(path.join(uri.fsPath, '.git')))
         closeApp();
       loading ??= loadOnce().catch((problem: unknown) => {
         loading = null;
@@ -275,6 +299,8 @@ function createFolder(
       return loading;
     },
     engage() {
+      // No failure of the folder: nothing is tried.
+      if (!vscode.workspace.isTrusted) return Promise.reject(untrusted());
       engaging ??= start().catch((problem: unknown) => {
         engaging = null;
         throw problem;
@@ -294,3 +320,10 @@ function createFolder(
   };
   return own;
 }
+
+const untrusted = (): AmpaError =>
+  new AmpaError(
+    'trust',
+    'AMPA runs nothing in a workspace that is not trusted',
+    'Trust it with "Workspaces: Manage Workspace Trust".',
+  );

@@ -17,7 +17,7 @@ export async function signInToGitHub(): Promise<void> {
   const detail = 'AMPA opens pull requests and reads checks with your account.';
   try {
     const { account } = await vscode.authentication.getSession('github', SCOPES, { createIfNone: { detail } });
-    const said = `Signed in to GitHub as ${account.label}: so AMPA acts from the next task on, unless a GitHub App is set up.`;
+    const said = `Signed in to GitHub as ${account.label}. AMPA uses this account from the next task on, unless a GitHub App is set up.`;
     void vscode.window.showInformationMessage(plain(said));
   } catch (error) {
     // Whoever said no needs no message that says so.

@@ -9,7 +9,7 @@ const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 export function parseLink(path: string, query: string): Link {
   const parts = path.split('/').filter(Boolean);
   if (parts[0] !== 'task' || parts.length !== 2) {
-    return { kind: 'invalid', why: `AMPA knows links to tasks (/task/ID), not ${JSON.stringify(path.slice(0, 80))}.` };
+    return { kind: 'invalid', why: `AMPA opens links to tasks (/task/ID), not ${JSON.stringify(path.slice(0, 80))}.` };
   }
   const id = (parts[1] ?? '').toUpperCase();
   if (!ULID.test(id))

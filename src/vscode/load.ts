@@ -31,8 +31,14 @@ export async function loadApp(
   context: vscode.ExtensionContext,
   secrets: StoredSecrets,
   folder: vscode.Uri,
+  waitsFor: (what: string) => void,
 ): Promise<App> {
-  const [{ createApp }] = await Promise.all([import('../app/createApp.ts'), secrets.ready()]);
+  const stored = secrets.ready();
+  waitsFor('its own code');
+  const { createApp } = await import('../app/createApp.ts');
+  waitsFor('the secrets that the editor keeps: the keyring of this machine may have to be unlocked');
+  await stored;
+  waitsFor('git, which says what repository the folder is');
   return createApp({
     folder: folder.fsPath,
     kind: 'vscode',

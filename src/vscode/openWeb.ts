@@ -5,6 +5,6 @@ import { AmpaError } from '../errors.ts';
 export async function openWeb(url: string): Promise<void> {
   const uri = vscode.Uri.parse(url, true);
   if (uri.scheme !== 'https' && uri.scheme !== 'http')
-    throw new AmpaError('refused', `Not an address of the web: ${url.slice(0, 200)}`, '');
+    throw new AmpaError('refused', `Not a web address: ${url.slice(0, 200)}`, '');
   await vscode.env.openExternal(uri);
 }

@@ -192,9 +192,7 @@ async function carry({ taskId, app, post, now, sleep }: FeedOptions, run: Run): 
 
 async function files(app: FeedApp, task: Task): Promise<FilesView> {
   if (!task.head_sha || !task.base_sha || task.head_sha === task.base_sha) {
-    return isActive(task.status) || task.base_sha === null
-      ? { state: 'unknown' }
-      : { state: 'known', files: [], total: 0 };
+    return isActive(task.status) || task.base_sha === null ? { state: 'unknown' } : filesView([]);
   }
   try {
     return filesView((await app.changedFiles(task.id)).files);

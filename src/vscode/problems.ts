@@ -1,8 +1,7 @@
 /** How an error reaches a person: one sentence with its next step, or a report where it is a bug. */
 import * as vscode from 'vscode';
+import { secretValues } from '../app/secrets.ts';
 import { errorReport } from '../app/errorReport.ts';
-import { secretValues } from '../app/state.ts';
-import { SECRET_NAMES } from '../config/knobs.ts';
 import { fenced } from '../tasks/prompts.ts';
 import { redact } from '../tasks/redact.ts';
 import { AmpaError, describeError, type ErrorCode } from '../errors.ts';
@@ -19,7 +18,7 @@ export interface Problems {
 
 const HELP: Partial<Record<ErrorCode, { title: string; command: CommandId }>> = {
   agent: { title: 'Install an Agent…', command: 'ampa.installAgent' },
-  trust: { title: 'Manage Trust', command: 'ampa.manageTrust' },
+  trust: { title: 'Manage Workspace Trust', command: 'ampa.manageTrust' },
   repository: { title: 'Check Setup', command: 'ampa.doctor' },
 };
 
@@ -30,7 +29,7 @@ export function createProblems(
   version: string,
   secrets: () => readonly string[],
 ): Problems {
-  const hidden = (): string[] => [...secretValues(process.env, SECRET_NAMES), ...secrets()];
+  const hidden = (): string[] => [...secretValues(process.env), ...secrets()];
   const words = (error: unknown): string => redact(describeError(error), hidden());
   const log = (what: string, error: unknown): void =>
     output.error(
@@ -45,7 +44,10 @@ export function createProblems(
       if (help && chosen === help.title) await vscode.commands.executeCommand(help.command);
       return;
     }
-    const chosen = await vscode.window.showErrorMessage(plain(`AMPA: ${what} failed: ${words(error)}`), 'Show Report');
+    const chosen = await vscode.window.showErrorMessage(
+      plain(`AMPA: ${what} failed: ${words(error)}`),
+      'Show Error Report',
+    );
     if (chosen) await documents.show('AMPA Error Report', report(what, error, version, hidden()));
   };
   return {

@@ -30,7 +30,7 @@ export function questionPage(prompt: OpenPrompt, title: string): string {
     quoted(prompt.prompt_text),
     ...(choices.length > 0 ? ['## Answers', choices.join('\n')] : []),
     ...(prompt.recommendation === null ? [] : [`Recommended: ${escapeMarkdown(prompt.recommendation)}`]),
-    ...(said.length > 0 ? ['## Before', ...said] : []),
-    `Session ${escapeMarkdown(prompt.session)}${prompt.work_item === null ? '' : `, work item ${escapeMarkdown(prompt.work_item)}`}. **AMPA: Answer Question…** answers it.`,
+    ...(said.length > 0 ? ['## Earlier conversation', ...said] : []),
+    `Session ${escapeMarkdown(prompt.session)}${prompt.work_item === null ? '' : `, work item ${escapeMarkdown(prompt.work_item)}`}. Answer it with **AMPA: Answer Question…**.`,
   ].join('\n\n');
 }

@@ -117,22 +117,22 @@ export function fieldRows(draft: Draft): FieldRow[] {
           field: 'zone',
           icon: 'globe',
           label: 'Time Zone',
-          value: timing.timezone ?? `${machineZone()}, as this machine`,
+          value: timing.timezone ?? `${machineZone()} (this machine)`,
         },
-    kind === 'task' ? { field: 'agent', icon: 'robot', label: 'Agent', value: draft.agent ?? 'the first found' } : null,
+    kind === 'task' ? { field: 'agent', icon: 'robot', label: 'Agent', value: draft.agent ?? 'default' } : null,
     kind === 'shell'
       ? {
           field: 'longest',
           icon: 'watch',
-          label: 'Longest Run',
-          value: draft.maxMinutes === null ? 'as the setting says' : `${draft.maxMinutes} min`,
+          label: 'Time Limit',
+          value: draft.maxMinutes === null ? 'default' : `${draft.maxMinutes} min`,
         }
       : null,
     {
       field: 'missed',
       icon: 'history',
       label: 'Missed Runs',
-      value: draft.catchUp ? 'made up for, once' : 'left out',
+      value: draft.catchUp ? 'run once when possible' : 'skipped',
     },
   ];
   return rows.filter((row) => row !== null);

@@ -35,16 +35,16 @@ async function askKind(): Promise<'shell' | 'task' | undefined> {
   const items = [
     {
       label: '$(terminal) A Shell Command',
-      detail: 'Runs in this folder: npm run lint, a backup, a report.',
+      detail: 'Runs in this folder, such as npm run lint, a backup or a report.',
       kind_: 'shell' as const,
     },
     {
       label: '$(hubot) A Task for an Agent',
-      detail: 'Each time a new task: an agent works on a branch of its own until the checks are green.',
+      detail: 'Starts a new task each time; an agent works on its own branch until the checks are green.',
       kind_: 'task' as const,
     },
   ];
-  const options = { title: 'Schedule: What Should Run?', placeHolder: 'Again and again, without you' };
+  const options = { title: 'Add Scheduled Command: What Should Run?', placeHolder: 'Select what to run on a schedule' };
   return (await vscode.window.showQuickPick(items, options))?.kind_;
 }
 
@@ -53,10 +53,10 @@ function askText(kind: Draft['kind'], value: string): Thenable<string | undefine
   return vscode.window.showInputBox({
     title: shell ? 'Schedule: Which Command?' : 'Schedule: What Should the Agent Do?',
     value,
-    placeHolder: shell ? 'npm run lint' : 'Update the dependencies and mend what breaks',
-    prompt: shell ? 'Shell text; it runs in this folder.' : 'As in Start Task.',
+    placeHolder: shell ? 'npm run lint' : 'Update the dependencies and fix what breaks',
+    prompt: shell ? 'A shell command line; it runs in this folder.' : 'The request, as in Start Task.',
     ignoreFocusOut: true,
-    validateInput: (text) => (text.trim() === '' ? (shell ? 'A command' : 'Say what should be done') : null),
+    validateInput: (text) => (text.trim() === '' ? (shell ? 'Enter a command.' : 'Enter what should be done.') : null),
   });
 }
 
@@ -69,10 +69,11 @@ async function askTiming(schedule: Schedule, title: string, now: Timing | null):
       ask: null as 'minutes' | 'cron' | null,
     })),
     { label: '', kind: Separator, timing: null, ask: null },
-    { label: 'Every … Minutes', description: 'any number', timing: null, ask: 'minutes' as const },
+    { label: 'Every N Minutes…', description: 'any interval', timing: null, ask: 'minutes' as const },
     { label: 'Cron Expression…', description: 'minute hour day month weekday', timing: null, ask: 'cron' as const },
   ];
-  const placeHolder = now === null ? 'You can change it on the next page' : `Now: ${timingWords(now)}`;
+  const placeHolder =
+    now === null ? 'Select how often; everything can be changed before it is added' : `Now: ${timingWords(now)}`;
   const chosen = await vscode.window.showQuickPick(items, { title, placeHolder, matchOnDescription: true });
   if (chosen?.ask === 'minutes') return askMinutes(schedule, now?.frequency_minutes ?? null);
   if (chosen?.ask === 'cron') return askCron(schedule, now);
@@ -125,7 +126,7 @@ async function askCron(schedule: Schedule, now: Timing | null): Promise<Timing |
     ignoreFocusOut: true,
     validateInput: (cron) =>
       cron.trim() === ''
-        ? 'Five fields: minute hour day month weekday'
+        ? 'Enter five fields: minute hour day month weekday'
         : checkTiming(schedule, { frequency_minutes: null, cron, timezone }),
   });
   return text === undefined ? undefined : { frequency_minutes: null, cron: text.trim(), timezone };
@@ -133,7 +134,7 @@ async function askCron(schedule: Schedule, now: Timing | null): Promise<Timing |
 
 async function askZone(): Promise<{ timezone: string | null } | undefined> {
   const items = [
-    { label: `As This Machine`, description: machineZone(), timezone: null as string | null },
+    { label: 'This Machine', description: machineZone(), timezone: null as string | null },
     { label: 'UTC', timezone: 'UTC' },
     ...Intl.supportedValuesOf('timeZone')
       .filter((name) => name !== 'UTC')
@@ -145,7 +146,11 @@ async function askZone(): Promise<{ timezone: string | null } | undefined> {
 async function askAgent(app: App): Promise<{ agent: string | null } | undefined> {
   const found = (await app.agents()).filter((it) => it.found);
   const items = [
-    { label: 'The First Found', description: 'or as the setting ampa.agent says', agent: null as string | null },
+    {
+      label: 'Default',
+      description: 'the setting ampa.agent, else the first agent found',
+      agent: null as string | null,
+    },
     ...found.map((it) => ({ label: it.title, description: it.path ?? '', agent: it.name })),
   ];
   return vscode.window.showQuickPick(items, { title: 'Schedule: Which Agent?' });
@@ -153,9 +158,9 @@ async function askAgent(app: App): Promise<{ agent: string | null } | undefined>
 
 async function askLongest(value: number | null): Promise<{ maxMinutes: number | null } | undefined> {
   const text = await vscode.window.showInputBox({
-    title: 'Schedule: Longest Run',
+    title: 'Schedule: Time Limit',
     value: value === null ? '' : String(value),
-    prompt: 'Minutes after which a run is ended. Empty: as the setting says, an hour unless it was changed.',
+    prompt: 'Minutes after which a run is stopped. Leave empty for the default limit, one hour unless changed.',
     ignoreFocusOut: true,
     validateInput(typed) {
       const it = typed.trim() === '' ? null : parseMinutes(typed);
@@ -176,7 +181,7 @@ async function change(app: App, draft: Draft, field: Field): Promise<Draft> {
         title: 'Schedule: Title',
         value: titleOf(draft),
         ignoreFocusOut: true,
-        validateInput: (text) => (text.trim() === '' ? 'A title' : null),
+        validateInput: (text) => (text.trim() === '' ? 'Enter a title.' : null),
       });
       return title === undefined ? draft : { ...draft, title: title.trim() };
     }
@@ -219,14 +224,17 @@ async function fillIn(app: App, start: Draft, verb: 'Add' | 'Save'): Promise<Dra
         description: withoutIcons(`${titleOf(draft)}, ${timingWords(draft.timing)}`),
         done: true,
       },
-      { label: 'Its next times', kind: Separator },
+      { label: 'Next runs', kind: Separator },
       ...nextTimes(app.schedule, draft.timing),
       { label: 'Change', kind: Separator },
       ...fieldRows(draft).map(({ field, icon, label, value }) => ({
         ...{ label: `$(${icon}) ${label}`, description: withoutIcons(value), field },
       })),
     ];
-    const chosen = await pickOne(items, `Schedule: ${verb === 'Add' ? 'Ready?' : titleOf(start)}`);
+    const chosen = await pickOne(
+      items,
+      verb === 'Add' ? 'Add Scheduled Command' : `Edit Scheduled Command: ${withoutIcons(titleOf(start))}`,
+    );
     if (!chosen) return undefined;
     if (chosen.done) return draft;
     if (chosen.field) draft = await change(app, draft, chosen.field);
@@ -247,6 +255,11 @@ function nextTimes(schedule: Schedule, timing: Timing): vscode.QuickPickItem[] {
 
 /** Enter takes the first. */
 function pickOne<I extends vscode.QuickPickItem>(items: readonly I[], title: string): Thenable<I | undefined> {
-  const options = { title, placeHolder: 'Enter takes it as it is', matchOnDescription: true, ignoreFocusOut: true };
+  const options = {
+    title,
+    placeHolder: 'Press Enter to accept, or select a line to change it',
+    matchOnDescription: true,
+    ignoreFocusOut: true,
+  };
   return vscode.window.showQuickPick(items, options);
 }

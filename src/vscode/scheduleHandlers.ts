@@ -8,7 +8,14 @@ import type { Folders } from './folders.ts';
 import { plain, withoutIcons } from './plain.ts';
 import { guideAdd, guideEdit } from './scheduleGuide.ts';
 import { dueWords, historyPage, resultWords } from './scheduleRows.ts';
+import { timingWords } from './scheduleTimes.ts';
 import type { Scheduled, ScheduleTree } from './scheduleTree.ts';
+
+interface Question {
+  /** The command. */
+  title: string;
+  placeHolder: string;
+}
 
 type Handler = (...args: unknown[]) => Promise<unknown>;
 type ScheduleCommandId = Extract<CommandId, `ampa.schedule${string}`> | 'ampa.enableScheduler';
@@ -34,23 +41,23 @@ export function createScheduleHandlers(deps: {
   };
   /** Acts on the given command, or on the one a person picks. */
   const onCommand =
-    (title: string, suits: (it: Scheduled) => boolean, act: (it: Scheduled) => Promise<unknown>): Handler =>
+    (question: Question, suits: (it: Scheduled) => boolean, act: (it: Scheduled) => Promise<unknown>): Handler =>
     async (what) => {
       if (!(await requireTrust())) return undefined;
-      const chosen = (await given(what)) ?? (await pick(title, suits, false))?.[0];
+      const chosen = (await given(what)) ?? (await pick(question, suits, false))?.[0];
       return chosen && act(chosen);
     };
   /** The same for any number of them. */
   const onCommands =
-    (title: string, suits: (it: Scheduled) => boolean, act: (it: Scheduled) => Promise<unknown>): Handler =>
+    (question: Question, suits: (it: Scheduled) => boolean, act: (it: Scheduled) => Promise<unknown>): Handler =>
     async (what) => {
       if (!(await requireTrust())) return;
       const row = await given(what);
-      for (const it of row ? [row] : ((await pick(title, suits, true)) ?? [])) await act(it);
+      for (const it of row ? [row] : ((await pick(question, suits, true)) ?? [])) await act(it);
       await scheduleTree().refresh();
     };
   async function pick(
-    title: string,
+    question: Question,
     suits: (it: Scheduled) => boolean,
     many: boolean,
   ): Promise<Scheduled[] | undefined> {
@@ -61,44 +68,44 @@ export function createScheduleHandlers(deps: {
       .map((it) => ({
         label: withoutIcons(it.command.title),
         description: dueWords(it.command, Date.now()),
-        detail: it.command.every,
+        detail: timingWords(it.command),
         it,
       }));
     if (items.length === 0) {
-      void vscode.window.showInformationMessage('There is no scheduled command for that here.');
+      void vscode.window.showInformationMessage('There is no scheduled command to choose from.');
       return undefined;
     }
     if (many)
-      return (await vscode.window.showQuickPick(items, { title, matchOnDetail: true, canPickMany: true }))?.map(
+      return (await vscode.window.showQuickPick(items, { ...question, matchOnDetail: true, canPickMany: true }))?.map(
         ({ it }) => it,
       );
-    const chosen = await vscode.window.showQuickPick(items, { title, matchOnDetail: true });
+    const chosen = await vscode.window.showQuickPick(items, { ...question, matchOnDetail: true });
     return chosen && [chosen.it];
   }
   const add: Handler = async () => {
-    const folder = (await requireTrust()) ? await chooseFolder(folders, 'Schedule a command for') : undefined;
+    const folder = (await requireTrust()) ? await chooseFolder(folders, 'Add Scheduled Command') : undefined;
     const command = folder && (await guideAdd(await folder.app()));
     if (!command) return;
     await folder.engage();
     await scheduleTree().refresh();
-    said(command, 'is scheduled');
+    said(command, 'was scheduled');
     await vscode.commands.executeCommand('ampa.schedule.focus');
   };
   const edit = async ({ folder, command }: Scheduled): Promise<void> => {
     const changed = await guideEdit(await folder.app(), command);
     if (!changed) return;
     await scheduleTree().refresh();
-    said(changed, 'is changed');
+    said(changed, 'was changed');
   };
   const remove = async ({ folder, command }: Scheduled): Promise<void> => {
-    const detail = `${command.running ? 'Its run is stopped. ' : ''}Its runs and their output are forgotten.`;
+    const detail = `${command.running ? 'The current run is stopped. ' : ''}Past runs and their output are deleted.`;
     const options = { modal: true, detail };
     if (!(await vscode.window.showWarningMessage(`Remove “${command.title}”?`, options, 'Remove'))) return;
     await (await folder.app()).schedule.remove(command.id);
     await scheduleTree().refresh();
   };
   const enableScheduler: Handler = async () => {
-    const folder = (await requireTrust()) ? await chooseFolder(folders, 'Enable the scheduler in') : undefined;
+    const folder = (await requireTrust()) ? await chooseFolder(folders, 'Enable Scheduler') : undefined;
     if (!folder) return;
     const { schedule } = await folder.engage();
     await schedule.enable();
@@ -139,14 +146,38 @@ export function createScheduleHandlers(deps: {
     void show(plain(text), 'Show Output').then((answer) => (answer ? history(it) : undefined));
   };
   return {
-    'ampa.scheduleRun': onCommand('Which command runs now?', (it) => it.command.unsupported === null, run),
+    'ampa.scheduleRun': onCommand(
+      { title: 'Run Scheduled Command Now', placeHolder: 'Select a command to run' },
+      (it) => it.command.unsupported === null,
+      run,
+    ),
     'ampa.enableScheduler': enableScheduler,
     'ampa.scheduleAdd': add,
-    'ampa.scheduleUpdate': onCommand('Which command is changed?', () => true, edit),
-    'ampa.scheduleRemove': onCommand('Which command is removed?', () => true, remove),
-    'ampa.scheduleEnable': onCommands('Which commands run again?', (it) => !it.command.enabled, toggle(true)),
-    'ampa.scheduleDisable': onCommands('Which commands pause?', (it) => it.command.enabled, toggle(false)),
-    'ampa.scheduleHistory': onCommand('Whose runs?', () => true, history),
+    'ampa.scheduleUpdate': onCommand(
+      { title: 'Edit Scheduled Command', placeHolder: 'Select a command to edit' },
+      () => true,
+      edit,
+    ),
+    'ampa.scheduleRemove': onCommand(
+      { title: 'Remove Scheduled Command', placeHolder: 'Select a command to remove' },
+      () => true,
+      remove,
+    ),
+    'ampa.scheduleEnable': onCommands(
+      { title: 'Enable Scheduled Command', placeHolder: 'Select commands to enable' },
+      (it) => !it.command.enabled,
+      toggle(true),
+    ),
+    'ampa.scheduleDisable': onCommands(
+      { title: 'Pause Scheduled Command', placeHolder: 'Select commands to pause' },
+      (it) => it.command.enabled,
+      toggle(false),
+    ),
+    'ampa.scheduleHistory': onCommand(
+      { title: 'Show Runs of Scheduled Command', placeHolder: 'Select a command' },
+      () => true,
+      history,
+    ),
   };
 }
 

@@ -1,9 +1,9 @@
 /** What a row of the Schedule tree says. Pure. */
 import type { RunStatus } from '../scheduler/spec.ts';
 import type { RunReport, ScheduledCommand } from '../app/scheduleApi.ts';
-import { timingWords } from './scheduleTimes.ts';
+import { dueRow, timingWords } from './scheduleTimes.ts';
 import type { Token } from './abilities.ts';
-import { span } from '../webview/duration.ts';
+import { duration, span } from '../webview/duration.ts';
 
 export interface ScheduleRow {
   label: string;
@@ -31,7 +31,7 @@ export function dueWords(command: ScheduledCommand, now: number): string {
   if (command.unsupported !== null) return command.unsupported;
   if (!command.enabled) return 'paused';
   if (command.running) return 'running';
-  if (command.waits_for !== null) return `waits for ${command.waits_for}`;
+  if (command.waits_for !== null) return `waiting for ${command.waits_for}`;
   if (command.next_due === null) return 'never due';
   const left = Date.parse(command.next_due) - now;
   if (Math.abs(left) < 1000) return 'now';
@@ -59,26 +59,42 @@ export function commandRow(command: ScheduledCommand, now: number, folder: strin
           ? { id: 'clock' }
           : ICONS[last],
     tokens,
-    tooltip: [command.id, whatWords(command), whenWords(command), command.note ?? ''].filter(Boolean).join('\n'),
+    tooltip: [
+      command.title,
+      whatWords(command),
+      whenWords(command),
+      nextWords(command, now),
+      command.note ?? '',
+      `ID: ${command.id}`,
+    ]
+      .filter(Boolean)
+      .join('\n'),
   };
 }
 
 const whenWords = (command: ScheduledCommand): string =>
-  [timingWords(command), command.timezone].filter(Boolean).join(', ');
+  `Runs ${[timingWords(command), command.timezone].filter(Boolean).join(', ')}`;
+
+/** "Next: Sat 21 Nov, 02:00 (in 17 h 5 min)", where it is to run by itself. */
+function nextWords(command: ScheduledCommand, now: number): string {
+  if (command.next_due === null || !command.enabled || command.unsupported !== null) return '';
+  const { label, description } = dueRow(command.next_due, now, command.timezone);
+  return `Next: ${label} (${description})`;
+}
 /** What it does: shell text, or what the agent is asked. */
 function whatWords({ type, command, metadata }: ScheduledCommand): string {
-  if (type !== 'task') return command;
+  if (type !== 'task') return command === '' ? '' : `Command: ${command}`;
   return typeof metadata['prompt'] === 'string' ? `Task: ${metadata['prompt']}` : '';
 }
 
 export function runRow(run: RunReport, now: number): ScheduleRow {
-  const took = run.duration_seconds === null ? '' : `after ${run.duration_seconds.toFixed(1)} s`;
+  const took = run.duration_seconds === null ? '' : `after ${duration(run.duration_seconds * 1000)}`;
   return {
     label: `${span(now - Date.parse(run.started_at))} ago`,
     description: [resultWords(run), took].filter(Boolean).join(' '),
     icon: ICONS[run.status],
     tokens: ['scheduledRun'],
-    tooltip: [run.started_at, run.output.slice(-1000)].filter(Boolean).join('\n'),
+    tooltip: [startWords(run.started_at), run.output.slice(-1000)].filter(Boolean).join('\n'),
   };
 }
 

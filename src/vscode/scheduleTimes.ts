@@ -10,9 +10,9 @@ const every = (minutes: number): Timing => ({ frequency_minutes: minutes, cron: 
 const cron = (expression: string): Timing => ({ frequency_minutes: null, cron: expression, timezone: null });
 
 export const PRESETS: readonly Preset[] = [
-  { label: 'Every night at 2:00', timing: cron('0 2 * * *') },
-  { label: 'Every weekday at 8:00', timing: cron('0 8 * * 1-5') },
-  { label: 'Every Monday at 7:00', timing: cron('0 7 * * 1') },
+  { label: 'Every night at 02:00', timing: cron('0 2 * * *') },
+  { label: 'Every weekday at 08:00', timing: cron('0 8 * * 1-5') },
+  { label: 'Every Monday at 07:00', timing: cron('0 7 * * 1') },
   { label: 'Every 15 minutes', timing: every(15) },
   { label: 'Every hour', timing: every(60) },
 ];
@@ -20,12 +20,12 @@ export const PRESETS: readonly Preset[] = [
 /** Minutes as typed, or what is wrong with them. */
 export function parseMinutes(text: string): { minutes: number } | { error: string } {
   const trimmed = text.trim().replace(',', '.');
-  if (trimmed === '') return { error: 'A number of minutes, for example 30' };
+  if (trimmed === '') return { error: 'Enter a number of minutes, for example 30.' };
   const minutes = Number(trimmed);
   if (!/^[\d.]+$/.test(trimmed) || !Number.isFinite(minutes))
     return { error: `${JSON.stringify(text)} is not a number of minutes` };
-  if (minutes <= 0) return { error: 'More than 0 minutes' };
-  return minutes > 525_600 ? { error: 'A year at most: 525600 minutes' } : { minutes };
+  if (minutes <= 0) return { error: 'Enter more than 0 minutes.' };
+  return minutes > 525_600 ? { error: 'Enter 525600 minutes (a year) at most.' } : { minutes };
 }
 
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'];
@@ -37,13 +37,13 @@ export function cronWords(expression: string): string | null {
   if (hour === '*')
     return weekday === '*' ? (Number(minute) === 0 ? 'every hour' : `every hour at :${minute.padStart(2, '0')}`) : null;
   if (!/^(?:1?\d|2[0-3])$/.test(hour)) return null;
-  const at = `at ${hour}:${minute.padStart(2, '0')}`;
+  const at = `at ${hour.padStart(2, '0')}:${minute.padStart(2, '0')}`;
   if (weekday === '*') return `every ${Number(hour) < 5 ? 'night' : 'day'} ${at}`;
   if (weekday === '1-5') return `every weekday ${at}`;
   return /^[0-7]$/.test(weekday) ? `every ${DAYS[Number(weekday)]} ${at}` : null;
 }
 
-/** "every 2 hours", "every night at 2:00", or the expression itself. */
+/** "every 2 hours", "every night at 02:00", or the expression itself. */
 export function timingWords({ frequency_minutes: minutes, cron: expression }: Timing): string {
   if (expression !== null) return cronWords(expression) ?? expression;
   if (minutes === null) return 'never';
@@ -69,9 +69,9 @@ export function dueRow(iso: string, now: number, timezone: string | null): { lab
   return { label: `${day}, ${time(zone)}`, description: `${untilWords(at - now)}${local}` };
 }
 
-/** "at once", "in 17 h 5 min" */
+/** "now", "in 17 h 5 min" */
 function untilWords(ms: number): string {
-  if (ms < 1000) return 'at once';
+  if (ms < 1000) return 'now';
   const minutes = Math.round(ms / 60_000);
   if (minutes < 1) return `in ${Math.round(ms / 1000)} s`;
   if (minutes < 60) return `in ${minutes} min`;

@@ -1,6 +1,7 @@
 /** The Schedule tree: every command with its next due time, lateness and last result; below it, its last runs. */
 import * as vscode from 'vscode';
 import type { RunReport, ScheduledCommand } from '../app/scheduleApi.ts';
+import { coalesce } from '../tasks/coalesce.ts';
 import { CONTEXT_KEYS, type ScheduleWelcome } from './commandTable.ts';
 import type { Folder, Folders } from './folders.ts';
 import { commandRow, runRow, type ScheduleRow } from './scheduleRows.ts';
@@ -32,8 +33,6 @@ export function createScheduleTree(folders: Folders, onError: (error: unknown) =
   const runs = new Map<string, RunReport>();
   const watched = new Map<Folder, () => void>();
   const stop = new AbortController();
-  let reading: Promise<void> | null = null;
-  let again = false;
 
   const elementOf = (folder: Folder, ...rest: string[]): string => JSON.stringify([folder.uri.toString(), ...rest]);
   const isOpen = (folder: Folder): boolean => folder.state === 'running' || folder.state === 'readonly';
@@ -73,23 +72,9 @@ export function createScheduleTree(folders: Folders, onError: (error: unknown) =
     const welcome: ScheduleWelcome = rows.size > 0 ? '' : folders.all().some(isOpen) ? 'empty' : 'off';
     void vscode.commands.executeCommand('setContext', CONTEXT_KEYS.schedule, welcome);
   }
-  /** Any number of changes meanwhile are one more look. */
-  function refresh(): Promise<void> {
-    again = true;
-    reading ??= (async () => {
-      try {
-        while (again && !stop.signal.aborted) {
-          again = false;
-          await read();
-        }
-      } catch (error) {
-        onError(error);
-      } finally {
-        reading = null;
-      }
-    })();
-    return reading;
-  }
+  const refresh = coalesce(async () => {
+    if (!stop.signal.aborted) await read().catch(onError);
+  });
 
   const rowOf = (element: string): ScheduleRow | undefined => {
     const it = rows.get(element);

@@ -27,7 +27,7 @@ export function createStart(deps: StartDeps): Start {
   let draft = '';
   return async (given = {}, into) => {
     if (!(await requireTrust())) return undefined;
-    const folder = into ?? (await chooseFolder(deps.folders, 'Start a task in'));
+    const folder = into ?? (await chooseFolder(deps.folders, 'Start Task'));
     if (!folder) return undefined;
     const app = await folder.app();
     // A `.env` file tells nobody that it has changed.
@@ -120,9 +120,9 @@ function askWhat(app: App, draft: string): Promise<Typed> {
 
   const write: vscode.QuickInputButton = {
     iconPath: new vscode.ThemeIcon('edit'),
-    tooltip: 'Write more: opens a page for a longer text',
+    tooltip: 'Write a longer task in an editor',
   };
-  const who: vscode.QuickInputButton = { iconPath: new vscode.ThemeIcon('hubot'), tooltip: 'Choose the agent' };
+  const who: vscode.QuickInputButton = { iconPath: new vscode.ThemeIcon('hubot'), tooltip: 'Choose an agent' };
   let buttons = new Map<vscode.QuickInputButton, Attachment>();
   const draw = (): void => {
     buttons = new Map(
@@ -143,7 +143,7 @@ function askWhat(app: App, draft: string): Promise<Typed> {
     const words = [
       agent ? `Agent: ${agent}.` : '',
       along ? `With ${along}.` : '',
-      'It works on a branch of its own; your files stay as they are.',
+      'The agent works on its own branch; your files are not touched.',
     ];
     box.prompt = plain(withoutIcons(words.filter(Boolean).join(' ')));
   };
@@ -156,7 +156,7 @@ function askWhat(app: App, draft: string): Promise<Typed> {
       box.dispose();
     };
     box.onDidAccept(() => {
-      if (box.value.trim() === '') box.validationMessage = 'Say what should be done.';
+      if (box.value.trim() === '') box.validationMessage = 'Enter what should be done.';
       else finish('start');
     });
     box.onDidChangeValue(() => (box.validationMessage = undefined));
@@ -190,7 +190,7 @@ async function chooseAgent(app: App): Promise<string | undefined> {
   const agents = (await app.agents()).filter((it) => it.found);
   const own = app.config().values.agentCommand;
   const items = [
-    ...(own ? [{ label: 'Your command', description: withoutIcons(own), name: 'custom' }] : []),
+    ...(own ? [{ label: 'Your Command', description: withoutIcons(own), name: 'custom' }] : []),
     ...agents.map((it) => ({
       label: it.title,
       description: it.path ?? '',
@@ -198,25 +198,29 @@ async function chooseAgent(app: App): Promise<string | undefined> {
       name: it.name,
     })),
   ];
-  return (await vscode.window.showQuickPick(items, { title: 'Agent for this task', placeHolder: 'Found on PATH' }))
-    ?.name;
+  return (
+    await vscode.window.showQuickPick(items, {
+      title: 'Agent for This Task',
+      placeHolder: 'Select one of the agents found on PATH',
+    })
+  )?.name;
 }
 
 const MODES: { label: string; detail: string; mode: PermissionMode }[] = [
   {
     mode: 'edits',
     label: 'It may edit files in its own worktree',
-    detail: 'Running commands and everything else is asked. A good start.',
+    detail: 'It asks before running commands and before anything else. A good start.',
   },
   {
     mode: 'ask',
     label: 'It asks before everything but reading',
-    detail: 'You answer often, and a task waits until you do.',
+    detail: 'You answer often, and the task waits until you do.',
   },
   {
     mode: 'all',
     label: 'It may do everything',
-    detail: 'It runs any command with your rights and without asking; there is no sandbox.',
+    detail: 'It runs any command with your rights, without asking; there is no sandbox.',
   },
 ];
 
@@ -224,7 +228,8 @@ const MODES: { label: string; detail: string; mode: PermissionMode }[] = [
 async function askPermissions(plan: StartPlan): Promise<PermissionMode | undefined> {
   const chosen = await vscode.window.showQuickPick(MODES, {
     title: 'What may agents do without asking you?',
-    placeHolder: plan.agent.notes[0] ?? 'For every task from now on. The setting ampa.permissions changes it.',
+    placeHolder:
+      plan.agent.notes[0] ?? 'Applies to every task from now on; change it with the setting ampa.permissions',
     ignoreFocusOut: true,
   });
   if (!chosen) return undefined;
@@ -242,10 +247,10 @@ async function askDirty(dirty: readonly string[]): Promise<boolean | undefined> 
   const include = 'Include the Changes';
   const without = 'Start Without Them';
   const chosen = await vscode.window.showWarningMessage(
-    'There are changes that are not committed.',
+    'There are uncommitted changes.',
     {
       modal: true,
-      detail: `The task starts from the last commit, or from a copy of these changes. Your files stay as they are either way.\n\n${list}`,
+      detail: `The task can start from the last commit or include a copy of these changes. Either way, your files are not touched.\n\n${list}`,
     },
     include,
     without,
@@ -256,11 +261,11 @@ async function askDirty(dirty: readonly string[]): Promise<boolean | undefined> 
 /** A command; the empty text goes without; undefined: do not start. */
 async function askChecks(): Promise<string | undefined> {
   const chosen = await vscode.window.showWarningMessage(
-    'Nothing here says whether the work is good.',
+    'There is nothing here to check the work with.',
     {
       modal: true,
       detail:
-        'No checks were found: no .ci/run, no test script in package.json, no test target in a Makefile. Without one the task stops for your review.',
+        'No checks were found: no .ci/run, no test script in package.json, no test target in a Makefile. Without checks the task stops for your review.',
     },
     'Name a Command…',
     'Start Without Checks',
@@ -268,11 +273,12 @@ async function askChecks(): Promise<string | undefined> {
   if (chosen === undefined) return undefined;
   if (chosen === 'Start Without Checks') return '';
   const command = await vscode.window.showInputBox({
-    title: 'Command that checks the work',
+    title: 'Command That Checks the Work',
     placeHolder: 'npm test',
-    prompt: 'It runs in the worktree; exit 0 is green. The setting ampa.checksCommand keeps it for later tasks.',
+    prompt:
+      'It runs in the worktree; exit code 0 is green. Use the setting ampa.checksCommand to keep it for later tasks.',
     ignoreFocusOut: true,
-    validateInput: (text) => (text.trim() === '' ? 'A command, for example npm test' : null),
+    validateInput: (text) => (text.trim() === '' ? 'Enter a command, for example npm test.' : null),
   });
   return command?.trim();
 }

@@ -58,27 +58,26 @@ export function createStatusBar({
   item.name = 'AMPA';
   item.command = 'ampa.whatNow' satisfies CommandId;
   const sights = new Map<Folder, Sight>();
-  const starting = new Map<Folder, number>();
   let timer: NodeJS.Timeout | undefined;
   let disposed = false;
 
   const input = (): StatusInput => {
     const count = (group: Group): number => overview.layout().counts.get(elementId({ kind: 'group', group })) ?? 0;
-    return { running: count('running'), queued: count('queued'), needs: count('needs'), problems: problems() };
+    return {
+      ...{ running: count('running'), queued: count('queued'), needs: count('needs') },
+      starting: ofEach((it) => (it.starting ? [it.starting.waitsFor] : [])),
+      problems: ofEach(problemsOf),
+    };
   };
-  const problems = (): string[] => {
+  /** What there is to say of each folder, with its name where there are several. */
+  const ofEach = (say: (folder: Folder) => readonly string[]): string[] => {
     const all = folders.all();
-    const name = (folder: Folder, text: string): string => (all.length > 1 ? `${folder.name}: ${text}` : text);
-    return all.flatMap((it) =>
-      it.state === 'failed' || it.state === 'readonly'
-        ? [name(it, describeError(it.error))]
-        : (it.state === 'starting'
-            ? startProblems(starting.get(it), Date.now())
-            : it.state === 'running'
-              ? (sights.get(it)?.problems ?? [])
-              : []
-          ).map((problem) => name(it, problem)),
-    );
+    return all.flatMap((it) => say(it).map((text) => (all.length > 1 ? `${it.name}: ${text}` : text)));
+  };
+  const problemsOf = (it: Folder): readonly string[] => {
+    if (it.starting) return startProblems(it.starting, Date.now());
+    if (it.state === 'failed' || it.state === 'readonly') return [describeError(it.error)];
+    return it.state === 'running' ? (sights.get(it)?.problems ?? []) : [];
   };
   const draw = (): void => {
     if (disposed) return;
@@ -140,11 +139,7 @@ export function createStatusBar({
   /** Only while an engine runs: a guest room has no timer. */
   const refresh = async (): Promise<void> => {
     const all = folders.all();
-    for (const known of [sights, starting]) for (const it of known.keys()) if (!all.includes(it)) known.delete(it);
-    for (const it of all) {
-      if (it.state !== 'starting') starting.delete(it);
-      else if (!starting.has(it)) starting.set(it, Date.now());
-    }
+    for (const it of sights.keys()) if (!all.includes(it)) sights.delete(it);
     const looked = await Promise.allSettled(
       running().map(async (it) => {
         const seen = await look(it);

@@ -1,7 +1,7 @@
 /** What the status bar says. Pure: each part of the tooltip is a function of its own. */
 import type { HostInfo } from '../app/hosts.ts';
 import type { ChannelInfo, GitHubState } from '../app/api.ts';
-import { dueWords } from './scheduleRows.ts';
+import { dueWords, resultWords } from './scheduleRows.ts';
 import { duration, span } from '../webview/duration.ts';
 import { escapeMarkdown } from './taskRows.ts';
 import type { ScheduledCommand } from '../app/scheduleApi.ts';
@@ -10,6 +10,8 @@ export interface StatusInput {
   running: number;
   queued: number;
   needs: number;
+  /** What each engine waits for that is being started. */
+  starting: readonly string[];
   /** The engine cannot do its work: one sentence for each reason. */
   problems: readonly string[];
 }
@@ -22,12 +24,12 @@ export interface StatusText {
   label: string;
 }
 
-export function statusText({ running, queued, needs, problems }: StatusInput): StatusText {
+export function statusText({ running, queued, needs, starting, problems }: StatusInput): StatusText {
   const parts = [
     running > 0 ? `${running} running` : '',
     running === 0 && queued > 0 ? `${queued} queued` : '',
     needs > 0 ? `${needs} ${needs === 1 ? 'needs' : 'need'} you` : '',
-    problems.length > 0 ? 'not working' : '',
+    problems.length > 0 ? 'not working' : starting.length > 0 ? 'starting' : '',
   ].filter(Boolean);
   const icon =
     problems.length > 0 ? '$(warning)' : running > 0 ? '$(sync~spin)' : needs > 0 ? '$(bell-dot)' : '$(pulse)';
@@ -69,8 +71,10 @@ export const statusTooltip = (it: StatusDetails): string =>
   [
     countsLine(it),
     ...it.problems.map(warningLine),
+    ...it.starting.map(startingLine),
     hostLines(it.hosts, it.now),
     nextLine(it.commands, it.now),
+    failingLine(it.commands),
     ...it.channels.map(channelLine),
     ...new Set(it.more),
     ...[...new Set(it.notices)].slice(-MAX_NOTICES).map(noticeLine),
@@ -85,6 +89,7 @@ const countsLine = ({ running, queued, needs }: StatusInput): string =>
 const MAX_NOTICES = 3;
 
 const warningLine = (problem: string): string => `$(warning) ${escapeMarkdown(problem)}`;
+const startingLine = (waitsFor: string): string => `$(watch) Starting: it waits for ${escapeMarkdown(waitsFor)}`;
 const noticeLine = (notice: string): string => `$(info) ${escapeMarkdown(notice)}`;
 
 const KINDS: Record<HostInfo['kind'], string> = {
@@ -99,10 +104,10 @@ export function githubLines(state: GitHubState | null, now: number): string[] {
   if (!state) return [];
   const { identity, login, budget, lacks } = state;
   const left = budget
-    ? `, ${budget.remaining} of ${budget.limit} requests left for ${duration(budget.resetsAt - now)}`
+    ? `; ${budget.remaining.toLocaleString('en')} of ${budget.limit.toLocaleString('en')} requests left, more in ${duration(budget.resetsAt - now)}`
     : '';
   return [
-    `$(github) ${escapeMarkdown(`${login ?? 'GitHub'} by ${identity}${left}`)}`,
+    `$(github) ${escapeMarkdown(`GitHub: ${login === null ? identity : `${login}, by ${identity}`}${left}`)}`,
     ...(lacks.length > 0 ? [warningLine(`Not visible on GitHub: ${lacks.join(', ')}`)] : []),
   ];
 }
@@ -113,14 +118,14 @@ const GONE_NEWS_MS = 600_000;
 /** Who works on the folder, and the last sign of life of each; a daemon that went without a word, too. */
 function hostLines(hosts: readonly HostInfo[], now: number): string | null {
   const named = ({ kind, pid, lastBeat }: HostInfo): string =>
-    `${KINDS[kind]} ${pid}, beat ${span(now - lastBeat)} ago`;
+    `${KINDS[kind]} (process ${pid}), last seen ${span(now - lastBeat)} ago`;
   const live = hosts.filter((host) => host.live).map((host) => `- ${named(host)}`);
   const gone = hosts
     .filter((host) => !host.live && host.kind === 'daemon' && now - host.lastBeat < GONE_NEWS_MS)
     .map(named);
   const parts = [
     live.length > 0 ? `Working on this folder:\n\n${live.join('\n')}` : '',
-    gone.length > 0 ? `$(debug-disconnect) Gone without a word: ${gone.join('; ')}` : '',
+    gone.length > 0 ? `$(debug-disconnect) Stopped responding: ${gone.join('; ')}` : '',
   ].filter(Boolean);
   return parts.length > 0 ? parts.join('\n\n') : null;
 }
@@ -132,8 +137,26 @@ function nextLine(commands: readonly ScheduledCommand[], now: number): string | 
     .filter((it) => it.next_due !== null && it.enabled && !it.running && it.waits_for === null)
     .toSorted((a, b) => Date.parse(a.next_due ?? '') - Date.parse(b.next_due ?? ''));
   const due = next ? `next: ${escapeMarkdown(next.title)} ${dueWords(next, now)}` : '';
-  const said = [...running.slice(0, 3), due].filter(Boolean).join(', ');
+  const said = [...running.slice(0, 3), due].filter(Boolean).join('; ');
   return said === '' ? null : `$(clock) ${said[0]?.toUpperCase()}${said.slice(1)}`;
+}
+
+/** How many failing commands are named. */
+const MAX_FAILING = 3;
+
+/** Scheduled commands whose last run failed: they fail outside of office hours, and nobody asks them. */
+function failingLine(commands: readonly ScheduledCommand[]): string | null {
+  const failing = commands.filter(
+    ({ enabled, last_status }) => enabled && (last_status === 'failed' || last_status === 'timed_out'),
+  );
+  if (failing.length === 0) return null;
+  const named = failing
+    .slice(0, MAX_FAILING)
+    .map((it) =>
+      escapeMarkdown(`${it.title} ${resultWords({ status: it.last_status!, exit_code: it.last_exit_code })}`),
+    );
+  const more = failing.length > MAX_FAILING ? [`${failing.length - MAX_FAILING} more`] : [];
+  return `$(error) In the schedule: ${[...named, ...more].join(', ')}`;
 }
 
 const channelLine = ({ title, error }: FailingChannel): string =>

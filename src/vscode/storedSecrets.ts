@@ -94,18 +94,19 @@ export async function askForSecret(secrets: StoredSecrets, folders: Folders): Pr
     description: secrets.get(env) === undefined ? '' : 'stored',
   }));
   const title = 'Store a Secret';
-  const chosen = await vscode.window.showQuickPick(items, { title, matchOnDetail: true });
+  const placeHolder = 'Select a secret; the editor keeps it, outside of every folder';
+  const chosen = await vscode.window.showQuickPick(items, { title, placeHolder, matchOnDetail: true });
   if (!chosen) return;
   const [known, first] = [secrets.get(chosen.env) !== undefined, await elsewhere(folders, chosen.env)];
   const typed = await vscode.window.showInputBox({
     title: chosen.env,
-    prompt: `${chosen.detail} Kept by the editor, outside of every folder.${first === null ? '' : ` The value of ${first} goes before it.`}${known ? ' Empty: it is removed.' : ''}`,
+    prompt: `${chosen.detail} It is kept by the editor, outside of every folder.${first === null ? '' : ` The value from ${first} takes precedence.`}${known ? ' Leave empty to remove it.' : ''}`,
     password: true,
     ignoreFocusOut: true,
   });
   const value = typed?.trim();
   if (value === undefined || (value === '' && !known)) return;
   await secrets.store(chosen.env, value);
-  const said = value === '' ? 'is removed' : 'is stored';
+  const said = value === '' ? 'was removed' : 'was stored';
   vscode.window.setStatusBarMessage(`$(key) ${chosen.env} ${said}`, 5000);
 }

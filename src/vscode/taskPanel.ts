@@ -230,7 +230,7 @@ async function act(action: Action, { taskId, folder, app, diffs }: Acting): Prom
     case 'openFile': {
       const { worktree } = await app.find(taskId);
       if (worktree === null)
-        throw new AmpaError('not_found', 'The worktree is not there any more', 'Look at the file with Diff.');
+        throw new AmpaError('not_found', 'The worktree no longer exists', 'Look at the file with Diff.');
       await vscode.window.showTextDocument(vscode.Uri.joinPath(vscode.Uri.file(worktree), action.path), {
         preview: true,
       });

@@ -2,8 +2,9 @@
 import type { OpenPrompt } from '../conversations/prompt.ts';
 import { waitingFor } from '../tasks/powers.ts';
 import { reasonText } from '../tasks/reasons.ts';
-import type { Attempt, Check, CheckState, Phase, Task } from '../tasks/task.ts';
+import { isActive, type Attempt, type Check, type CheckState, type Phase, type Task } from '../tasks/task.ts';
 import { duration } from '../webview/duration.ts';
+import { money } from '../webview/money.ts';
 import { tokensOf, type Group, type Token } from './abilities.ts';
 
 export interface Row {
@@ -14,6 +15,8 @@ export interface Row {
   /** Markdown; texts of others are escaped. */
   tooltip: string;
   collapsible: 'none' | 'collapsed' | 'expanded';
+  /** What a screen reader says in place of label and description. */
+  spoken?: string;
   /** Command that a click runs, with the row's element. */
   command: string | null;
 }
@@ -51,7 +54,7 @@ export function stateWords(task: Task, asks: boolean): string {
     case 'running':
       return task.phase ? PHASES[task.phase].word : 'starting';
     case 'retrying':
-      return 'mending';
+      return 'fixing';
     case 'success':
       return 'green';
     case 'aborted':
@@ -88,7 +91,7 @@ export function stateSentence(task: Task, question: string | null): string {
     case 'running':
       return task.phase ? PHASES[task.phase].sentence : 'It is being started.';
     case 'retrying':
-      return 'The checks were red; the agent is mending them.';
+      return 'The checks were red; the agent is fixing them.';
     case 'success':
       return 'The checks are green.';
     case 'aborted':
@@ -100,7 +103,7 @@ export function stateSentence(task: Task, question: string | null): string {
   }
 }
 
-function taskIcon(task: Task, asks: boolean): NonNullable<Row['icon']> {
+export function taskIcon(task: Task, asks: boolean): NonNullable<Row['icon']> {
   if (asks) return { id: 'question', color: 'problemsWarningIcon.foreground' };
   if (task.merged_at) return { id: 'git-merge', color: 'charts.purple' };
   switch (task.status) {
@@ -123,6 +126,9 @@ function taskIcon(task: Task, asks: boolean): NonNullable<Row['icon']> {
 /** Attempts as `2/3`; before the first turn nothing is known to count. */
 const attemptsOf = (task: Task): string => (task.attempts === 0 ? '' : `${task.attempts}/${task.max_attempts}`);
 
+const attemptWords = (task: Task): string =>
+  task.attempts === 0 ? '' : `attempt ${task.attempts} of ${task.max_attempts}`;
+
 /** A question that belongs to no task: of a script. */
 export function questionRow(prompt: OpenPrompt, folder: string | null): Row {
   return {
@@ -143,6 +149,7 @@ export function taskRow(task: Task, question: string | null, folder: string | nu
   return {
     label: task.title,
     description: [stateWords(task, asks), attemptsOf(task), task.agent, folder].filter(Boolean).join(' · '),
+    spoken: [task.title, stateWords(task, asks), attemptWords(task), task.agent, folder].filter(Boolean).join(', '),
     icon: taskIcon(task, asks),
     tokens: tokensOf(task, asks),
     tooltip: taskTooltip(task, question),
@@ -150,6 +157,15 @@ export function taskRow(task: Task, question: string | null, folder: string | nu
     command: 'ampa.showTask',
   };
 }
+
+/** "Fri 20 Nov, 14:40", on this machine's clock. */
+const dateTime = (iso: string): string =>
+  new Intl.DateTimeFormat('en-GB', {
+    ...{ weekday: 'short', day: 'numeric', month: 'short' },
+    ...{ hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
+  })
+    .format(new Date(iso))
+    .replace(/^(\w+),/, '$1');
 
 function taskTooltip(task: Task, question: string | null): string {
   const facts: [string, string | null][] = [
@@ -160,7 +176,10 @@ function taskTooltip(task: Task, question: string | null): string {
       'Checks',
       task.checks.provider === 'local' ? task.checks.command : task.checks.provider === 'none' ? 'none' : 'GitHub',
     ],
-    ['Cost', task.cost_usd === null ? null : `$${task.cost_usd.toFixed(2)}`],
+    ['Pull request', task.pr_number === null ? null : `#${task.pr_number}`],
+    ['Cost', task.cost_usd === null ? null : money(task.cost_usd)],
+    ['Started', dateTime(task.created_at)],
+    ['Ended', isActive(task.status) ? null : dateTime(task.merged_at ?? task.updated_at)],
     ['Look at', task.flags.length > 0 ? task.flags.join(', ') : null],
   ];
   return [
@@ -185,14 +204,11 @@ export function dayRow(day: string, count: number, today: string, yesterday: str
   return plain(label, String(count), day === today ? 'expanded' : 'collapsed', ['day']);
 }
 
-/** The day in the person's own language; the calendar day is what counts, not the hour. */
+/** "Tue 13 Jan 2026"; the calendar day is what counts, not the hour. */
 const longDay = (day: string): string =>
-  new Date(`${day}T12:00:00`).toLocaleDateString(undefined, {
-    weekday: 'short',
-    day: 'numeric',
-    month: 'short',
-    year: 'numeric',
-  });
+  new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' })
+    .format(new Date(`${day}T12:00:00`))
+    .replace(/^(\w+),/, '$1');
 
 export function moreRow(left: number): Row {
   return {
@@ -221,7 +237,7 @@ export function attemptRow(attempt: Attempt, task: Task, last: boolean, now: num
     icon: icons[outcome] ?? null,
     tokens: ['attempt', 'hasLog'],
     tooltip: [
-      `**Attempt ${attempt.number}**, begun ${escapeMarkdown(new Date(attempt.started_at).toLocaleString())}` +
+      `**Attempt ${attempt.number}**, started ${escapeMarkdown(dateTime(attempt.started_at))}` +
         (running ? `, running for ${duration(now - Date.parse(attempt.started_at))}` : ''),
       ...(attempt.error ? [escapeMarkdown(cut(attempt.error, 400))] : []),
       ...(attempt.summary ? [escapeMarkdown(cut(attempt.summary, 400))] : []),

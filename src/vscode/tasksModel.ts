@@ -86,15 +86,16 @@ export function dayOf(at: Date): string {
 const endedAt = (task: Task): string => task.merged_at ?? task.updated_at;
 
 /**
- * Groups the tasks: those that need a person, last changed first; running and queued ones in the
- * order in which they came; done ones by day, newest first. `questions`: ids of those that belong to
+ * Groups the tasks: those that need a person, an agent that waits for an answer before others, then last changed
+ * first; running and queued ones in the order in which they came; done ones by day, newest first. `questions`: ids of those that belong to
  * no task, which come first.
  */
 export function layOut(tasks: Iterable<Task>, asking: ReadonlySet<string>, questions: readonly string[] = []): Layout {
   const groups: Record<Group, Task[]> = { needs: [], running: [], queued: [], done: [] };
   for (const task of tasks) groups[groupOf(task, asking.has(task.id))].push(task);
   const oldest = (a: Task, b: Task): number => compare(a.created_at, b.created_at) || compare(a.id, b.id);
-  groups.needs.sort((a, b) => compare(b.updated_at, a.updated_at) || compare(b.id, a.id));
+  const waits = (task: Task): number => Number(asking.has(task.id));
+  groups.needs.sort((a, b) => waits(b) - waits(a) || compare(b.updated_at, a.updated_at) || compare(b.id, a.id));
   groups.running.sort(oldest);
   groups.queued.sort(oldest);
   groups.done.sort((a, b) => compare(endedAt(b), endedAt(a)) || compare(b.id, a.id));

@@ -191,6 +191,6 @@ function itemOf(id: string, row: Row): vscode.TreeItem {
     );
   if (row.tooltip) item.tooltip = new vscode.MarkdownString(row.tooltip);
   if (row.command) item.command = { command: row.command, title: row.label, arguments: [id] };
-  item.accessibilityInformation = { label: [row.label, row.description].filter(Boolean).join(', ') };
+  item.accessibilityInformation = { label: row.spoken ?? [row.label, row.description].filter(Boolean).join(', ') };
   return item;
 }

@@ -7,7 +7,7 @@ import { plain } from './plain.ts';
 import { testSummary } from './testSummary.ts';
 
 export async function testNotification(folders: Folders): Promise<void> {
-  const folder = (await requireTrust()) ? await chooseFolder(folders, 'Send a test notification for') : undefined;
+  const folder = (await requireTrust()) ? await chooseFolder(folders, 'Send Test Notification') : undefined;
   if (!folder) return;
   const app = await folder.app();
   const told = await vscode.window.withProgress(

@@ -4,7 +4,7 @@ import type { ChannelName, Told } from '../notifications/ports.ts';
 const WORDS: Readonly<Record<Told['outcome'], string>> = {
   sent: 'sent',
   skipped: 'not sent',
-  waiting: 'not sent yet, and tried again',
+  waiting: 'not sent yet; it is tried again',
   failed: 'failed',
 };
 

@@ -1,5 +1,6 @@
 /** What the empty Tasks view says. Looks only while it is looked at, and makes nothing. */
 import * as vscode from 'vscode';
+import { coalesce } from '../tasks/coalesce.ts';
 import { CONTEXT_KEYS, type Welcome } from './commandTable.ts';
 import type { Folders } from './folders.ts';
 import type { Overview } from './overview.ts';
@@ -12,35 +13,23 @@ export function createWelcome(
 ): vscode.Disposable {
   let said: Welcome | undefined;
   let needs = false;
-  let looking = false;
-  let again = false;
 
   const say = (welcome: Welcome): void => {
     if (said === welcome) return;
     said = welcome;
     void vscode.commands.executeCommand('setContext', CONTEXT_KEYS.welcome, welcome);
   };
-  const look = async (): Promise<void> => {
+  const look = coalesce(async () => {
     if (!view.visible || !vscode.workspace.isTrusted) return;
-    if (looking) {
-      again = true;
-      return;
-    }
-    looking = true;
     try {
-      do {
-        again = false;
-        if (!hasTasks(overview) && said === undefined) say('loading');
-        await folders.wake();
-        say(hasTasks(overview) ? '' : await decide(folders));
-      } while (again);
+      if (!hasTasks(overview) && said === undefined) say('loading');
+      await folders.wake();
+      say(hasTasks(overview) ? '' : await decide(folders));
     } catch (error) {
       say('failed');
       onError(error);
-    } finally {
-      looking = false;
     }
-  };
+  });
   const subscriptions = [
     view.onDidChangeVisibility(() => void look()),
     vscode.workspace.onDidGrantWorkspaceTrust(() => void look()),

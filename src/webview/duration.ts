@@ -1,9 +1,10 @@
 /** Lengths of time in words, the same on pages, in trees and in the status bar. */
 
-/** ms as people say it: "45 s", "3 min 4 s", "2 h 10 min". */
+/** ms as people say it: "<0.1 s", "0.4 s", "8 s", "45 s", "3 min 4 s", "2 h 10 min". */
 export function duration(ms: number): string {
   const s = Math.max(0, ms) / 1000;
-  if (s < 10) return `${(Math.floor(s * 10) / 10).toFixed(1)} s`;
+  if (s < 0.1) return '<0.1 s';
+  if (s < 10) return `${Math.floor(s * 10) / 10} s`;
   if (s < 60) return `${Math.floor(s)} s`;
   const minutes = Math.floor(s / 60);
   if (minutes < 60) return s % 60 >= 1 ? `${minutes} min ${Math.floor(s % 60)} s` : `${minutes} min`;

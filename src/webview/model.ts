@@ -10,7 +10,7 @@ import { reasonText, type NextStep } from '../tasks/reasons.ts';
 import { holdsSlot, isActive, type PermissionMode, type Status, type Task } from '../tasks/task.ts';
 import { attemptViews, type AttemptView, type Tone } from './attempts.ts';
 import { answerView, promptView, type AnswerView, type PromptView } from './questions.ts';
-import { activeTime } from './segments.ts';
+import { activeTime, waitsOf } from './segments.ts';
 
 export type ButtonId =
   | 'continue'
@@ -63,6 +63,8 @@ export interface TaskView {
   costUsd: number | null;
   createdAt: number;
   createdBy: string;
+  /** ms since the epoch; null while it is active. */
+  endedAt: number | null;
   request: string;
   /** Markdown: the agent's last words, once the task has ended. */
   summary: string | null;
@@ -82,7 +84,7 @@ export interface TaskView {
 export type FilesView =
   | { state: 'unknown' }
   | { state: 'failed'; error: string }
-  | { state: 'known'; files: ChangedFile[]; total: number };
+  | { state: 'known'; files: ChangedFile[]; total: number; lines: { added: number; deleted: number } };
 
 export interface Page {
   task: TaskView;
@@ -96,7 +98,9 @@ export interface Page {
 const MAX_FILES = 1000;
 
 export function filesView(files: readonly ChangedFile[]): FilesView {
-  return { state: 'known', files: files.slice(0, MAX_FILES), total: files.length };
+  const sum = (which: 'added' | 'deleted'): number => files.reduce((all, it) => all + (it.lines?.[which] ?? 0), 0);
+  const lines = { added: sum('added'), deleted: sum('deleted') };
+  return { state: 'known', files: files.slice(0, MAX_FILES), total: files.length, lines };
 }
 
 export function buildPage(detail: TaskDetail, files: FilesView, now: number): Page {
@@ -114,7 +118,7 @@ const PERMISSIONS: Record<PermissionMode, string> = {
 export function taskView(detail: TaskDetail, now: number): TaskView {
   const { task } = detail;
   const active = isActive(task.status);
-  const time = activeTime(detail.events);
+  const time = activeTime(detail.events, waitsOf(detail));
   const reason = task.reason === null || active ? null : reasonView(task.reason, task.reason_detail);
   return {
     id: task.id,
@@ -136,6 +140,7 @@ export function taskView(detail: TaskDetail, now: number): TaskView {
     costUsd: task.cost_usd,
     createdAt: Date.parse(task.created_at),
     createdBy: task.created_by,
+    endedAt: active ? null : endedAt(detail),
     request: task.request,
     summary: active ? null : task.summary,
     flags: task.flags,
@@ -147,6 +152,12 @@ export function taskView(detail: TaskDetail, now: number): TaskView {
     composer: composer(task),
     hasWorktree: hasWorktree(task),
   };
+}
+
+/** When it came to where it is now; what was written down since does not count. */
+function endedAt({ task, events }: TaskDetail): number {
+  const before = events.findLastIndex((it) => it.status !== task.status);
+  return Date.parse(events[before + 1]?.at ?? task.updated_at);
 }
 
 function badge({ task, prompts }: TaskDetail): { tone: Tone; label: string } {
@@ -207,7 +218,7 @@ function describeChecks(task: Task): string {
 
 const NEXT_BUTTON: Record<NextStep, { id: ButtonId; label: string }> = {
   continue: { id: 'continue', label: 'Continue' },
-  doctor: { id: 'doctor', label: 'Run Doctor' },
+  doctor: { id: 'doctor', label: 'Check Setup' },
   sign_in: { id: 'signIn', label: 'Sign In…' },
   show_log: { id: 'openLog', label: 'Show Log' },
   show_diff: { id: 'diff', label: 'Show Diff' },

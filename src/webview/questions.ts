@@ -56,7 +56,7 @@ export function promptView(prompt: OpenPrompt): PromptView {
   const summary = prompt.summary.trim();
   return {
     id: prompt.id,
-    sentence: permission ? `The agent asks to ${ASKS[prompt.kind] ?? 'do this'}` : 'There is a question for you',
+    sentence: permission ? `The agent asks to ${ASKS[prompt.kind] ?? 'do this'}` : 'The agent has a question',
     // The words of a question are all in its detail.
     summary: !permission || detail.replace(/\s+/g, ' ').includes(summary.replace(/…$/, '')) ? null : summary,
     detail,
@@ -70,9 +70,9 @@ export function promptView(prompt: OpenPrompt): PromptView {
     held:
       prompt.automatic === null
         ? null
-        : `The rule ${prompt.automatic.rule} (${prompt.automatic.mode}) leaves it to you.`,
+        : `The rule ${prompt.automatic.rule} (${prompt.automatic.mode}) leaves the answer to you.`,
     words: permission
-      ? { label: 'Refuse and Say', placeholder: 'What should it do instead?' }
+      ? { label: 'Refuse and Reply', placeholder: 'What should it do instead?' }
       : { label: 'Answer', placeholder: prompt.choices.length > 0 ? 'Or answer in your own words' : 'Your answer' },
     since: Date.parse(prompt.created_at),
   };

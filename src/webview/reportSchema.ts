@@ -1,5 +1,5 @@
 /** The host's check of what a report page sends. Kept apart from the types so that no page carries zod. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ReportPageMessage } from './reportProtocol.ts';
 
 const id = z.string().min(1).max(200);

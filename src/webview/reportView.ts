@@ -3,6 +3,7 @@ import type { RunStatus } from '../scheduler/spec.ts';
 import type { CommandFailure, Day, Lane, Mark, Outcome, Report, TaskFailure } from '../scheduler/report.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import type { Tone } from './attempts.ts';
+import { whenWords, type Clock } from './clock.ts';
 import { duration } from './duration.ts';
 
 const MINUTE = 60_000;
@@ -30,7 +31,7 @@ export function headline(report: Report): Headline {
     broken > 0 ? `${count(broken, 'command')} failed` : '',
     stopped > 0 ? `${count(stopped, 'task')} ${stopped === 1 ? 'needs' : 'need'} you` : '',
   ].filter(Boolean);
-  const again = mended === 0 ? '' : ` ${count(mended, 'command')} failed and ${mended === 1 ? 'works' : 'work'} again.`;
+  const again = mended === 0 ? '' : ` ${count(mended, 'command')} failed and recovered.`;
   if (parts.length > 0) {
     const bad = broken > 0 || report.tasks.error > 0;
     return { tone: bad ? 'bad' : 'attention', text: `${parts.join(' and ')} ${span}.${again}` };
@@ -38,7 +39,7 @@ export function headline(report: Report): Headline {
   if (mended > 0)
     return {
       tone: 'good',
-      text: `${count(mended, 'command')} failed ${span} and ${mended === 1 ? 'works' : 'work'} again.`,
+      text: `${count(mended, 'command')} failed ${span} and recovered.`,
     };
   const tasks = sum(report.tasks);
   const done = [
@@ -50,20 +51,22 @@ export function headline(report: Report): Headline {
 }
 
 function resultWords(status: RunStatus, exitCode: number | null): string {
-  if (status === 'timed_out') return 'took too long and was ended';
+  if (status === 'timed_out') return 'took too long and was stopped';
   if (status === 'interrupted') return 'was interrupted';
   return exitCode === null ? status : `${status} with exit code ${exitCode}`;
 }
 
-/** "failed with exit code 3, at 02:15 and 4 times before; works again since 03:15" */
+/** "failed with exit code 3 at 02:15, and 4 times before; working again since 03:15" */
 export function failureWords(it: CommandFailure, clock: Clock): string {
-  const before = it.times === 1 ? '' : ` and ${count(it.times - 1, 'time')}${it.orMore ? ' or more' : ''} before`;
-  const fixed = it.fixedAt === null ? '' : `; works again since ${clock(it.fixedAt)}`;
-  return `${resultWords(it.status, it.exit_code)}, ${clock(it.at)}${before}${fixed}`;
+  const times = it.times - 1;
+  const often = times === 1 && !it.orMore ? 'once' : `${count(times, 'time')}${it.orMore ? ' or more' : ''}`;
+  const before = times === 0 ? '' : `, and ${often} before`;
+  const fixed = it.fixedAt === null ? '' : `; working again since ${clock(it.fixedAt)}`;
+  return `${resultWords(it.status, it.exit_code)} ${whenWords(clock, it.at)}${before}${fixed}`;
 }
 
 export const taskWords = (it: TaskFailure, clock: Clock): string =>
-  `${reasonText(it.reason ?? it.status).sentence.replace(/\.$/, '')}, ${clock(it.at)}`;
+  `${reasonText(it.reason ?? it.status).sentence.replace(/\.$/, '')} (${clock(it.at)})`;
 
 /** "12 runs, 1 failed" */
 export function laneWords(lane: Lane): string {
@@ -101,9 +104,23 @@ export const OUTCOMES: readonly { key: Outcome; label: string }[] = [
 export const dayWords = (day: Day): string =>
   OUTCOMES.flatMap(({ key, label }) => (day[key] > 0 ? [`${day[key]} ${label}`] : [])).join(', ') || 'none';
 
+/** "12 tasks ended in the last 7 days, 75% of them green." */
+export function daysWords(days: readonly Day[]): string {
+  const ended = days.reduce((all, day) => all + sum(day), 0);
+  const green = days.reduce((all, day) => all + day.success, 0);
+  if (ended === 0) return 'No task has ended in the last 7 days.';
+  const share =
+    green === ended
+      ? ended === 1
+        ? 'green'
+        : 'all of them green'
+      : `${Math.round((100 * green) / ended)}% of them green`;
+  return `${count(ended, 'task')} ended in the last 7 days, ${share}.`;
+}
+
 export function latenessWords({ median, worst }: Report['lateness'], clock: Clock): string {
-  if (median === null || worst === null) return 'Nothing started by itself.';
-  return `Half of the starts were at most ${roughly(median)} late; the latest was ${worst.title}, by ${roughly(worst.ms)}, ${clock(worst.at)}.`;
+  if (median === null || worst === null) return 'No run was due.';
+  return `Half of the runs started at most ${roughly(median)} late; the worst was ${worst.title}, ${roughly(worst.ms)} late ${whenWords(clock, worst.at)}.`;
 }
 
 /** "4 s", "12 min", "3 h": one unit. */
@@ -111,19 +128,6 @@ export function roughly(ms: number): string {
   if (ms < MINUTE) return `${Math.round(ms / 1000)} s`;
   if (ms < HOUR) return `${Math.round(ms / MINUTE)} min`;
   return ms < 48 * HOUR ? `${Math.round(ms / HOUR)} h` : `${Math.round(ms / (24 * HOUR))} days`;
-}
-
-/** A moment in words of the reader's time zone: "02:15", "yesterday 02:15", "Mon 16 Nov 02:15". */
-export type Clock = (at: number) => string;
-
-export function createClock(now: number, timeZone: string): Clock {
-  const time = new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
-  const day = new Intl.DateTimeFormat('en-GB', { timeZone, weekday: 'short', day: 'numeric', month: 'short' });
-  return (at) => {
-    const on = day.format(at);
-    if (on === day.format(now)) return time.format(at);
-    return `${on === day.format(now - 24 * HOUR) ? 'yesterday' : on.replace(',', '')} ${time.format(at)}`;
-  };
 }
 
 // ---------------------------------------------------------------- axes

@@ -1,5 +1,5 @@
 /** The host's check of what a page sends. Kept apart from the types so that no page carries zod. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { PageMessage } from './protocol.ts';
 
 /** An answer or a request that is longer than this belongs in a file. */

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
 import {
+  filterAndPick,
   notifications,
   openActivity,
   openTaskPage,
@@ -89,6 +90,16 @@ describe('A workspace in the morning', () => {
       await screenshot(page, `morning-${theme}-report`, { theme });
   });
 
+  it('has a walkthrough of four steps for a newcomer', async () => {
+    await runCommand(page, 'Welcome: Open Walkthrough...');
+    await filterAndPick(page, 'Get started with AMPA');
+    await page.getByText('From a sentence to green checks.').first().waitFor();
+    for (const step of ['Set up an agent', 'Start a task', 'Watch it, or close the window', 'Review and merge'])
+      await page.locator('.getting-started-step').filter({ hasText: step }).waitFor();
+    await screenshot(page, 'walkthrough');
+    await runCommand(page, 'AMPA: Show Report');
+  });
+
   it('is readable at 200 %', async () => {
     // What a window of 1280 x 900 has room for when everything is twice as large.
     await page.setViewportSize({ width: 640, height: 450 });
@@ -97,7 +108,7 @@ describe('A workspace in the morning', () => {
     await runCommand(page, 'View: Toggle Primary Side Bar Visibility');
     await screenshot(page, 'morning-zoom-report-alone');
     await runCommand(page, 'AMPA: What Now?');
-    await page.getByPlaceholder('What now?').waitFor();
+    await page.getByPlaceholder('Select a task or an action').waitFor();
     await screenshot(page, 'morning-zoom-what-now');
     await page.keyboard.press('Escape');
   });

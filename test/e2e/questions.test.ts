@@ -131,8 +131,9 @@ describe('A question of an agent', () => {
     await listed.waitFor();
     assert.ok((await listed.innerText()).replaceAll('\u200b', '').includes('"$(date)" > third.txt'));
     await screenshot(page, 'question-list');
-    await page.keyboard.press('Escape');
-    await asked.locator('.monaco-button').getByText('Refuse').click();
+    // The notification may have gone by now.
+    await listed.click();
+    await pick(page, 'Refuse');
     await row(page, 'all of it')
       .filter({ hasText: /permission denied|no changes/ })
       .waitFor({ timeout: 60_000 });
@@ -150,7 +151,7 @@ describe('A question of an agent', () => {
     await notifications(page).filter({ hasText: 'Deploy to production now?' }).waitFor();
     await screenshot(page, 'question-script');
     await row(page, 'Deploy to production now?').click();
-    await page.locator('.quick-input-widget:visible').getByText('Answer in Words…').waitFor();
+    await page.locator('.quick-input-widget:visible').getByText('Answer in Your Own Words…').waitFor();
     await screenshot(page, 'question-script-answer');
     await pick(page, 'After lunch');
     assert.match(await said, /After lunch/);

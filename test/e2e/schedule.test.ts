@@ -60,8 +60,8 @@ describe('A schedule in the editor', () => {
   it('adds a command step by step, with its next five times before anything is recorded', async () => {
     await (await report()).getByRole('button', { name: 'Add Scheduled Command…' }).click();
     await pick(page, 'A Shell Command');
-    await answerInput(page, 'echo checking; echo 3 problems >&2; exit 3', /Shell text/);
-    await quick().getByText('Every night at 2:00').waitFor();
+    await answerInput(page, 'echo checking; echo 3 problems >&2; exit 3', /shell command line/);
+    await quick().getByText('Every night at 02:00').waitFor();
     await screenshot(page, 'schedule-when');
     await pick(page, 'Cron Expression…');
     await input().fill('0 2 * *');
@@ -71,11 +71,11 @@ describe('A schedule in the editor', () => {
     await screenshot(page, 'schedule-bad-cron');
     await input().fill('0 25 * * *');
     await quick()
-      .getByText(/is no cron expression/)
+      .getByText(/is not a cron expression/)
       .waitFor();
     await input().fill('0 2 * * *');
     await quick()
-      .getByText(/Every night at 2:00. Next: \w+ \d+ \w+, 02:00/)
+      .getByText(/Every night at 02:00. Next: \w+ \d+ \w+, 02:00/)
       .waitFor();
     await input().press('Enter');
     await quick().locator('.monaco-list-row').filter({ hasText: 'Missed Runs' }).waitFor();
@@ -100,14 +100,14 @@ describe('A schedule in the editor', () => {
   it('adds a nightly agent, and tells bad numbers while they are typed', async () => {
     await runCommand(page, 'AMPA: Add Scheduled Command…');
     await pick(page, 'A Task for an Agent');
-    await answerInput(page, 'Update the dependencies', /As in Start Task/);
-    await pick(page, 'Every … Minutes');
+    await answerInput(page, 'Update the dependencies', /as in Start Task/);
+    await pick(page, 'Every N Minutes…');
     await input().fill('often');
     await quick()
       .getByText(/is not a number of minutes/)
       .waitFor();
     await input().fill('0');
-    await quick().getByText('More than 0 minutes').waitFor();
+    await quick().getByText('Enter more than 0 minutes.').waitFor();
     await answerInput(page, '1440');
     await quick().locator('.monaco-list-row').filter({ hasText: 'Missed Runs' }).waitFor();
     await screenshot(page, 'schedule-agent-ready');

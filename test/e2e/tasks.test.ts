@@ -146,7 +146,7 @@ describe('Tasks in the editor', () => {
     await pick(page, 'Write a note');
     await page.locator('.quick-input-widget').getByText('Stopped by a person.').waitFor();
     await screenshot(page, 'continue-task');
-    await answerInput(page, '', /What should it do next/);
+    await answerInput(page, '', /What should the agent do next/);
     await row('Write a note').filter({ hasText: 'green' }).waitFor({ timeout: 60_000 });
   });
 
@@ -219,7 +219,7 @@ describe('Tasks in the editor', () => {
     const hover = page.locator('.monaco-hover:visible, .workbench-hover:visible').first();
     await statusBarItem(page, '1 needs you').hover();
     await hover.getByText('1 waiting for you').waitFor();
-    await hover.getByText(/Editor window \d+, beat/).waitFor();
+    await hover.getByText(/Editor window \(process \d+\), last seen/).waitFor();
     await screenshot(page, 'status-tooltip');
     await row('No discount on Tuesdays').hover();
     await hover.getByText('The checks are still red after the last attempt.').waitFor();
@@ -230,7 +230,7 @@ describe('Tasks in the editor', () => {
     await runCommand(page, 'AMPA: Check Setup');
     await page.locator('.tab.active').filter({ hasText: 'AMPA Setup' }).waitFor();
     const frame = await webviewFrame(page, 'h1#ampa-setup');
-    assert.match(await frame.locator('body').innerText(), /git/);
+    assert.match(await frame.locator('body').innerText(), /Git/);
     await screenshot(page, 'doctor');
   });
 

@@ -30,7 +30,7 @@ describe('The empty Tasks view', () => {
       trustAll: false,
       settings: { 'security.workspace.trust.startupPrompt': 'never', 'security.workspace.trust.banner': 'never' },
     });
-    await says(page, /does nothing in a workspace that is not trusted/, 'Manage Workspace Trust');
+    await says(page, /does nothing until you trust this workspace/, 'Manage Workspace Trust');
     await screenshot(page, 'welcome-untrusted');
   });
 
@@ -49,7 +49,7 @@ describe('The empty Tasks view', () => {
 
     const plain = fs.mkdtempSync(path.join(os.tmpdir(), 'ampa-plain-'));
     const other = await openWindow(plain);
-    await says(other, /has to be a git repository/, 'Initialize Repository');
+    await says(other, /has to be a Git repository/, 'Initialize Repository');
     await screenshot(other, 'welcome-no-git');
     assert.deepEqual(fs.readdirSync(plain), [], 'looking left nothing');
     fs.rmdirSync(plain);

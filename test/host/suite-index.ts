@@ -9,7 +9,7 @@ export function run(): Promise<void> {
   if (!output || !dir) throw new Error('run these through test/host/run.ts');
   const mocha = new Mocha({
     ui: 'bdd',
-    timeout: 20_000,
+    timeout: 90_000,
     forbidOnly: true,
     reporter: 'json',
     reporterOptions: { output },

@@ -106,17 +106,17 @@ const quickInput = (page: Page): Locator => page.locator('.quick-input-widget:vi
  * Runs a command of the palette by its full title, "AMPA: Start Task…". The palette lists what is
  * possible when it opens, so it is opened again until the command is there.
  */
-export async function runCommand(page: Page, title: string, timeoutMs = 20_000): Promise<void> {
+export async function runCommand(page: Page, title: string): Promise<void> {
   const found = row(page, title);
   const none = quickInput(page).locator('.monaco-list-row').getByText('No matching commands');
-  const listed = async (): Promise<boolean> => {
+  const listed = async (timeout: number): Promise<boolean> => {
     await page.keyboard.press('F1');
     try {
       // The palette may close again under us: a window that is still settling takes the focus away.
-      await quickInput(page).locator('input').first().fill(`>${title}`, { timeout: 2000 });
-      await found.or(none).first().waitFor({ timeout: 2000 });
+      await quickInput(page).locator('input').first().fill(`>${title}`, { timeout });
+      await found.or(none).first().waitFor({ timeout });
       if (await found.isVisible()) {
-        await found.click({ timeout: 2000 });
+        await found.click({ timeout });
         return true;
       }
     } catch (error) {
@@ -125,7 +125,7 @@ export async function runCommand(page: Page, title: string, timeoutMs = 20_000):
     await page.keyboard.press('Escape');
     return false;
   };
-  await waitFor(listed, `the command "${title}" in the palette`, timeoutMs);
+  await waitFor(patiently(listed, 2000), `the command "${title}" in the palette`, 60_000);
 }
 
 const row = (page: Page, label: string): Locator =>
@@ -160,13 +160,6 @@ export async function filterAndPick(page: Page, label: string): Promise<void> {
   await pick(page, label);
 }
 
-/** The texts of the status bar's items, left to right, icons left out. */
-export async function statusBar(page: Page): Promise<string[]> {
-  return (await page.locator('.part.statusbar .statusbar-item').allInnerTexts())
-    .map((text) => text.trim())
-    .filter(Boolean);
-}
-
 export const statusBarItem = (page: Page, text: string | RegExp): Locator =>
   page.locator('.part.statusbar .statusbar-item').filter({ hasText: text });
 
@@ -183,17 +176,18 @@ export async function openActivity(page: Page, title: string): Promise<void> {
   const shown = page.locator('.part.sidebar .composite.title, .part.sidebar .pane-header').first();
   const isOpen = async (): Promise<boolean> =>
     ((await item.first().getAttribute('class')) ?? '').includes('checked') && (await shown.isVisible());
-  await waitFor(async () => {
+  const opened = async (timeout: number): Promise<boolean> => {
     if (await isOpen()) return true;
     await item.first().click();
     try {
-      await waitFor(isOpen, 'it to open', 1000);
+      await waitFor(isOpen, 'it to open', timeout);
       return true;
     } catch (error) {
       if (!(error instanceof errors.TimeoutError)) throw error;
       return false;
     }
-  }, `the view container ${title}`);
+  };
+  await waitFor(patiently(opened, 1000), `the view container ${title}`, 60_000);
 }
 
 /** Rows of the tree in the view with this title. */
@@ -229,17 +223,23 @@ export async function webviewFrame(page: Page, selector: string, timeoutMs = 30_
 /** Opens a task's page by its row. A row that moves to another group under the mouse takes no click: then again. */
 export async function openTaskPage(page: Page, title: string): Promise<void> {
   const row = treeRows(page, 'Tasks').filter({ hasText: title }).first();
-  const clicked = async (): Promise<boolean> => {
+  const clicked = async (timeout: number): Promise<boolean> => {
     try {
-      await row.click({ timeout: 2000 });
-      await webviewFrame(page, '.header h1', 4000);
+      await row.click({ timeout });
+      await webviewFrame(page, '.header h1', 2 * timeout);
       return true;
     } catch (error) {
       if (!(error instanceof errors.TimeoutError)) throw error;
       return false;
     }
   };
-  await waitFor(clicked, `the page of "${title}"`, 60_000);
+  await waitFor(patiently(clicked, 2000), `the page of "${title}"`, 60_000);
+}
+
+/** A try that may go wrong by itself: it is given little time at first, and twice as much each time on a slow machine. */
+function patiently(attempt: (timeoutMs: number) => Promise<boolean>, timeoutMs: number): () => Promise<boolean> {
+  let given = timeoutMs / 2;
+  return () => attempt((given *= 2));
 }
 
 /** Polls until `condition` holds. Throws after `timeoutMs`, naming what was waited for. */

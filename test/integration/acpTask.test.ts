@@ -63,20 +63,15 @@ describe('a task of an agent that speaks ACP', () => {
     const editor = await open(vars, { asks: true });
     await editor.startEngine();
     const { id } = await editor.start({ prompt: 'Make it good', checks: CHECK });
-    const prompt = await until('a question is open', async () => (await editor.prompts())[0], 20_000);
+    const prompt = await until('a question is open', async () => (await editor.prompts())[0]);
     assert.equal(prompt.task_id, id);
     assert.match(prompt.detail, /echo good/);
-    const first = editor.respond({ promptId: prompt.id, response: 'allow', by: 'Ada' });
+    assert.equal((await editor.respond({ promptId: prompt.id, response: 'allow', by: 'Ada' })).status, 'resumed');
     await assert.rejects(editor.respond({ promptId: prompt.id, response: 'reject', by: 'Bob' }), /answered by Ada at/);
-    assert.equal((await first).status, 'resumed');
-    const task = await until(
-      'the task ends',
-      async () => {
-        const now = await editor.find(id);
-        return now.phase === null && now.status !== 'queued' ? now : null;
-      },
-      20_000,
-    );
+    const task = await until('the task ends', async () => {
+      const now = await editor.find(id);
+      return now.phase === null && now.status !== 'queued' ? now : null;
+    });
     assert.equal(task.status, 'success', `${task.reason} ${task.reason_detail}`);
     assert.match((await editor.readLog(id, { attempt: 1 })).text, /allowed by Ada/);
   });
@@ -97,16 +92,12 @@ describe('a task of an agent that speaks ACP', () => {
     const app = await open(vars);
     const { id } = await app.start({ prompt: 'Make it good', checks: CHECK });
     project.spawnAmpa(['work', id], vars);
-    const before = await until(
-      'the agent has written',
-      async () => {
-        const task = await app.find(id);
-        return task.worktree && task.sent_at && task.thread_id && existsSync(path.join(task.worktree, 'state.txt'))
-          ? task
-          : null;
-      },
-      20_000,
-    );
+    const before = await until('the agent has written', async () => {
+      const task = await app.find(id);
+      return task.worktree && task.sent_at && task.thread_id && existsSync(path.join(task.worktree, 'state.txt'))
+        ? task
+        : null;
+    });
     process.kill((await app.hosts()).find((host) => host.id === before.owner)!.pid, 'SIGKILL');
     const task = await app.carryHere(id, never);
     assert.equal(task.status, 'success');
@@ -172,7 +163,7 @@ describe('a task of an agent that speaks ACP', () => {
       const app = await open(vars);
       const { id } = await app.start({ prompt: `Hang ${verb}`, checks: CHECK });
       project.spawnAmpa(['work', id], vars);
-      await until('the prompt is sent', async () => (await app.find(id)).sent_at !== null, 20_000);
+      await until('the prompt is sent', async () => (await app.find(id)).sent_at !== null);
       const task = await app.abort(id);
       assert.equal(task.status, 'aborted');
       assert.deepEqual(processesOf(id), []);

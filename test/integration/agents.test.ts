@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { mock } from 'node:test';
 import { createAgents } from '../../src/adapters/agents/agents.ts';
 import { findOnPath } from '../../src/adapters/process/find.ts';
 import { listProcesses, markedPids, readProcess } from '../../src/adapters/process/table.ts';
@@ -357,14 +358,16 @@ describe('agents', () => {
       });
 
       it('an agent that is deaf to its cancel and to SIGTERM is ended', async () => {
-        create({ cancelMs: 300, graceMs: 1500 });
+        create({ cancelMs: 300, graceMs: 60_000 });
         const turn = recordTurn({ cwd, prompt: prompt('say one', 'hang-deaf') });
         const running = run(turn);
         await until('the first words', () => turn.said('text') === 'one');
         turn.abort.abort();
-        const outcome = await running;
+        await until('it has heard SIGTERM', () => acpJournal(state).some((entry) => entry.signal === 'SIGTERM'));
+        const now = Date.now();
+        const clock = mock.method(Date, 'now', () => now + 60_000);
+        const outcome = await running.finally(() => clock.mock.restore());
         assert.equal(outcome.outcome, 'cancelled');
-        assert.ok(acpJournal(state).some((entry) => entry.signal === 'SIGTERM'));
         assert.deepEqual(await left(), []);
       });
 

@@ -25,11 +25,15 @@ const links = [
   { label: 'Pull request', url: 'https://github.com/o/r/pull/1' },
 ];
 
-const post = createPost(
-  () => fetchOf({}),
-  () => NOW,
-  400,
-);
+const postWithin = (ms: number) =>
+  createPost(
+    () => fetchOf({}),
+    () => NOW,
+    ms,
+  );
+/** For a machine that stalls. */
+const PATIENCE_MS = 60_000;
+const post = postWithin(PATIENCE_MS);
 const send = (channel: Channel, it: Message, over: { repeat?: boolean; last?: LastSent } = {}): Promise<Sent> =>
   channel.send(it, {
     key: 'k',
@@ -53,12 +57,13 @@ describe('the channels', () => {
   afterEach(() => server.close());
 
   const SECRET = '/api/webhooks/1/s3cr3t-t0ken';
-  const discord = (): Channel => createDiscordWebhook({ url: `${server.url}${SECRET}`, post, now: () => NOW });
-  const slack = (): Channel => createSlackWebhook({ url: `${server.url}/services/T/B/s3cr3t`, post });
-  const ntfy = (token = ''): Channel => createNtfy({ url: `${server.url}/my%20topic`, token, post });
+  const discord = (by = post): Channel =>
+    createDiscordWebhook({ url: `${server.url}${SECRET}`, post: by, now: () => NOW });
+  const slack = (by = post): Channel => createSlackWebhook({ url: `${server.url}/services/T/B/s3cr3t`, post: by });
+  const ntfy = (by = post, token = ''): Channel => createNtfy({ url: `${server.url}/my%20topic`, token, post: by });
 
   describe('what can go wrong with each', () => {
-    const one: [name: string, make: () => Channel][] = [
+    const one: [name: string, make: (by?: typeof post) => Channel][] = [
       ['Discord', discord],
       ['Slack', slack],
       ['ntfy', ntfy],
@@ -79,7 +84,7 @@ describe('the channels', () => {
       });
       it(`${name} that hangs or drops the connection may have taken it`, async () => {
         server.next.push('hang', 'drop');
-        const slow = await failureOf(send(make(), message()));
+        const slow = await failureOf(send(make(postWithin(400)), message()));
         assert.deepEqual([slow.message, slow.permanent, slow.unsure], ['no answer within 0.4 s', false, true]);
         const dropped = await failureOf(send(make(), message()));
         assert.deepEqual([dropped.permanent, dropped.unsure], [false, true]);
@@ -224,7 +229,7 @@ describe('the channels', () => {
     beforeEach(() => (server.always = ntfyTakes));
     it('gets title, priority, tags, the link and buttons', async () => {
       const sent = await send(
-        ntfy('tk_1'),
+        ntfy(post, 'tk_1'),
         message({ title: 'Grüße 😀', links, priority: 'high', tags: ['ampa', 'done'] }),
       );
       const [{ url, headers, body }] = server.received as [(typeof server.received)[number]];
@@ -288,7 +293,7 @@ describe('the channels', () => {
         post: createPost(
           () => fetchOf(env),
           () => NOW,
-          2000,
+          PATIENCE_MS,
         ),
       });
     };

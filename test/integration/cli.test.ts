@@ -82,7 +82,7 @@ describe('the command line', () => {
     [['strat'], /there is no command "strat"/],
     [['start'], /there is no task/],
     [['start', '--task', ''], /the task is empty/],
-    [['start', '--task', 'x', '--task-file', 'y'], /exclude one another/],
+    [['start', '--task', 'x', '--task-file', 'y'], /cannot be used together/],
     [['start', '--task-file', 'nowhere.md'], /nowhere\.md cannot be read/],
     [['start', '--task', 'x', '--max-attempts', 'many'], /--max-attempts "many" is not a whole number/],
     [['start', '--tusk', 'x'], /--tusk/],
@@ -95,12 +95,12 @@ describe('the command line', () => {
     ],
     [['ls', '--workspace', ''], /the folder "" does not exist/],
     [['ls', '--workspace', process.execPath], /is not a folder/],
-    [['ls', '--status', 'sleeping'], /--status "sleeping" names sleeping; there are queued/],
+    [['ls', '--status', 'sleeping'], /--status "sleeping" has unknown states: sleeping; known are queued/],
     [['show'], /ID is missing/],
     [['show', 'zzzz'], /"zzzz" does not exist/],
     [['merge', 'x', '--method', 'octopus'], /--method is "octopus", not one of squash\|merge\|rebase/],
-    [['logs', 'a', 'b'], /one argument too many/],
-    [['daemon', '--once', '--until-idle'], /exclude one another/],
+    [['logs', 'a', 'b'], /one argument more than the command takes/],
+    [['daemon', '--once', '--until-idle'], /cannot be used together/],
   ];
   for (const [args, message] of bad) {
     it(`exits 2 and names the mistake: ampa ${args.join(' ')}`, async () => {

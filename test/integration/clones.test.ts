@@ -32,7 +32,7 @@ describe('Clones of repositories that are named by their address', () => {
     const child = project.spawnAmpa(args, { GIT_SSH_COMMAND: ssh });
     const found = (): string | undefined => partial().find((it) => it.startsWith(name));
     const connections = readdirSync(connected).length;
-    await until(`${name} is being cloned`, () => readdirSync(connected).length > connections, 30_000);
+    await until(`${name} is being cloned`, () => readdirSync(connected).length > connections);
     return { child, folder: path.join(repos, found()!) };
   };
 
@@ -49,7 +49,7 @@ describe('Clones of repositories that are named by their address', () => {
     assert.equal(existsSync(killed.folder), true);
     const app = await project.open();
     await app.startEngine();
-    await until('the killed one’s is gone', () => !existsSync(killed.folder) && !existsSync(old!), 20_000);
+    await until('the killed one’s is gone', () => !existsSync(killed.folder) && !existsSync(old!));
     assert.deepEqual(
       [living.folder, whole, fresh!].filter((it) => !existsSync(it)),
       [],

@@ -35,7 +35,7 @@ describe('a task whose carrier is killed', () => {
   const gate = (name: string): string =>
     `if [ ! -e "${project.box.dir}/${name}.passed" ]; then touch "${project.box.dir}/${name}.reached"; until [ -e "${project.box.dir}/${name}.passed" ]; do sleep 0.05; done; fi`;
   const reached = (name: string) =>
-    until(`${name} is reached`, () => existsSync(path.join(project.box.dir, `${name}.reached`)), 15_000);
+    until(`${name} is reached`, () => existsSync(path.join(project.box.dir, `${name}.reached`)));
   const pass = (name: string) => project.box.write(path.join(project.box.dir, `${name}.passed`), '');
 
   const cases: { phase: Phase; setup?: string; agent?: string; hook?: string; checks?: string; prePush?: string }[] = [
@@ -178,14 +178,10 @@ describe('a task whose carrier is killed', () => {
     await reached('agent');
     await killCarrier(project, await app.find(id));
     pass('agent');
-    const task = await until(
-      'the task has ended',
-      async () => {
-        const now = await app.find(id);
-        return now.status === 'success' || now.status === 'needs_review' || now.status === 'error' ? now : null;
-      },
-      20_000,
-    );
+    const task = await until('the task has ended', async () => {
+      const now = await app.find(id);
+      return now.status === 'success' || now.status === 'needs_review' || now.status === 'error' ? now : null;
+    });
     assert.equal(task.status, 'success');
   });
 });
@@ -207,7 +203,7 @@ describe('two hosts on one store', () => {
         async () => (await app.list({ statuses: ['queued', 'running', 'retrying'] })).total === 0,
         60_000,
       );
-      await Promise.all(hosts.map((child) => until('the daemon ends', () => child.exitCode !== null, 10_000)));
+      await Promise.all(hosts.map((child) => until('the daemon ends', () => child.exitCode !== null)));
       const { tasks } = await app.list({});
       assert.deepEqual(
         tasks.map((task) => task.status),
@@ -229,7 +225,7 @@ describe('abort', () => {
       const app = await project.open(env.AMPA_AGENT_COMMAND, env);
       const { id } = await app.start({ prompt: 'Loop for ever', checks: CHECK });
       project.spawnAmpa(['daemon', '--start-scheduler'], env);
-      await until('the agent works', () => processesOf(id).length >= 3, 15_000);
+      await until('the agent works', () => processesOf(id).length >= 3);
       const { code } = await project.ampa(['abort', id]);
       assert.equal(code, 0);
       assert.deepEqual(processesOf(id), []);

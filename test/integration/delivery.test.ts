@@ -57,9 +57,12 @@ describe('the ends of tasks', () => {
       const { id } = await board.insert(makeTask({ id: bench.newId(), repo: '/r', forge }));
       const claim = await tasks.claimQueued(id, 'carrier', 1);
       await tasks.patch(claim!, { pr_number: 7, pr_url: 'https://github.com/o/r/pull/7', summary: 's3cr3t-value' });
-      await tasks.apply(claim!, end === 'succeed' ? { type: 'succeed' } : { type: 'stop', reason: 'checks_missing' });
+      const ended = await tasks.apply(
+        claim!,
+        end === 'succeed' ? { type: 'succeed' } : { type: 'stop', reason: 'checks_missing' },
+      );
       await host.turn();
-      await board.recordMerge(id, new Date(bench.clock.now()).toISOString(), 'Merged.');
+      await board.recordMerge(ended, new Date(bench.clock.now()).toISOString(), 'Merged.');
       await host.turn();
     }
     assert.deepEqual(titles(), [
@@ -452,7 +455,7 @@ describe('what is to be said', () => {
     assert.deepEqual(await left(), []);
   });
 
-  it('is given up where nobody could send it for a week', async () => {
+  it('is given up where it could not be sent for a week', async () => {
     bench.state.configured = ['discord-bot'];
     const host = await bench.host('a', []);
     await host.say('x');
@@ -460,7 +463,7 @@ describe('what is to be said', () => {
     await host.turn();
     assert.deepEqual(
       bench.letters.map((it) => it.reason),
-      ['nobody could send it for a week'],
+      ['it could not be sent for a week'],
     );
   });
 
@@ -478,7 +481,7 @@ describe('what is to be said', () => {
     await host.turn();
     assert.deepEqual(
       bench.letters.map((it) => it.reason),
-      ['nobody could send it for a week'],
+      ['it could not be sent for a week'],
     );
   });
 

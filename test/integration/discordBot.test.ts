@@ -1,6 +1,6 @@
 /** What the bot says: the real discord.js against the twin of Discord. */
 import assert from 'node:assert/strict';
-import { wallClock } from '../../src/app/engine.ts';
+import { wallClock } from '../../src/app/clock.ts';
 import type { Message } from '../../src/notifications/message.ts';
 import { SendError, type LastSent } from '../../src/notifications/ports.ts';
 import { botBench, button, message } from '../support/discordBot.ts';
@@ -73,7 +73,7 @@ describe('The Discord bot', function () {
       .channel(bench.twin.channelId)
       .user(bench.twin.alice)
       .sendMessage({ content: 'How is it?' });
-    later = 4.9 * 60_000;
+    later = 4 * 60_000;
     const second = await say(heartbeat('2 tasks'), { last: beatOf(first) });
     assert.deepEqual(second, { sent: false, why: 'another message was sent within the last 5 minutes' });
     later = 5.1 * 60_000;

@@ -35,6 +35,7 @@ describe("A click on the Discord bot's button", function () {
       button('Foreign', 'prompt:P2:yes'),
       button('Abort', 'task:T1:abort'),
       button('Blue', 'test_blue'),
+      button('[Red](https://evil.example)', 'test_red'),
     ];
     const sent = await it.say(message('May I?', { components }));
     assert.ok(sent.sent);
@@ -83,6 +84,12 @@ describe("A click on the Discord bot's button", function () {
     assert.match(said[0]!.content, /^You selected Blue, good luck\. \(clicked by bob, /);
     assert.equal(buttons.length, 1);
     assert.deepEqual([it.answers, it.acts], [[], []]);
+  });
+
+  it('whose label looks like a link makes none', async () => {
+    const it = await asked();
+    const { said } = await it.click(bench.twin.bob, 'test_red');
+    assert.match(said[0]!.content, /^You selected \[Red\]\\\(https:\/\/evil\.example\), good luck\./);
   });
 
   it('nobody else may decide, and only they hear it', async () => {

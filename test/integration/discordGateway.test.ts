@@ -1,12 +1,15 @@
 /** The connection of the bot: the real discord.js against the gateway of the twin. */
 import assert from 'node:assert/strict';
+import { wallClock } from '../../src/app/clock.ts';
 import { SendError } from '../../src/notifications/ports.ts';
 import { botBench, message } from '../support/discordBot.ts';
 import { fastClock } from '../support/fastClock.ts';
 import { until } from '../support/until.ts';
 
-/** Its pauses are short; the time that a connection may take leaves a busy machine some seconds. */
-const quickPauses = { ...fastClock(60), after: fastClock(8).after };
+/** Its pauses are short; a connection may take as long as ever. */
+const quickPauses = { ...wallClock, sleep: fastClock(60).sleep };
+/** It gives up a connection after some seconds, enough for a busy machine. */
+const impatient = { ...quickPauses, after: fastClock(6).after };
 
 describe("The Discord bot's connection", function () {
   this.timeout(90_000);
@@ -34,7 +37,7 @@ describe("The Discord bot's connection", function () {
   });
 
   it('is back after an outage longer than three tries', async () => {
-    const { bot, states } = await bench.start({ clock: quickPauses });
+    const { bot, states } = await bench.start({ clock: impatient });
     const before = bench.twin.requests.length;
     bench.twin.forgetSessions = true;
     bench.twin.down = true;
@@ -94,7 +97,7 @@ describe("The Discord bot's connection", function () {
   it('stops after three starts in a row that failed, and says why', async () => {
     bench.twin.fail = () => ({ status: 503, body: {} });
     const before = bench.twin.requests.length;
-    const { bot, say, states } = await bench.start({ clock: fastClock(60), ready: false });
+    const { bot, say, states } = await bench.start({ clock: quickPauses, ready: false });
     await bot.ended;
     assert.equal(bench.twin.requests.length - before, 3);
     assert.equal(states.at(-1)!.state, 'stopped');

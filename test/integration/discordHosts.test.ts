@@ -53,13 +53,13 @@ describe('The hosts of a Discord bot', function () {
     const hosts = [host(dir), host(dir)];
     await until('both are there', () => hosts.every(({ reports }) => reports.length > 0));
     for (const { configure } of hosts) configure();
-    const first = await until('one is ready', () => hosts.find((it) => it.last()?.state === 'ready'), 20_000);
+    const first = await until('one is ready', () => hosts.find((it) => it.last()?.state === 'ready'));
     const second = hosts.find((it) => it !== first)!;
     assert.equal(first.last()!.channel, true);
     assert.deepEqual([second.last()!.state, second.last()!.channel], [null, false]);
     assert.deepEqual([twin.connections(), twin.logins()], [1, 1]);
     first.child.kill('SIGKILL');
-    await until('the other one is ready', () => second.last()?.state === 'ready', 20_000);
+    await until('the other one is ready', () => second.last()?.state === 'ready');
     assert.deepEqual([twin.connections(), twin.logins()], [1, 2]);
     second.stop();
     await once(second.child, 'close');
@@ -72,7 +72,7 @@ describe('The hosts of a Discord bot', function () {
     await until('it is there', () => it.reports.length > 0);
     assert.equal(it.reports[0]!.loaded, false);
     it.configure();
-    await until('it is ready', () => it.last()?.state === 'ready', 20_000);
+    await until('it is ready', () => it.last()?.state === 'ready');
     assert.equal(it.last()!.loaded, true);
     it.stop();
     await once(it.child, 'close');

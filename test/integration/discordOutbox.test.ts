@@ -7,7 +7,7 @@ import { monotonicFactory } from 'ulid';
 import { createMeter } from '../../src/app/meter.ts';
 import { createAnnouncements, type Announcements } from '../../src/app/announcements.ts';
 import { createDiscord } from '../../src/app/discord.ts';
-import { wallClock } from '../../src/app/engine.ts';
+import { wallClock } from '../../src/app/clock.ts';
 import { openEngineStore, type EngineStore } from '../../src/app/engineStore.ts';
 import { announceHost } from '../../src/app/hosts.ts';
 import { statePaths } from '../../src/app/state.ts';
@@ -102,9 +102,16 @@ describe('The outbox and the Discord bot', function () {
     assert.match(content, /x\.\.\.\n```$/);
   });
 
-  it('mentions are not mentions any more', async () => {
-    await announcements.outbox.say('call', message('@everyone <@1>'));
+  it('mentions are none any more, nor are links under another name, and our own link is one', async () => {
+    const links = [{ label: 'Pull request', url: 'https://github.com/o/r_x_/pull/1' }];
+    const body = '@everyone <@1> [ok](https://evil.example)';
+    await announcements.outbox.say('call', message(body, { title: '# ||x||', links }));
     const content = await until('it is there', async () => (await contents())[3]);
+    assert.deepEqual(content.replaceAll('\u200b', '').split('\n'), [
+      '# \\# \\|\\|x\\|\\|',
+      '@everyone <@1> [ok]\\(https://evil.example)',
+      'Pull request: https://github.com/o/r_x_/pull/1',
+    ]);
     assert.ok(!content.includes('@everyone') && !content.includes('<@1>'), content);
   });
 

@@ -8,6 +8,7 @@ import { createFigures } from '../../src/adapters/sqlite/figures.ts';
 import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
 import { sayIn } from '../../src/adapters/sqlite/outbox.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
+import { createTaskQueue } from '../../src/adapters/sqlite/taskQueue.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { makeTask, NEEDS } from '../support/repo.ts';
 
@@ -26,7 +27,7 @@ describe('figures of the store', () => {
 
   it('follow the tasks by the log of their changes, as if all were counted each time', async () => {
     const board = createTaskBoard(database.db, Date.now);
-    const tasks = createTaskStore(database, Date.now);
+    const tasks = { ...createTaskStore(database, Date.now), ...createTaskQueue(database, Date.now) };
     const figures = createFigures(database.db);
     const counted = async () => {
       const rows = await database.db.selectFrom('tasks').select('status').execute();

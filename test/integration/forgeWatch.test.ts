@@ -6,6 +6,7 @@ import { monotonicFactory } from 'ulid';
 import type { WatchStore } from '../../src/tasks/watchStore.ts';
 import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
+import { createTaskQueue } from '../../src/adapters/sqlite/taskQueue.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { createWatchStore } from '../../src/adapters/sqlite/watchStore.ts';
 import { AmpaError } from '../../src/errors.ts';
@@ -55,7 +56,7 @@ describe('waiting for the checks of a forge', () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  const tasks = () => createTaskStore(database, () => now);
+  const tasks = () => ({ ...createTaskStore(database, () => now), ...createTaskQueue(database, () => now) });
   async function waitingTask(overrides: Partial<Task> = {}): Promise<{ task: Task; claim: Claim }> {
     const queued = await createTaskBoard(database.db, () => now).insert(
       makeTask({ id: newId(), repo: '/repo', checks: { provider: 'github' }, forge: ACME_FORGE, ...overrides }),

@@ -178,9 +178,9 @@ describe("GitHub's forges", () => {
     await assert.rejects(it_.credential('https://github.com/acme/widget'), { code: 'external' });
   });
 
-  it('an identity that is not to be had here is named, and no other is taken', async () => {
+  it('an identity that is not available here is named, and no other is taken', async () => {
     const it_ = forges({ GITHUB_TOKEN: TOKEN });
-    const wanted = { code: 'external', message: /made with the account of `gh`, which is not to be had here/ };
+    const wanted = { code: 'external', message: /made with the account of `gh`, which is not available here/ };
     await assert.rejects(it_.of(taskOf('gh')), wanted);
     await assert.rejects(it_.credential('https://github.com/acme/widget', undefined, 'gh'), wanted);
     await assert.rejects(it_.of(taskOf('editor')), { message: /GitHub account of the editor/ });

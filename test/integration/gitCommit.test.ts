@@ -128,10 +128,10 @@ describe('git: committing what a turn left', () => {
     assert.deepEqual(
       changed.sort((a, b) => a.path.localeCompare(b.path)),
       [
-        { path: 'eins ü.txt', oldPath: 'one.txt', status: 'renamed' },
-        { path: 'new.txt', oldPath: null, status: 'added' },
-        { path: 'README.md', oldPath: null, status: 'modified' },
-        { path: 'two.txt', oldPath: null, status: 'deleted' },
+        { path: 'eins ü.txt', oldPath: 'one.txt', status: 'renamed', lines: { added: 0, deleted: 0 } },
+        { path: 'new.txt', oldPath: null, status: 'added', lines: { added: 1, deleted: 0 } },
+        { path: 'README.md', oldPath: null, status: 'modified', lines: { added: 1, deleted: 1 } },
+        { path: 'two.txt', oldPath: null, status: 'deleted', lines: { added: 0, deleted: 1 } },
       ],
     );
   });
@@ -304,7 +304,7 @@ describe('git: committing what a turn left', () => {
 
     it('a worktree that is gone is said', async () => {
       const state = await work.tasks.verifyHead({ ...task, worktree: join(box.dir, 'nowhere') });
-      assert.ok(!state.ok && /not a git worktree any more/.test(state.detail));
+      assert.ok(!state.ok && /no longer a git worktree/.test(state.detail));
     });
   });
 
@@ -321,7 +321,7 @@ describe('git: committing what a turn left', () => {
       moveBase('theirs.txt', 'theirs');
       assert.deepEqual(await work.tasks.mergeBase(task, work.never), { kind: 'merged' });
       assert.deepEqual(await work.tasks.changedFiles(task, await work.tasks.head(task)), [
-        { path: 'a.txt', oldPath: null, status: 'added' },
+        { path: 'a.txt', oldPath: null, status: 'added', lines: { added: 1, deleted: 0 } },
       ]);
     });
 
@@ -356,7 +356,7 @@ describe('git: committing what a turn left', () => {
       { path: 'src/old.ts', oldPath: 'test/b.test.ts', status: 'renamed' as const },
       { path: 'src/main.ts', oldPath: null, status: 'modified' as const },
       { path: '.env', oldPath: null, status: 'added' as const },
-    ];
+    ].map((file) => ({ ...file, lines: null }));
     const checked: Task = {
       ...task,
       checks: { provider: 'local', command: 'sh ./scripts/check.sh --all', source: 'asked for' },

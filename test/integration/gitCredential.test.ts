@@ -205,7 +205,7 @@ describe('git: a credential of ours', () => {
       'unreachable',
     ],
     ['a bad key', new AmpaError('external', 'GitHub does not accept the private key of App 7'), 'auth'],
-    ['an editor signed out', new AmpaError('external', 'The editor is not signed in to GitHub any more'), 'auth'],
+    ['an editor signed out', new AmpaError('external', 'The editor is no longer signed in to GitHub'), 'auth'],
   ];
   for (const [what, error, kind] of failures) {
     it(`that cannot be had (${what}) is an outcome of the push and no crash`, async () => {

@@ -20,8 +20,9 @@ describe('git: landing a branch on its base', () => {
   });
   afterEach(() => box.remove());
 
-  const land = (task: Task, method: (typeof METHODS)[number] = 'merge', deleteBranch = false) =>
-    work.repository.mergeToBase(task, { method, deleteBranch });
+  const land = (task: Task, method: (typeof METHODS)[number] = 'merge') => work.repository.mergeToBase(task, method);
+  const drop = (task: Task) =>
+    work.repository.deleteBranch(task, { here: task.head_sha ?? '', there: task.head_sha ?? '' });
   /** A task with two commits on its branch. */
   const worked = async (overrides: Parameters<GitWork['prepare']>[0]): Promise<Prepared> => {
     const task = await work.prepare(overrides);
@@ -35,7 +36,7 @@ describe('git: landing a branch on its base', () => {
       work.never,
     );
     assert.ok(outcome.kind === 'committed');
-    return task;
+    return { ...task, head_sha: outcome.sha };
   };
   const noTraces = (repo: string, task: Task): void => {
     assert.equal(box.git(repo, 'worktree', 'list', '--porcelain').match(/^worktree /gm)?.length, 2);
@@ -64,7 +65,7 @@ describe('git: landing a branch on its base', () => {
         box.write(join(repo, 'untracked.txt'), 'untracked');
         const theirs = moveOrigin('theirs.txt', 'theirs');
         const before = treeState(repo);
-        const { sha } = await land(task, method);
+        const sha = await land(task, method);
         assert.deepEqual(treeState(repo), before);
         assert.equal(box.git(origin, 'rev-parse', 'main'), sha);
         assert.equal(box.git(origin, 'show', 'main:a.txt'), 'two');
@@ -78,7 +79,7 @@ describe('git: landing a branch on its base', () => {
           );
         }
         noTraces(repo, task);
-        assert.deepEqual(await land(task, method), { sha, remark: null }, 'a second time finds it landed');
+        assert.equal(await land(task, method), sha, 'a second time finds it landed');
         assert.equal((await work.repository.worktreeState(task)).unpushed, 0, 'merged work is not unpushed');
       });
     }
@@ -92,7 +93,7 @@ describe('git: landing a branch on its base', () => {
         if (args[0] === 'push' && races++ === 0) moveOrigin('race.txt', 'race');
         return run(cwd, args, options);
       };
-      const { sha } = await racing.repository.mergeToBase(task, { method: 'merge', deleteBranch: false });
+      const sha = await racing.repository.mergeToBase(task, 'merge');
       assert.equal(races, 2);
       assert.equal(box.git(origin, 'rev-parse', 'main'), sha);
       assert.equal(box.git(origin, 'show', 'main:race.txt'), 'race');
@@ -118,12 +119,56 @@ describe('git: landing a branch on its base', () => {
       });
     });
 
-    it('the branch is deleted on both sides if asked, and its worktree can go', async () => {
+    it('the branch is deleted on both sides once its worktree is gone', async () => {
       await work.tasks.push(task, work.processes, work.never);
-      await land(task, 'squash', true);
+      await land(task, 'squash');
+      assert.deepEqual(await work.repository.removeWorktree(task, { force: false }), { removed: true });
+      assert.deepEqual(await drop(task), []);
       assert.equal(box.git(origin, 'branch', '--list', task.branch), '');
       assert.equal(box.git(repo, 'branch', '--list', task.branch), '');
-      assert.deepEqual(await work.repository.removeWorktree(task, { force: false }), { removed: true });
+      assert.deepEqual(await drop(task), [], 'what is gone is no trouble');
+    });
+
+    it('a branch to which somebody has added is deleted neither here nor there', async () => {
+      await work.tasks.push(task, work.processes, work.never);
+      await land(task);
+      box.git(task.worktree, 'checkout', '-q', '--detach');
+      box.git(
+        repo,
+        'branch',
+        '-f',
+        task.branch,
+        box.git(repo, 'commit-tree', '-p', task.branch, '-m', 'x', 'HEAD^{tree}'),
+      );
+      box.git(repo, 'push', '-q', 'origin', task.branch);
+      const kept = await drop(task);
+      assert.deepEqual(
+        kept.map((it) => it.replace(task.branch, 'B')),
+        [
+          'The branch B is kept at origin, since it holds commits that have not landed.',
+          'The branch B is kept here, since it holds commits that have not landed.',
+        ],
+      );
+      assert.equal(box.git(origin, 'rev-parse', task.branch), box.git(repo, 'rev-parse', task.branch));
+    });
+
+    it('a branch to which somebody adds at that very moment stays at the remote', async () => {
+      await work.tasks.push(task, work.processes, work.never);
+      await land(task);
+      const racing = gitWork(box);
+      const run = racing.git.run;
+      let added = '';
+      racing.git.run = async (cwd, args, options) => {
+        if (args[0] === 'push' && added === '') {
+          added = box.git(origin, 'commit-tree', '-p', task.branch, '-m', 'More', `${task.branch}^{tree}`);
+          box.git(origin, 'update-ref', `refs/heads/${task.branch}`, added);
+        }
+        return run(cwd, args, options);
+      };
+      const tip = task.head_sha!;
+      const kept = await racing.repository.deleteBranch(task, { here: tip, there: tip });
+      assert.match(kept.join('\n'), /is kept at origin, since it could not be deleted: \[rejected\] \(stale info\)/);
+      assert.equal(box.git(origin, 'rev-parse', task.branch), added);
     });
 
     it('a remote that keeps the branch does not undo the merge: it is said', async () => {
@@ -133,25 +178,69 @@ describe('git: landing a branch on its base', () => {
         '#!/bin/sh\ncase "$3" in *[!0]*) exit 0;; esac\necho "branches are kept"\nexit 1\n',
         0o755,
       );
-      const { sha, remark } = await land(task, 'merge', true);
+      const sha = await land(task);
       assert.equal(box.git(origin, 'rev-parse', 'main'), sha);
-      assert.match(remark ?? '', /could not be deleted at origin: .*hook declined[\s\S]*branches are kept/);
-      assert.equal(box.git(repo, 'branch', '--list', task.branch), '');
+      assert.match(
+        (await drop(task)).join('\n'),
+        /is kept at origin, since it could not be deleted: .*hook declined[\s\S]*branches are kept/,
+      );
     });
 
     it('a merge whose end was not recorded is found although its branch is deleted', async () => {
-      await work.tasks.push(task, work.processes, work.never);
       for (const method of METHODS) {
-        const { sha } = await land(task, method, true);
-        assert.deepEqual(await land(task, method, true), { sha, remark: null });
+        const sha = await land(task, method);
+        box.git(task.worktree, 'checkout', '-q', '--detach');
+        box.git(repo, 'branch', '-D', '-q', task.branch);
+        assert.equal(await land(task, method), sha);
+        box.git(task.worktree, 'checkout', '-q', '-b', task.branch, task.head_sha!);
       }
     });
 
     it('a branch that somebody has checked out elsewhere stays, and that is said', async () => {
       box.git(task.worktree, 'checkout', '-q', '--detach');
       box.git(repo, 'worktree', 'add', '-q', join(box.dir, 'elsewhere'), task.branch);
-      const { remark } = await land(task, 'merge', true);
-      assert.match(remark ?? '', /is not deleted: it is checked out in .*elsewhere/);
+      await land(task);
+      assert.match((await drop(task)).join('\n'), /is kept here, since it is checked out in .*elsewhere/);
+    });
+
+    it('what came to the branch after the task had ended is not landed unseen', async () => {
+      box.commit(task.worktree, 'b.txt', 'unseen');
+      await assert.rejects(land(task), { code: 'merge', message: /was neither checked nor shown/, hint: /Continue/ });
+      await assert.rejects(land({ ...task, head_sha: null }), { code: 'merge', message: /ended without a commit/ });
+      assert.equal(box.git(origin, 'rev-list', '--count', 'main'), '1');
+    });
+
+    it('what of the base only the user has is not landed with the task, whose diff does not show it', async () => {
+      box.commit(repo, 'private.txt', 'mine', 'Not for others');
+      const other = await worked({ repo, branch: 'amp/other-abcdef' });
+      for (const method of METHODS) {
+        await assert.rejects(land(other, method), {
+          code: 'merge',
+          message: /began with commits that main of origin does not have.*: [0-9a-f]+ Not for others$/,
+        });
+      }
+      box.git(repo, 'push', '-q', 'origin', 'main');
+      await land(other);
+    });
+
+    it('what was taken out of the base by force does not come back with the task', async () => {
+      const removed = box.commit(repo, 'secret.txt', 'secret', 'A secret');
+      box.git(repo, 'push', '-q', 'origin', 'main');
+      const other = await worked({ repo, branch: 'amp/other-abcdef' });
+      box.git(repo, 'push', '-q', '--force', 'origin', `${removed}^:main`);
+      await assert.rejects(land(other), { code: 'merge', message: /does not have.*A secret$/ });
+    });
+
+    it('a rebase that would drop what a merge on the branch holds of its own is refused', async () => {
+      moveOrigin('theirs.txt', 'theirs');
+      assert.equal((await work.tasks.mergeBase(task, work.never)).kind, 'merged');
+      box.write(join(task.worktree, 'a.txt'), 'mended in the merge');
+      box.git(task.worktree, 'commit', '-q', '-a', '--amend', '--no-edit');
+      const merged = { ...task, head_sha: box.git(task.worktree, 'rev-parse', 'HEAD') };
+      moveOrigin('more.txt', 'more');
+      await assert.rejects(land(merged, 'rebase'), { code: 'merge', message: /its merges hold changes of their own/ });
+      await land(merged, 'squash');
+      assert.equal(box.git(origin, 'show', 'main:a.txt'), 'mended in the merge');
     });
 
     it('a remote that is away is said', async () => {
@@ -170,7 +259,7 @@ describe('git: landing a branch on its base', () => {
 
     it('a clean checkout of the base moves forward', async () => {
       const tip = box.git(repo, 'rev-parse', task.branch);
-      assert.deepEqual(await land(task), { sha: tip, remark: null });
+      assert.equal(await land(task), tip);
       assert.equal(box.git(repo, 'rev-parse', 'main'), tip);
       assert.equal(readFileSync(join(repo, 'a.txt'), 'utf8'), 'two');
       assert.equal(box.git(repo, 'status', '--porcelain'), '');
@@ -197,7 +286,7 @@ describe('git: landing a branch on its base', () => {
       box.git(repo, 'checkout', '-q', '-b', 'elsewhere');
       box.write(join(repo, 'README.md'), 'dirty elsewhere');
       const before = treeState(repo);
-      const { sha } = await land(task);
+      const sha = await land(task);
       assert.equal(box.git(repo, 'rev-parse', 'main'), sha);
       assert.deepEqual(treeState(repo), before);
     });
@@ -205,7 +294,7 @@ describe('git: landing a branch on its base', () => {
     for (const method of METHODS) {
       it(`${method}: a base that went on is brought together first`, async () => {
         const theirs = box.commit(repo, 'theirs.txt', 'theirs');
-        const { sha } = await land(task, method);
+        const sha = await land(task, method);
         assert.equal(box.git(repo, 'rev-parse', 'HEAD'), sha);
         assert.equal(
           Number(box.git(repo, 'rev-list', '--count', `${theirs}..main`)),

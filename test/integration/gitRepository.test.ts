@@ -245,6 +245,50 @@ describe('git: facts about a repository', () => {
       );
     });
 
+    it('keeps one whose submodule holds what is nowhere else, whatever `ignore` says', async () => {
+      const { repo } = box.withOrigin();
+      const library = box.repository('library');
+      box.git(repo, 'submodule', '--quiet', 'add', library, 'lib');
+      box.git(repo, 'config', '-f', '.gitmodules', 'submodule.lib.ignore', 'all');
+      box.git(repo, 'commit', '-q', '-a', '-m', 'Library');
+      box.git(repo, 'push', '-q', 'origin', 'main');
+      const task = await work.prepare({ repo });
+      const lib = join(task.worktree, 'lib');
+      box.write(join(lib, 'README.md'), 'changed');
+      assert.deepEqual(await work.repository.removeWorktree(task, { force: false }), {
+        removed: false,
+        why: 'it has uncommitted changes: lib',
+      });
+      box.git(lib, 'commit', '-q', '-a', '-m', 'Only here');
+      box.git(task.worktree, 'add', '-f', 'lib');
+      box.git(task.worktree, 'commit', '-q', '-m', 'Newer library');
+      const outcome = await work.tasks.push(task, work.processes, work.never);
+      assert.ok(outcome.kind === 'pushed', JSON.stringify(outcome));
+      const pushed = { ...task, pushed_sha: outcome.sha };
+      assert.deepEqual(await work.repository.removeWorktree(pushed, { force: false }), {
+        removed: false,
+        why: 'it has 1 commit that is not pushed',
+      });
+      box.git(lib, 'push', '-q', 'origin', 'HEAD:refs/heads/newer');
+      assert.deepEqual(await work.repository.removeWorktree(pushed, { force: false }), { removed: true });
+    });
+
+    it('forgets the snapshot that it began with once the branch has it, and never the only copy', async () => {
+      const { repo } = box.withOrigin();
+      const refs = (): string => box.git(repo, 'for-each-ref', '--format=%(objectname)', 'refs/ampa/snapshot');
+      for (const rewritten of [false, true]) {
+        box.write(join(repo, 'README.md'), `uncommitted ${rewritten}`);
+        const snapshot_sha = await work.repository.snapshot(repo);
+        const task = await work.prepare({ repo, snapshot_sha, branch: `amp/${rewritten}-abcdef` });
+        if (rewritten) box.git(task.worktree, 'reset', '-q', '--hard', 'main');
+        const outcome = await work.tasks.push(task, work.processes, work.never);
+        assert.ok(outcome.kind === 'pushed', JSON.stringify(outcome));
+        const pushed = { ...task, pushed_sha: outcome.sha };
+        assert.deepEqual(await work.repository.removeWorktree(pushed, { force: false }), { removed: true });
+        assert.equal(refs(), rewritten ? snapshot_sha : '');
+      }
+    });
+
     it('by force takes a dirty one, and without a remote a branch is safe enough', async () => {
       const repo = box.repository();
       const task = await work.prepare({ repo, remote: null });

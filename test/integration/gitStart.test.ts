@@ -163,7 +163,7 @@ describe('git: where a task starts', () => {
     assert.equal((await work.tasks.commitAll(task, 'A', '', work.processes, work.never)).kind, 'committed');
     assert.equal((await work.tasks.push(task, work.processes, work.never)).kind, 'pushed');
     assert.deepEqual(await work.tasks.changedFiles(task, await work.tasks.head(task)), [
-      { path: 'a.txt', oldPath: null, status: 'added' },
+      { path: 'a.txt', oldPath: null, status: 'added', lines: { added: 1, deleted: 0 } },
     ]);
   });
 });
@@ -309,7 +309,7 @@ describe('git: the worktree of a task', () => {
     const outcome = await work.tasks.commitAll(task, 'A', '', work.processes, work.never);
     assert.ok(outcome.kind === 'committed');
     assert.deepEqual(await work.tasks.changedFiles(task, outcome.sha), [
-      { path: 'a.txt', oldPath: null, status: 'added' },
+      { path: 'a.txt', oldPath: null, status: 'added', lines: { added: 1, deleted: 0 } },
     ]);
     await work.tasks.push(task, work.processes, work.never);
     assert.deepEqual(await work.repository.removeWorktree(task, { force: false }), { removed: true });

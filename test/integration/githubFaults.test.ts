@@ -47,7 +47,7 @@ describe('Every call to GitHub', () => {
     hasChecks: (forge, signal) => forge.hasChecks(ACME, null, signal),
     pullRequestTemplate: (forge, signal) => forge.pullRequestTemplate(ACME, signal),
     merge: (forge, signal) =>
-      forge.merge(ACME, 1, { method: null, sha: sha(1), title: 't', deleteBranch: null }, signal),
+      forge.merge(ACME, 1, { method: null, sha: sha(1), title: 't', from: null, beforeMerge: async () => {} }, signal),
     issue: (forge, signal) => forge.issue(ACME, 1, signal),
     probe: (forge) => forge.probe(ACME),
   };

@@ -212,7 +212,7 @@ describe('Who AMPA is to GitHub', () => {
       token = it_.fake.token;
       assert.equal(await forge.login(ACME), 'octocat');
       token = null;
-      await assert.rejects(forge.login(ACME), /not signed in to GitHub any more/);
+      await assert.rejects(forge.login(ACME), /no longer signed in to GitHub/);
     });
   });
 

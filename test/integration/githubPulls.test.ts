@@ -54,9 +54,12 @@ describe('Pull requests on GitHub', () => {
     assert.equal(((await open()) as { draft: boolean }).draft, false);
   });
 
-  it('that are closed count as none', async () => {
+  it('that were ended by a person are not opened a second time', async () => {
     it_.repo.openPull(PR).state = 'closed';
+    assert.deepEqual(await open(), { kind: 'ended', number: 1, url: 'https://github.com/acme/widget/pull/1' });
+    it_.repo.openPull(PR);
     assert.equal(((await open()) as { number: number }).number, 2);
+    assert.equal(it_.repo.pullRequests.length, 2);
   });
 
   it('that cannot be opened say why', async () => {
@@ -110,21 +113,27 @@ describe('Pull requests on GitHub', () => {
 
   describe('are merged', () => {
     const merge = async (more: object = {}) => {
-      const how = { method: null, sha: sha(1), title: 'Mend it (#1)', deleteBranch: null, ...more };
+      const how = {
+        method: null,
+        sha: sha(1),
+        title: 'Mend it (#1)',
+        from: null,
+        beforeMerge: async () => {},
+        ...more,
+      };
       return (await it_.make()).forge.merge(ACME, 1, how, it_.signal);
     };
     const said = async (more: object = {}): Promise<string> => {
       const outcome = await merge(more);
-      return outcome.kind === 'merged' ? `merged ${outcome.remark ?? ''}` : `${outcome.kind}: ${outcome.detail}`;
+      return 'detail' in outcome ? `${outcome.kind}: ${outcome.detail}` : outcome.kind;
     };
     beforeEach(() => void it_.repo.openPull({ ...PR, draft: false }));
 
-    it('by the first method that is allowed, and their branch goes', async () => {
+    it('by the first method that is allowed', async () => {
       it_.repo.mergeMethods = ['squash'];
-      const outcome = await merge({ deleteBranch: PR.head });
-      assert.deepEqual(outcome, { kind: 'merged', sha: it_.repo.pullRequests[0]!.mergedSha, remark: null });
-      assert.equal(it_.repo.refs.has(PR.head), false);
-      assert.deepEqual(await merge({ deleteBranch: PR.head }), outcome, 'a second time it is merged already');
+      const outcome = await merge();
+      assert.deepEqual(outcome, { kind: 'merged', sha: it_.repo.pullRequests[0]!.mergedSha, head: sha(1) });
+      assert.deepEqual(await merge(), outcome, 'a second time it is merged already');
     });
 
     it('once, wherever the answer is lost', async () => {
@@ -133,9 +142,9 @@ describe('Pull requests on GitHub', () => {
         it_.repo.pullRequests[0]!.state = 'open';
         let left = 1;
         it_.fake.fault = ({ method }) => (method === 'PUT' && left-- > 0 ? fault : null);
-        assert.equal(await said(), 'merged ');
+        assert.equal(await said(), 'merged');
         it_.fake.fault = ({ method }) => (method === 'PUT' ? fault : null);
-        assert.equal(await said(), 'merged ');
+        assert.equal(await said(), 'merged');
       }
     });
 
@@ -175,7 +184,7 @@ describe('Pull requests on GitHub', () => {
       };
       fake.fault = ({ method }) => (method === 'PUT' && looks < 4 ? { status: 405, message: 'too early' } : null);
       const waits: (readonly string[])[] = [];
-      assert.equal(await said({ onWait: (names: readonly string[]) => waits.push(names) }), 'merged ');
+      assert.equal(await said({ onWait: (names: readonly string[]) => waits.push(names) }), 'merged');
       assert.deepEqual(waits, [['build', 'deploy']]);
       assert.equal(repo.pullRequests[0]!.draft, false);
     });
@@ -191,7 +200,7 @@ describe('Pull requests on GitHub', () => {
         path === '/graphql' || /\/(check-runs|statuses?|actions\/runs)\b/.test(path)
           ? { status: 403, message: 'Resource not accessible by integration' }
           : null;
-      assert.equal(await said(), 'merged ');
+      assert.equal(await said(), 'merged');
     });
 
     it('not where nobody could tell whether a required check runs: an administrator’s merge would go past it', async () => {
@@ -213,13 +222,33 @@ describe('Pull requests on GitHub', () => {
       assert.equal(it_.repo.pullRequests[0]?.mergedSha, null);
     });
 
-    it('though their branch cannot be deleted, which is said', async () => {
-      it_.fake.fault = ({ method }) =>
-        method === 'DELETE' ? { status: 403, message: 'Resource not accessible by integration' } : null;
-      assert.match(
-        await said({ deleteBranch: PR.head }),
-        /^merged The branch amp\/mend could not be deleted: Resource/,
-      );
+    it('not where who asked for it has changed their mind while it waited', async () => {
+      const asked = merge({ beforeMerge: () => Promise.reject(new Error('not any more')) });
+      await assert.rejects(asked, /not any more/);
+      assert.equal(it_.repo.pullRequests[0]!.state, 'open');
+    });
+
+    it('not where the base has lost, or never had, what the diff begins at', async () => {
+      const main = it_.repo.refs.get('main')!;
+      assert.match(await said({ from: sha(9) }), /^refused: It began at 0000000000, which main does not have/);
+      assert.equal(it_.repo.pullRequests[0]!.state, 'open');
+      it_.repo.push(sha(8), 'main');
+      it_.repo.parents.set(sha(8), main);
+      assert.equal(await said({ from: main }), 'merged');
+    });
+
+    it('by others with more on top, or without what is meant now', async () => {
+      const pull = it_.repo.pullRequests[0]!;
+      const person = (head: string): void => {
+        it_.repo.push(head, PR.head);
+        Object.assign(pull, { state: 'closed', mergedSha: 'e'.repeat(40), mergedHead: head });
+      };
+      person(sha(2));
+      it_.repo.parents.set(sha(2), sha(1));
+      assert.deepEqual(await merge(), { kind: 'merged', sha: 'e'.repeat(40), head: sha(2) });
+      assert.deepEqual(await merge({ sha: sha(3) }), { kind: 'merged_without', head: sha(2) });
+      it_.repo.parents.set(sha(3), sha(2));
+      assert.deepEqual(await merge({ sha: sha(3) }), { kind: 'merged_without', head: sha(2) });
     });
   });
 });

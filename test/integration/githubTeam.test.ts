@@ -31,7 +31,7 @@ describe('whose a task is', () => {
 
   it('is what git says where GitHub does not, and the task starts all the same', async () => {
     it_.fake.fault = ({ path: at }) => (at === '/user' ? 'hang' : null);
-    const app = await it_.open(AGENT);
+    const app = await it_.open(AGENT, {}, { loginMs: 200 });
     assert.equal((await app.start({ prompt: 'One' })).created_by, GIT);
     it_.fake.fault = ({ path: at }) => (at === '/user' ? 'drop' : null);
     assert.equal((await app.start({ prompt: 'Two' })).created_by, GIT);

@@ -6,7 +6,9 @@ import { mock } from 'node:test';
 import { createHostStore } from '../../src/adapters/sqlite/hostStore.ts';
 import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
+import { createTaskQueue } from '../../src/adapters/sqlite/taskQueue.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
+import { wallClock } from '../../src/app/clock.ts';
 import { announceHost } from '../../src/app/hosts.ts';
 import { HOST_BEAT_MS } from '../../src/tasks/timings.ts';
 import { createProject } from '../support/project.ts';
@@ -36,10 +38,10 @@ describe('a host in the store', () => {
     const presence = await announceHost(
       {
         ...hosts,
-        async beat(id, at) {
+        async beat(id, at, loops) {
           beats++;
           if (broken) throw new Error('the disk is gone');
-          return hosts.beat(id, at);
+          return hosts.beat(id, at, loops);
         },
       },
       { id: 'H', kind: 'daemon', asks: false },
@@ -69,7 +71,7 @@ describe('a host in the store', () => {
 
   it('that lost its claim can record no process, so that none of its acts', async () => {
     const hosts = createHostStore(database.db);
-    const tasks = createTaskStore(database, now);
+    const tasks = { ...createTaskStore(database, now), ...createTaskQueue(database, now) };
     const { id } = await createTaskBoard(database.db, now).insert(makeTask({ repo: '/repo' }));
     const claim = (await tasks.claimNext('a', 1, NEEDS))!;
     const row = { task_id: id, pid: 7, start_time: '1', boot_id: 'b', pid_namespace: 'n', kind: 'agent' };
@@ -110,6 +112,52 @@ describe('an engine', () => {
       assert.match(later()[0]!, /^The worker loop of this process is \d+ s late\.$/);
       assert.deepEqual(app.stalls([]), []);
     } finally {
+      await project.remove();
+    }
+  });
+
+  it('whose loop hangs while it beats is named by every other process, until it turns again', async () => {
+    const session = Promise.withResolvers<never>();
+    const project = createProject('ampa-hangs-');
+    mock.timers.enable({ apis: ['setInterval'] });
+    try {
+      let ahead = 0;
+      const clock = { ...wallClock, now: () => Date.now() + ahead };
+      const hung = await project.open('true', {}, { asks: true, clock, editorToken: session.promise });
+      await hung.startEngine();
+      const other = await project.open();
+      const beaten = async (): Promise<string[]> => {
+        const before = (await other.hosts())[0]!.lastBeat;
+        mock.timers.tick(HOST_BEAT_MS);
+        return until('it has beaten', async () => {
+          const hosts = await other.hosts();
+          return hosts[0]!.lastBeat > before && other.stalls(hosts);
+        });
+      };
+      // The carrier of the task wants the editor's session, which does not come.
+      const { id } = await hung.start({ prompt: 'x', checks: 'none' });
+      await until('it is claimed', async () => (await hung.show(id)).task.status === 'running');
+      assert.deepEqual(await beaten(), []);
+
+      ahead = 30_000;
+      assert.deepEqual(await beaten(), []);
+      ahead = 60_000;
+      const [said, ...more] = await beaten();
+      assert.match(said!, new RegExp(`^The worker loop of the editor ${process.pid} is \\d\\d s late\\.$`));
+      assert.deepEqual(more, []);
+      assert.deepEqual((await other.health()).reasons.find((it) => it.kind === 'engine')?.detail, said);
+      const doctor = await project.ampa(['doctor']);
+      assert.ok(doctor.stdout.includes(said!), doctor.stdout);
+
+      ahead = 3600_000;
+      assert.deepEqual(await beaten(), [], 'it has slept');
+      session.reject(new Error('the session is gone'));
+      await until('the task is given up', async () => (await hung.show(id)).task.status === 'error');
+      await until('the loop turns', () => hung.stalls([]).length === 0);
+      assert.deepEqual(await beaten(), []);
+    } finally {
+      session.reject(new Error('the test is over'));
+      mock.timers.reset();
       await project.remove();
     }
   });

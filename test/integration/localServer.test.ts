@@ -344,7 +344,7 @@ describe('the local server', () => {
       other.exec('rollback');
       other.close();
     }
-    await until('it is well again', async () => (await health()).status === 200, 15_000);
+    await until('it is well again', async () => (await health()).status === 200);
   }).timeout(60_000);
 
   it('gives figures that a strict reader takes', async () => {

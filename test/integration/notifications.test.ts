@@ -46,7 +46,7 @@ describe('notifications', () => {
       .filter((it) => it.url.startsWith(`/${where}`))
       .map(({ body }) => String(body['text'] ?? body['content']).split('\n')[0] ?? '');
   const hears = async (title: RegExp, where?: 'slack' | 'discord'): Promise<string> =>
-    until(`a message ${title}`, () => heard(where).find((it) => title.test(it)), 20_000);
+    until(`a message ${title}`, () => heard(where).find((it) => title.test(it)));
   const storeMade = (): boolean => existsSync(path.join(project.repo, '.worklog'));
 
   describe('of tasks', () => {
@@ -92,7 +92,7 @@ describe('notifications', () => {
       const app = await project.open(GOOD);
       const { id } = await app.start({ prompt: 'Go home', checks: 'true' });
       const carrier = project.spawnAmpa(['work', id], slack());
-      await until('it has ended', () => carrier.exitCode !== null, 20_000);
+      await until('it has ended', () => carrier.exitCode !== null);
       assert.deepEqual(heard(), ['[DONE] Go home checks green']);
     }).timeout(90_000);
 
@@ -139,7 +139,7 @@ describe('notifications', () => {
       assert.deepEqual(told, [{ channel: 'slack', outcome: 'sent', detail: null }]);
       await hears(/of its own/, 'discord');
       assert.deepEqual(heard(), ['of its own']);
-    }).timeout(30_000);
+    });
 
     it('hold up no process that ends, where they wait for longer than it would', async () => {
       server.always = () => ({ status: 500, body: 'oops' });
@@ -189,7 +189,7 @@ describe('notifications', () => {
       assert.deepEqual(
         (await app.testNotification()).map((it) => [it.channel, it.outcome, it.detail]),
         [
-          ['discord-bot', 'failed', 'it needs a running AMPA in this folder'],
+          ['discord-bot', 'failed', 'it needs AMPA to be running in this folder'],
           ['slack', 'failed', 'HTTP 404: no_service'],
         ],
       );
@@ -248,9 +248,13 @@ describe('notifications', () => {
         symlinkSync(target, file);
         if (tracked) project.box.git(project.repo, 'add', '-f', file);
         const app = await project.open(undefined, slack());
-        await app.notify({ type: 'other', title: 'x', body: null }, AbortSignal.timeout(2000));
-        const notices = app.notices().filter((it) => it.includes(`deadletter.log ${why}. Move it away`));
-        assert.equal(notices.length, 1, app.notices().join('\n'));
+        const said = (): string[] => app.notices().filter((it) => it.includes(`deadletter.log ${why}. Move it away`));
+        const stop = new AbortController();
+        const notifying = app.notify({ type: 'other', title: 'x', body: null }, stop.signal);
+        await until('it is said', () => said().length > 0);
+        stop.abort();
+        await notifying;
+        assert.equal(said().length, 1, app.notices().join('\n'));
         assert.equal(readFileSync(target, 'utf8'), '');
       });
 
@@ -391,8 +395,8 @@ describe('notifications', () => {
       await app.startEngine();
       const ran = async (id: string): Promise<boolean> =>
         (await app.schedule.list()).some((it) => it.id === id && it.last_run !== null);
-      await until('both have run', async () => (await ran('job')) && (await ran('heartbeat')), 20_000);
-      await until('it beats again', async () => (await app.schedule.history('heartbeat', 5)).length > 1, 20_000);
+      await until('both have run', async () => (await ran('job')) && (await ran('heartbeat')));
+      await until('it beats again', async () => (await app.schedule.history('heartbeat', 5)).length > 1);
     }).timeout(90_000);
   });
 });

@@ -86,7 +86,7 @@ describe('a local check that is red', () => {
     const app = await project.open(MENDING_AGENT);
     const { id } = await app.start({ prompt: 'Make it good', checks: slow });
     const carrier = project.spawnAmpa(['work', id], { AMPA_AGENT_COMMAND: MENDING_AGENT });
-    await until('the base is checked', () => existsSync(gate), 30_000);
+    await until('the base is checked', () => existsSync(gate));
     carrier.kill('SIGKILL');
     const task = await app.carryHere(id, new AbortController().signal);
     assert.equal(task.status, 'success', `${task.reason}: ${task.reason_detail}`);

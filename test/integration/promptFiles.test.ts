@@ -127,7 +127,7 @@ describe('The files of fallback rules', () => {
       found.map((it) => [it.name, it.tracked, it.config, it.problem?.replace(/:.*/, '')]),
       [
         ['good', false, { default: 'accept' }, undefined],
-        ['bad', false, null, 'is no JSON'],
+        ['bad', false, null, 'is not valid JSON'],
         ['odd', true, null, 'is wrong at default'],
       ],
     );

@@ -11,6 +11,7 @@ import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.
 import { createPromptStore } from '../../src/adapters/sqlite/promptStore.ts';
 import { encodeTask, type TaskRow } from '../../src/adapters/sqlite/schema.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
+import { createTaskQueue } from '../../src/adapters/sqlite/taskQueue.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { createConversations } from '../../src/app/conversations.ts';
 import { announceHost } from '../../src/app/hosts.ts';
@@ -19,7 +20,8 @@ import { AmpaError } from '../../src/errors.ts';
 import type { Claim } from '../../src/tasks/ports.ts';
 import { makePrompt } from '../support/prompts.ts';
 import { makeTask, NEEDS } from '../support/repo.ts';
-import { fastClock } from '../support/fastClock.ts';
+import { movedClock } from '../support/movedClock.ts';
+import { until } from '../support/until.ts';
 
 const code = (wanted: AmpaError['code']) => (error: unknown) => error instanceof AmpaError && error.code === wanted;
 
@@ -27,8 +29,10 @@ describe('The store of questions', () => {
   let dir: string;
   let database: OpenDatabase;
   const newId = monotonicFactory();
-  // Ten seconds of waiting take a quarter of one.
-  const clock = fastClock(40);
+  const time = movedClock();
+  const { clock } = time;
+  /** Somebody has begun to wait for time to pass. */
+  const waits = (): Promise<true> => until('somebody waits', () => time.next() !== null);
   const now = (): number => clock.now();
 
   const open = async (migrations?: readonly string[]): Promise<OpenDatabase> =>
@@ -47,7 +51,7 @@ describe('The store of questions', () => {
   });
   const stores = () => ({
     prompts: createPromptStore(database.db, now, newId),
-    tasks: createTaskStore(database, now),
+    tasks: { ...createTaskStore(database, now), ...createTaskQueue(database, now) },
     board: createTaskBoard(database.db, now),
     hosts: createHostStore(database.db),
   });
@@ -197,7 +201,9 @@ describe('The store of questions', () => {
       const task = (await it.tasks.get(claim.taskId))!;
       const prompt = await conversations.tasks.open(claim, task, { ...fresh(), session: 's', attempt: 1 });
       const late = conversations.respond({ promptId: prompt.id, response: 'allow', by: 'Ada' });
+      await waits();
       await assert.rejects(conversations.respond({ session: 's', response: 'allow', by: 'Bob' }), /answered by Ada/);
+      time.to(now() + 10_000);
       await assert.rejects(late, code('agent_error'));
       assert.equal((await it.prompts.get(prompt.id))!.state, 'waiting');
       const second = conversations.respond({ session: 's', response: 'reject', by: 'Bob' });
@@ -233,10 +239,10 @@ describe('The store of questions', () => {
       const task = (await it.tasks.get(claim.taskId))!;
       await sql`update tasks set lease_expires_at = 0`.execute(database.db);
       const prompt = await conversations.tasks.open(claim, task, { ...fresh(), session: 's', attempt: 1 });
-      await assert.rejects(
-        conversations.respond({ promptId: prompt.id, response: 'allow', by: 'Ada' }),
-        /the process that asked has died/,
-      );
+      const answering = conversations.respond({ promptId: prompt.id, response: 'allow', by: 'Ada' });
+      await waits();
+      time.to(now() + 2_000);
+      await assert.rejects(answering, /the process that asked has died/);
       assert.equal((await it.prompts.lostIn(claim.taskId, 1))[0]?.response, 'allow');
     });
 

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { createHostStore } from '../../src/adapters/sqlite/hostStore.ts';
 import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
+import { createTaskQueue } from '../../src/adapters/sqlite/taskQueue.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { markerOf, reapPredecessors } from '../../src/app/carriers.ts';
 import { createProject, CHECK, processesOf, type Project } from '../support/project.ts';
@@ -30,7 +31,7 @@ describe('what earlier holders of a task left running', () => {
     databases.push(database);
     return {
       hosts: createHostStore(database.db),
-      tasks: createTaskStore(database, now),
+      tasks: { ...createTaskStore(database, now), ...createTaskQueue(database, now) },
       board: createTaskBoard(database.db, now),
     };
   }

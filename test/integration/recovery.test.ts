@@ -23,7 +23,7 @@ import { openEngineStore, type EngineStore } from '../../src/app/engineStore.ts'
 import { announceHost } from '../../src/app/hosts.ts';
 import { resolveWorkspace, statePaths } from '../../src/app/state.ts';
 import type { Task } from '../../src/tasks/task.ts';
-import { wallClock } from '../../src/app/engine.ts';
+import { wallClock } from '../../src/app/clock.ts';
 import { AmpaError } from '../../src/errors.ts';
 import { createProject, type Project } from '../support/project.ts';
 import { makeTask, NEEDS } from '../support/repo.ts';

@@ -9,7 +9,7 @@ import { openDatabase } from '../../src/adapters/sqlite/open.ts';
 import type { App } from '../../src/app/api.ts';
 import type { RunReport, ScheduledCommand } from '../../src/app/scheduleApi.ts';
 import { ORIGINAL_STORE } from '../support/originalStore.ts';
-import { CHECK, createProject, processesOf, type Project } from '../support/project.ts';
+import { CHECK, createProject, runsIn, type Project } from '../support/project.ts';
 import { until } from '../support/until.ts';
 
 describe('scheduled commands', () => {
@@ -19,6 +19,7 @@ describe('scheduled commands', () => {
   });
   afterEach(() => project.remove());
   const never = new AbortController().signal;
+  /** Processes of runs here: other files have theirs at the same time. */
   /** Everything is due at once. */
   const FAST = { AMPA_SCHEDULER_GLOBAL_MIN_INTERVAL_SECONDS: '0' };
 
@@ -90,7 +91,7 @@ describe('scheduled commands', () => {
 
     const bad: [args: string[], message: RegExp][] = [
       [['add', 'x', 'true'], /no time to run at/],
-      [['add', 'x', 'true', '--every', '5', '--cron', '* * * * *'], /exclude one another/],
+      [['add', 'x', 'true', '--every', '5', '--cron', '* * * * *'], /cannot be used together/],
       [['add', 'x', 'true', '--every', '0'], /--every is 0/],
       [
         ['add', 'x', 'true', '--every', '99999999999999999'],
@@ -99,8 +100,8 @@ describe('scheduled commands', () => {
       [['add', 'x', 'true', '--every', 'often'], /--every "often" is not a number/],
       [['add', 'x', 'true', '--cron', '* * *'], /3 fields, not five/],
       [['add', 'x', '--every', '5'], /the command is empty/],
-      [['add', 'a/b', 'true', '--every', '5'], /is no id/],
-      [['add', 'x', 'true', '--every', '5', '--metadata', '[]'], /is no JSON object/],
+      [['add', 'a/b', 'true', '--every', '5'], /is not a valid id/],
+      [['add', 'x', 'true', '--every', '5', '--metadata', '[]'], /is not a JSON object/],
       [['add', 'x', 'true', '--every', '5', '--max-runtime', '-1'], /--max-runtime is -1/],
       [['add', 'x', 'true', '--every', '5', '--type', 'dance'], /there is no type "dance"/],
       [['history', 'nothing'], /"nothing" does not exist/],
@@ -149,11 +150,11 @@ describe('scheduled commands', () => {
       await app.schedule.add('slow', {
         command: 'echo begun; (trap "" TERM; sleep 300) & setsid sleep 300 & sleep 300',
         frequency_minutes: 5,
-        max_runtime_minutes: 0.02,
+        max_runtime_minutes: 0.08,
       });
       const run = await app.schedule.run('slow', { signal: never });
       assert.deepEqual([run?.status, run?.exit_code, run?.output], ['timed_out', 124, 'begun\n']);
-      assert.deepEqual(processesOf('run-'), []);
+      assert.deepEqual(runsIn(project.repo), []);
       assert.equal((await app.schedule.list())[0]!.running, false);
     }).timeout(90_000);
 
@@ -190,7 +191,7 @@ describe('scheduled commands', () => {
       await until('it prints', () => seen.includes('begun'));
       assert.equal((await ampa('remove', 'long')).code, 0);
       assert.equal((await again)?.status ?? 'gone', 'interrupted');
-      assert.deepEqual(processesOf('run-'), []);
+      assert.deepEqual(runsIn(project.repo), []);
     }).timeout(90_000);
 
     it('record a background task, and skip while that is active', async () => {
@@ -254,7 +255,7 @@ describe('scheduled commands', () => {
       await ampa('add', 'tick', `echo "$AMPA_RUN_ID" >> '${log}'`, '--every', String(1 / 60));
       daemon();
       daemon();
-      await until('it has run', () => existsSync(log) && readFileSync(log, 'utf8').split('\n').length > 6, 30_000);
+      await until('it has run', () => existsSync(log) && readFileSync(log, 'utf8').split('\n').length > 6);
       await ampa('disable', 'tick');
       const runs = await until('the last one has ended', async () => {
         const all = JSON.parse((await ampa('history', 'tick', '--limit', '50', '--json')).stdout) as {
@@ -271,41 +272,37 @@ describe('scheduled commands', () => {
     it('leave nothing when it is killed: the next one ends what is left and clears the mark', async () => {
       await ampa('add', 'long', 'echo begun; setsid sleep 300', '--every', '600');
       const first = daemon();
-      await until('it runs', async () => (await list())[0]?.running && processesOf('run-').length > 0, 20_000);
+      await until('it runs', async () => (await history('long'))[0]?.output === 'begun\n');
       first.kill('SIGKILL');
-      assert.ok(processesOf('run-').length > 0);
+      assert.ok(runsIn(project.repo).length > 0);
       await ampa('disable', 'long');
       daemon();
-      const run = await until(
-        'it is cleared',
-        async () => {
-          const [latest] = await history('long');
-          return latest?.status === 'interrupted' && latest;
-        },
-        30_000,
-      );
+      const run = await until('it is cleared', async () => {
+        const [latest] = await history('long');
+        return latest?.status === 'interrupted' && latest;
+      });
       assert.deepEqual([run.exit_code, run.output], [null, 'begun\n']);
-      await until('nothing is left', () => processesOf('run-').length === 0);
+      await until('nothing is left', () => runsIn(project.repo).length === 0);
     }).timeout(60_000);
 
     it('can be run by hand after it was killed', async () => {
       await ampa('add', 'quick', 'test -e again || { touch again; sleep 300; }', '--every', '600');
       const first = daemon();
-      await until('it runs', async () => (await list())[0]?.running, 20_000);
+      await until('it runs', async () => (await list())[0]?.running);
       first.kill('SIGKILL');
       await once(first, 'exit');
       assert.equal((await ampa('run', 'quick')).code, 0);
-      assert.deepEqual(processesOf('run-'), []);
+      assert.deepEqual(runsIn(project.repo), []);
     }).timeout(60_000);
 
     it('end with it when it is asked to end', async () => {
       await ampa('add', 'long', 'echo begun; sleep 300', '--every', '600');
       const host = daemon();
-      await until('it runs', async () => (await list())[0]?.running, 20_000);
+      await until('it runs', async () => (await list())[0]?.running);
       const exited = new Promise((resolve) => host.once('exit', resolve));
       host.kill('SIGTERM');
       await exited;
-      assert.deepEqual(processesOf('run-'), []);
+      assert.deepEqual(runsIn(project.repo), []);
       assert.equal((await history('long'))[0]?.status, 'interrupted');
     }).timeout(60_000);
 

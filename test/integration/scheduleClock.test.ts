@@ -111,9 +111,8 @@ describe('a scheduler whose timers are wrong', () => {
       try {
         await until('it waits', () => looks > 0);
         ahead += jump;
-        const set = performance.now();
-        await until('the run', async () => (await host.store.get('hourly'))?.state.last_status === 'succeeded', 5000);
-        assert.ok(performance.now() - set < 3000);
+        // Its own timer would fire in an hour.
+        await until('the run', async () => (await host.store.get('hourly'))?.state.last_status === 'succeeded');
       } finally {
         stop.abort();
         await looping;

@@ -100,7 +100,7 @@ describe('the scheduler', () => {
   describe('without catching up', () => {
     const beat = async (host: Awaited<ReturnType<typeof bench.host>>, at: number): Promise<void> => {
       bench.time.to(at);
-      await host.hosts.beat('row', at);
+      await host.hosts.beat('row', at, '[]');
       await host.scheduler.pass();
       await host.scheduler.settled();
     };
@@ -163,7 +163,7 @@ describe('the scheduler', () => {
       await bench.add(host.store, 'cron', { cron: '0 * * * *', timezone: 'UTC', catch_up: false, requires_llm: true });
       for (let at = START; at <= START + HOUR + 10_000; at += 30_000) {
         bench.time.to(at);
-        await host.hosts.beat('row', at);
+        await host.hosts.beat('row', at, '[]');
       }
       await beat(host, START + 3 * HOUR);
       assert.equal((await host.store.runsOf('cron', 9)).length, 1);

@@ -6,7 +6,7 @@ import type { Prompt } from '../../src/conversations/prompt.ts';
 import { AmpaError } from '../../src/errors.ts';
 import type { Clock } from '../../src/tasks/ports.ts';
 import { startChannelServer } from '../support/channelServer.ts';
-import { createProject, type Project } from '../support/project.ts';
+import { CLI, createProject, type Project } from '../support/project.ts';
 import { ask } from '../support/localServer.ts';
 import { until } from '../support/until.ts';
 
@@ -264,7 +264,7 @@ describe('A question of a script', () => {
         `AMPA_SLACK_WEBHOOK_URL=${slack.url}/x\n`,
         0o600,
       );
-      const ampa = `'${process.execPath}' '${path.resolve(import.meta.dirname, '../../src/cli/guard.ts')}'`;
+      const ampa = `'${process.execPath}' '${CLI}'`;
       const agent = `cat >/dev/null; ${ampa} ask which "Left or right?" --choice left >&2 && ${ampa} notify --title "I asked" >&2 && echo x > a.txt`;
       const it_ = await project.open(agent);
       const task = await project.run(it_, { repo: other, checks: 'true' });

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
+import { secretValues } from '../../src/app/secrets.ts';
 import { errorReport, reportText } from '../../src/app/errorReport.ts';
-import { secretValues } from '../../src/app/state.ts';
-import { SECRET_NAMES } from '../../src/config/knobs.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { startGitServer, type GitServer } from '../support/gitServer.ts';
 import { createHubProject, failedJob, type HubProject } from '../support/hubProject.ts';
@@ -139,12 +138,7 @@ describe('the secrets of a person', () => {
     const refused = await it_.project.ampa(['start', '--task', 'Again', '--issue', '1', '--verbose'], env);
     assert.notEqual(refused.code, 0);
     said.push(refused.stdout, refused.stderr);
-    const report = errorReport(
-      new Error(`broken by ${leak}`),
-      ['start', '--task', leak],
-      1,
-      secretValues(env, SECRET_NAMES),
-    );
+    const report = errorReport(new Error(`broken by ${leak}`), ['start', '--task', leak], 1, secretValues(env));
     said.push(JSON.stringify(report), reportText(report, true));
 
     const children = readdirSync(dumps);

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import type { RunReport } from '../../src/app/scheduleApi.ts';
 import type { ServerAddress } from '../../src/app/serverAddress.ts';
+import { freePort } from '../support/freePort.ts';
 import { ask } from '../support/localServer.ts';
 import { createProject, type Project } from '../support/project.ts';
 import { until } from '../support/until.ts';
@@ -25,19 +26,14 @@ describe('daemons', () => {
 
   const daemon = (project: Project, env: Record<string, string> = {}): ChildProcess =>
     project.spawnAmpa(['daemon', '--start-scheduler'], { AMPA_METRICS_PORT: '0', ...env });
-  const exited = (child: ChildProcess) =>
-    until('it ends', () => child.exitCode !== null || child.signalCode !== null, 15_000);
+  const exited = (child: ChildProcess) => until('it ends', () => child.exitCode !== null || child.signalCode !== null);
   /** What `ampa api` prints, once somebody serves. */
   const serving = (project: Project, by: (address: ServerAddress) => boolean = () => true) =>
-    until(
-      'somebody serves',
-      async () => {
-        const { code, stdout } = await project.ampa(['api', '--json']);
-        const address = code === 0 ? (JSON.parse(stdout) as ServerAddress) : null;
-        return address && by(address) ? address : null;
-      },
-      20_000,
-    );
+    until('somebody serves', async () => {
+      const { code, stdout } = await project.ampa(['api', '--json']);
+      const address = code === 0 ? (JSON.parse(stdout) as ServerAddress) : null;
+      return address && by(address) ? address : null;
+    });
   const total = async ({ url, token }: ServerAddress): Promise<number> =>
     (await ask(url, '/tasks', { token })).json<{ total: number }>().total;
 
@@ -74,9 +70,9 @@ describe('daemons', () => {
   }).timeout(90_000);
 
   it('of two workspaces have a port each, although both were told the same', async () => {
-    const placeholder = createServer().listen(0, '127.0.0.1');
-    await until('there is a port', () => placeholder.listening);
-    const { port } = placeholder.address() as AddressInfo;
+    const port = await freePort();
+    const placeholder = createServer().listen(port, '127.0.0.1');
+    await once(placeholder, 'listening');
     const [one, two] = [make(), make()];
     const env = { AMPA_METRICS_PORT: String(port) };
     // In the hands of another program.
@@ -118,16 +114,13 @@ describe('daemons', () => {
       }
       return ids;
     };
-    await until('one has run', async () => (await ran()).length === 1, 15_000);
-    const placeholder = createServer().listen(0, '127.0.0.1');
-    await until('there is a port', () => placeholder.listening);
-    const { port } = placeholder.address() as AddressInfo;
-    await new Promise((resolve) => placeholder.close(resolve));
+    await until('one has run', async () => (await ran()).length === 1);
+    const port = await freePort();
     set(`AMPA_SCHEDULER_GLOBAL_MIN_INTERVAL_SECONDS=0\nAMPA_METRICS_PORT=${port}\n`);
     const after = await serving(project, ({ url }) => url === `http://127.0.0.1:${port}`);
     assert.deepEqual([after.pid, before.pid], [child.pid, child.pid]);
     await assert.rejects(ask(before.url, '/health'));
-    await until('the other has run, too', async () => (await ran()).length === 2, 15_000);
+    await until('the other has run, too', async () => (await ran()).length === 2);
   }).timeout(90_000);
 
   it('listen where AMPA_HTTP_HOST says, which no repository can', async () => {
@@ -165,7 +158,7 @@ describe('daemons', () => {
       ['--start-scheduler', '--until-idle'],
     ]) {
       const { code, stderr } = await run(args);
-      assert.deepEqual([code, /exclude one another/.test(stderr)], [2, true]);
+      assert.deepEqual([code, /cannot be used together/.test(stderr)], [2, true]);
     }
     const idle = await run(['--until-idle']);
     assert.equal(idle.code, 0, idle.stderr);

@@ -11,7 +11,7 @@ import { openSocket } from '../../src/adapters/socket/server.ts';
 import { createHostStore } from '../../src/adapters/sqlite/hostStore.ts';
 import { createLeaseStore } from '../../src/adapters/sqlite/leaseStore.ts';
 import { openDatabase } from '../../src/adapters/sqlite/open.ts';
-import { wallClock } from '../../src/app/engine.ts';
+import { wallClock } from '../../src/app/clock.ts';
 import { announceHost } from '../../src/app/hosts.ts';
 import { runSocket } from '../../src/app/socket.ts';
 import { AmpaError } from '../../src/errors.ts';
@@ -145,14 +145,14 @@ describe('The socket', function () {
 
   it('of a live process is left alone', async () => {
     const { file } = await open();
-    await assert.rejects(open(), { code: 'refused', message: `another process listens at ${file}` });
+    await assert.rejects(open(), { code: 'refused', message: `another process is listening on ${file}` });
     assert.deepEqual(await talk(file, '{}\n'), [{ ok: true }]);
   });
 
   it('takes no place of a file', async () => {
     const file = path.join(dir, 'it.sock');
     fs.writeFileSync(file, 'mine');
-    await assert.rejects(open(), { code: 'refused', message: `${file} is no socket` });
+    await assert.rejects(open(), { code: 'refused', message: `${file} is not a socket` });
     assert.equal(fs.readFileSync(file, 'utf8'), 'mine');
   });
 

@@ -9,6 +9,7 @@ import { MIGRATIONS } from '../../src/adapters/sqlite/migrations.ts';
 import { openDatabase, type OpenDatabase } from '../../src/adapters/sqlite/open.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
 import { createPromptStore } from '../../src/adapters/sqlite/promptStore.ts';
+import { createTaskQueue } from '../../src/adapters/sqlite/taskQueue.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { createMeter } from '../../src/app/meter.ts';
 import { meterTask } from '../../src/app/metering.ts';
@@ -44,7 +45,7 @@ describe('the store', () => {
     databases.push(database);
     return {
       database,
-      tasks: createTaskStore(database, now),
+      tasks: { ...createTaskStore(database, now), ...createTaskQueue(database, now) },
       prompts: createPromptStore(database.db, now, newId),
       board: createTaskBoard(database.db, now),
       hosts: createHostStore(database.db),
@@ -91,7 +92,7 @@ describe('the store', () => {
         () => tasks.patch(old, { summary: 'late' }),
         () => tasks.note(old, 'late'),
         () => tasks.beginAttempt(old, { number: 1, prompt: 'late', delivered: [] }),
-        () => tasks.endAttempt(old, 1, { outcome: 'completed', summary: null, error: null, head_sha: null }),
+        () => tasks.endAttempt(old, 1, { outcome: 'completed', summary: null, error: null }),
       ];
       for (const write of writes) await assert.rejects(write, code('lost_claim'));
       assert.equal(await tasks.renew(old, 0), undefined);
@@ -126,7 +127,7 @@ describe('the store', () => {
       meter.attach(counters);
       const metered = meterTask(tasks, meter, () => 0);
       await metered.beginAttempt(claim, { number: 1, prompt: 'Add a greeting', delivered: [] });
-      const end = { summary: null, error: null, head_sha: null };
+      const end = { summary: null, error: null };
       assert.equal(await metered.endAttempt(claim, 1, { ...end, outcome: 'completed' }), true);
       // Aborted while its checks run.
       assert.equal(await metered.endAttempt(claim, 1, { ...end, outcome: 'cancelled' }), false);
@@ -177,7 +178,7 @@ describe('the store', () => {
       const claim = (await tasks.claimNext('a', 1, NEEDS))!;
       await tasks.beginAttempt(claim, { number: 1, prompt: 'Add a greeting', delivered: [] });
       await tasks.patch(claim, { sent_at: 'now' });
-      await tasks.endAttempt(claim, 1, { outcome: 'completed', summary: null, error: null, head_sha: null });
+      await tasks.endAttempt(claim, 1, { outcome: 'completed', summary: null, error: null });
       assert.equal((await board.continueTask(id, 'one more thing')).as, 'message');
       const after = await tasks.apply(claim, { type: 'succeed' });
       assert.deepEqual([after.status, after.phase, after.prompt], ['retrying', 'agent', '']);
@@ -194,7 +195,7 @@ describe('the store', () => {
         await tasks.beginAttempt(claim, { number, prompt, delivered: [] });
         await tasks.patch(claim, { sent_at: 'now' });
       };
-      const end = { summary: null, error: null, head_sha: null };
+      const end = { summary: null, error: null };
       await turn(1, 'Add a greeting');
       await tasks.endAttempt(claim, 1, { ...end, outcome: 'completed' });
       await tasks.apply(claim, { type: 'stop', reason: 'no_changes' });
@@ -230,7 +231,7 @@ describe('the store', () => {
       const { id } = await board.insert(task());
       const claim = (await tasks.claimNext('a', 1, NEEDS))!;
       await tasks.beginAttempt(claim, { number: 1, prompt: 'FAIL: error 42', delivered: [] });
-      await tasks.endAttempt(claim, 1, { outcome: 'failed', summary: null, error: 'crash', head_sha: null });
+      await tasks.endAttempt(claim, 1, { outcome: 'failed', summary: null, error: 'crash' });
       await board.continueTask(id, 'one more thing');
       const after = await tasks.apply(claim, { type: 'stop', reason: 'agent_failed' });
       assert.deepEqual([after.status, after.prompt], ['retrying', 'FAIL: error 42']);
@@ -241,8 +242,8 @@ describe('the store', () => {
       const { id } = await board.insert(task());
       const claim = (await tasks.claimNext('a', 1, NEEDS))!;
       await tasks.beginAttempt(claim, { number: 1, prompt: 'do it', delivered: [] });
-      await tasks.endAttempt(claim, 1, { outcome: 'completed', summary: 'Done.', error: null, head_sha: null });
-      await tasks.endAttempt(claim, 1, { outcome: 'cancelled', summary: null, error: null, head_sha: null });
+      await tasks.endAttempt(claim, 1, { outcome: 'completed', summary: 'Done.', error: null });
+      await tasks.endAttempt(claim, 1, { outcome: 'cancelled', summary: null, error: null });
       const [attempt] = (await board.detail(id)).attempts;
       assert.deepEqual([attempt?.outcome, attempt?.summary], ['completed', 'Done.']);
     });
@@ -294,9 +295,41 @@ describe('the store', () => {
         ['appended', 'first\n\nsecond', 'Add a greeting'],
       );
       const merged = await board.insert(task({ status: 'success' }));
-      await board.recordMerge(merged.id, 'now', 'merged');
+      await board.recordMerge(merged, 'now', 'merged');
       await assert.rejects(board.continueTask(merged.id, 'more'), /cannot continue a merged task/);
       await assert.rejects(board.requestAbort(merged.id), /cannot abort a merged task/);
+    });
+
+    it('keep a task that is merged from being continued, stopped or merged by another, until that is over', async () => {
+      const { board } = await open();
+      const ended = await board.insert(task({ status: 'success', head_sha: 'a' }));
+      const { id } = ended;
+      const later = Date.now() + 60_000;
+      await board.holdForMerge(ended, 'one', later);
+      await board.holdForMerge(ended, 'one', later);
+      const busy = { code: 'illegal_transition', message: /is being merged at this moment/ };
+      await assert.rejects(board.holdForMerge(ended, 'two', later), busy);
+      await assert.rejects(board.continueTask(id, 'more'), busy);
+      assert.equal(await board.abortUnowned(id, ended.token), false);
+      await board.releaseMerge(id, 'two');
+      await assert.rejects(board.continueTask(id, 'more'), busy);
+      await board.holdForMerge(ended, 'one', 0);
+      await board.holdForMerge(ended, 'two', later);
+      await board.releaseMerge(id, 'two');
+      await board.continueTask(id, 'more');
+    });
+
+    it('refuse to merge what has changed since a person has seen it', async () => {
+      const { board, tasks } = await open();
+      const seen = await board.insert(task({ status: 'success', head_sha: 'a' }));
+      const changed = { code: 'merge', message: /has changed since its merge was asked for/ };
+      await board.continueTask(seen.id, 'more');
+      await assert.rejects(board.holdForMerge(seen, 'one', Date.now() + 60_000), changed);
+      const claim = (await tasks.claimNext('a', 1, NEEDS))!;
+      const ended = await tasks.apply(claim, { type: 'succeed' });
+      await assert.rejects(board.recordMerge(seen, 'now', 'merged'), changed);
+      assert.equal((await board.recordMerge(ended, 'now', 'merged')).merged_at, 'now');
+      await assert.rejects(board.holdForMerge(ended, 'one', Date.now() + 60_000), /cannot merge a merged task/);
     });
 
     it('end at an empty budget although a message waits: it is delivered when the task goes on', async () => {
@@ -389,7 +422,7 @@ describe('the store', () => {
         () => tasks.note(claim, 'offline'),
         () => tasks.note(claim, 'offline'),
         () => tasks.beginAttempt(claim, { number: 1, prompt: 'do it', delivered: [] }),
-        () => tasks.endAttempt(claim, 1, { outcome: 'completed', summary: null, error: null, head_sha: null }),
+        () => tasks.endAttempt(claim, 1, { outcome: 'completed', summary: null, error: null }),
         () => board.continueTask(id, 'more'),
         () => board.requestAbort(id),
         () => prompts.insert(makePrompt({ id: 'P1', task_id: id }), { claim, attempt: 1 }, null),
@@ -490,7 +523,7 @@ describe('the store', () => {
       await database.close();
       for (const suffix of ['', '-wal', '-shm']) rmSync(file() + suffix, { force: true });
       const again = await open();
-      assert.match(again.database.notices[0]!, /had vanished; restored/);
+      assert.match(again.database.notices[0]!, /had disappeared; restored/);
       assert.equal((await again.board.find(id)).id, id);
     });
 

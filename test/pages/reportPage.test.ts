@@ -58,11 +58,11 @@ describe('The report page', () => {
     const { page } = open;
     assert.equal(
       await page.locator('.lead span:not(.icon)').innerText(),
-      '1 command failed and 2 tasks need you in the last 24 hours. 2 commands failed and work again.',
+      '1 command failed and 2 tasks need you in the last 24 hours. 2 commands failed and recovered.',
     );
     const rows = await page.locator('.failures li .failure').allInnerTexts();
-    assert.match(rows[0]!, /^Nightly lint failed with exit code 2, /);
-    assert.match(rows.at(-1)!, /works again since/);
+    assert.match(rows[0]!, /^Nightly lint failed with exit code 2 at 06:51, and once before$/);
+    assert.match(rows.at(-1)!, /working again since/);
     await page.getByRole('button', { name: 'Output of Nightly lint' }).click();
     await page.getByRole('button', { name: 'Task of Update the dependencies' }).click();
     await page.getByRole('button', { name: 'Heartbeat', exact: true }).click();

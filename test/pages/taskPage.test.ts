@@ -59,6 +59,23 @@ describe('The task page', () => {
     assert.deepEqual(actions, [{ kind: 'answerPrompt', id: 'p1', response: 'reject' }]);
   });
 
+  it('says how much has changed, in all and in each file, when it ended and what it cost', async () => {
+    open = await openPage(browser, CASES['success']!);
+    const { page } = open;
+    const facts = (await page.locator('.facts dd').allInnerTexts()).map((it) => it.replace(/\s+/g, ' '));
+    assert.ok(
+      facts.some((it) => /^5 files \+1,332 lines added −215 lines deleted$/.test(it)),
+      facts.join(' | '),
+    );
+    assert.ok(
+      facts.some((it) => it.startsWith('ended ')),
+      facts.join(' | '),
+    );
+    assert.ok(facts.includes('$1.27'));
+    const file = page.locator('.file').filter({ hasText: 'test' }).locator('.lines');
+    assert.equal((await file.innerText()).replace(/\s+/g, ' '), '+18 lines added −1 lines deleted');
+  });
+
   it('shows a whole question, what rules have answered, and takes an answer in words', async () => {
     open = await openPage(browser, CASES['question']!);
     const { page } = open;
@@ -66,10 +83,10 @@ describe('The task page', () => {
     await box.locator('strong').getByText('exactly 100 euros').waitFor();
     assert.match(
       await box.locator('.hint').innerText(),
-      /projects\.me\/demo-shop\.overrides\.question \(discuss-options\) leaves it to you/,
+      /projects\.me\/demo-shop\.overrides\.question \(discuss-options\) leaves the answer to you/,
     );
     assert.equal(await box.locator('.recommended').count(), 1);
-    await box.getByText('What was said before (2)').click();
+    await box.getByText('Earlier conversation (2)').click();
     await box.getByText('keeps what customers know').waitFor();
     assert.match(
       await page.locator('.answered').innerText(),
@@ -144,7 +161,12 @@ describe('The task page', () => {
 
   it('draws a huge answer and a megabyte of log without hanging', async () => {
     open = await openPage(browser, CASES['command']!);
-    const begun = Date.now();
+    const cdp = await open.page.context().newCDPSession(open.page);
+    // Of the processor, not of the clock: that also runs while other suites have it.
+    await cdp.send('Performance.enable', { timeDomain: 'threadTicks' });
+    const computed = async (): Promise<number> =>
+      (await cdp.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration')!.value;
+    const before = await computed();
     const text = `${'*'.repeat(5000)}${'['.repeat(5000)}${'> '.repeat(2000)}${'a_b '.repeat(40_000)}`;
     await open.post({
       type: 'delta',
@@ -154,7 +176,8 @@ describe('The task page', () => {
         { kind: 'log', attempt: 1, text: `${'x'.repeat(79)}\n`.repeat(13_107), restart: true },
       ],
     });
-    assert.ok(Date.now() - begun < 5000, `${Date.now() - begun} ms`);
+    const took = (await computed()) - before;
+    assert.ok(took < 2, `${took.toFixed(2)} s`);
     assert.deepEqual(await open.problems(), []);
   });
 
@@ -221,7 +244,9 @@ describe('The task page', () => {
     open = await openPage(browser, CASES['review']!, { height: 500, memory });
     assert.equal(await open.page.getByRole('textbox').inputValue(), 'Round once');
     assert.equal(await open.page.getByRole('button', { name: 'Request' }).getAttribute('aria-expanded'), 'false');
-    assert.equal(await open.page.evaluate(() => window.scrollY), 300);
+    // What is streamed in moves the rest: the browser keeps in place what it shows, not the number.
+    const away = Math.abs((await open.page.evaluate(() => window.scrollY)) - 300);
+    assert.ok(away < 20, `${away} px away`);
   });
 
   it('sends with Ctrl+Enter, keeps the words until they are taken, and shows what went wrong', async () => {

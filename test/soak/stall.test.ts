@@ -33,7 +33,7 @@ describe('The status bar, when the engine stalls', function () {
         );
       }, `a tooltip with ${wanted.source}`);
     };
-    await tells(/Editor window \d+, beat/);
+    await tells(/Editor window \(process \d+\), last seen/);
     await screenshot(page, 'status-hosts');
     await page.mouse.move(600, 400);
 

@@ -3,7 +3,6 @@
  * Each line of stdin is the id of a question; each answer's fate is a line of JSON on stdout.
  */
 import os from 'node:os';
-import path from 'node:path';
 import readline from 'node:readline';
 import { createApp } from '../../src/app/createApp.ts';
 import { PROMPT_HANDLERS } from '../../src/cli/prompts.ts';
@@ -12,6 +11,7 @@ import { fileSettings } from '../../src/config/sources.ts';
 import { AmpaError, describeError } from '../../src/errors.ts';
 import { handleClick } from '../../src/notifications/clicks.ts';
 import { ask } from './localServer.ts';
+import { CLI } from './project.ts';
 import { until } from './until.ts';
 
 /** What a surface was told: null where its answer was the first. */
@@ -30,7 +30,7 @@ const app = await createApp({
   env: process.env,
   settings: fileSettings,
   asks: false,
-  carrier: { execPath: process.execPath, args: [path.resolve(import.meta.dirname, '../../src/cli/guard.ts')], env: {} },
+  carrier: { execPath: process.execPath, args: [CLI], env: {} },
 });
 const told = (error: unknown): string => {
   if (!(error instanceof AmpaError) || error.code !== 'invalid_state') throw error;

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { monotonicFactory } from 'ulid';
 import { createDeliveryStore } from '../../src/adapters/sqlite/deliveryStore.ts';
 import { createTaskBoard } from '../../src/adapters/sqlite/taskBoard.ts';
+import { createTaskQueue } from '../../src/adapters/sqlite/taskQueue.ts';
 import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import { openDatabase } from '../../src/adapters/sqlite/open.ts';
 import { createDelivery } from '../../src/notifications/deliver.ts';
@@ -52,7 +53,7 @@ export function deliveryBench() {
     return {
       db: database.db,
       store: createDeliveryStore(database.db),
-      tasks: createTaskStore(database, clock.now),
+      tasks: { ...createTaskStore(database, clock.now), ...createTaskQueue(database, clock.now) },
       board: createTaskBoard(database.db, clock.now),
     };
   }

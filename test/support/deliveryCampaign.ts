@@ -127,7 +127,7 @@ export async function runDeliveryCampaign(options: CampaignOptions): Promise<Cam
     for (let i = 0; i < options.hosts; i++) startHost();
     await until('everything is dealt with', async () => (await store.next(Date.now())).size === 0, options.timeoutMs);
     for (const child of children.values()) child.kill('SIGTERM');
-    await until('the hosts have ended', () => [...children.values()].every((it) => it.exitCode !== null), 20_000);
+    await until('the hosts have ended', () => [...children.values()].every((it) => it.exitCode !== null));
     const letters = readLetters(path.join(dir, 'deadletter.log'));
     verify(options, requests, letters, killed);
     return {

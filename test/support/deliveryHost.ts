@@ -6,7 +6,7 @@ import { createDeliveryStore } from '../../src/adapters/sqlite/deliveryStore.ts'
 import { createHostStore } from '../../src/adapters/sqlite/hostStore.ts';
 import { openDatabase } from '../../src/adapters/sqlite/open.ts';
 import { bury } from '../../src/app/deadLetter.ts';
-import { wallClock } from '../../src/app/engine.ts';
+import { wallClock } from '../../src/app/clock.ts';
 import { announceHost, isOwnerDead } from '../../src/app/hosts.ts';
 import { createPost } from '../../src/app/post.ts';
 import { watchStore } from '../../src/app/watcher.ts';

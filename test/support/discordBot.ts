@@ -1,7 +1,7 @@
 /** Bots of discord.js against one twin of Discord, which are all gone after each test. */
 import assert from 'node:assert/strict';
 import { startBot, type Bot, type BotState } from '../../src/adapters/discord/bot.ts';
-import { wallClock } from '../../src/app/engine.ts';
+import { wallClock } from '../../src/app/clock.ts';
 import type { Click } from '../../src/notifications/clicks.ts';
 import type { Button, Message } from '../../src/notifications/message.ts';
 import type { LastSent, Sent } from '../../src/notifications/ports.ts';

@@ -10,7 +10,7 @@ import { createHostStore } from '../../src/adapters/sqlite/hostStore.ts';
 import { createLeaseStore } from '../../src/adapters/sqlite/leaseStore.ts';
 import { openDatabase } from '../../src/adapters/sqlite/open.ts';
 import { createDiscord } from '../../src/app/discord.ts';
-import { wallClock } from '../../src/app/engine.ts';
+import { wallClock } from '../../src/app/clock.ts';
 import { announceHost } from '../../src/app/hosts.ts';
 import type { ConfigValues } from '../../src/config/knobs.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';

@@ -106,6 +106,19 @@ const ROUTES: Route[] = [
     /^commits\/(.+)\/status$/,
     (repo, _request, [ref]) => list(latestStatuses(repo, resolveRef(repo, ref!)).map(statusOf), 'statuses'),
   ],
+  [
+    'GET',
+    /^compare\/(.+)\.\.\.(.+)$/,
+    (repo, _request, [older, ref]) => {
+      const newer = resolveRef(repo, ref!);
+      const isIn = (one: string, of: string | undefined): boolean =>
+        of !== undefined && (one === of || isIn(one, repo.parents.get(of)));
+      const ahead = isIn(older!, newer);
+      return ok({
+        status: older === newer ? 'identical' : ahead ? 'ahead' : isIn(newer, older) ? 'behind' : 'diverged',
+      } satisfies PartOf<'commit-comparison'>);
+    },
+  ],
   ['GET', /^check-runs\/(\d+)$/, (repo, _request, [id]) => withCheck(repo, id, (it) => ok(checkOf(it, repo)))],
   [
     'GET',
@@ -190,12 +203,6 @@ const ROUTES: Route[] = [
     (repo, _request, [branch]) =>
       repo.refs.has(branch!) ? ok({ ref: `refs/heads/${branch}`, object: { sha: repo.refs.get(branch!) } }) : missing(),
   ],
-  [
-    'DELETE',
-    /^git\/refs\/heads\/(.+)$/,
-    (repo, _request, [branch]) =>
-      repo.refs.delete(branch!) ? { status: 204 } : refuse(422, 'Reference does not exist'),
-  ],
   ['GET', /^issues$/, (repo) => list([...repo.issues].map(([number, it]) => ({ number, ...it })))],
   [
     'GET',
@@ -256,6 +263,7 @@ function merge(repo: FakeRepo, pull: FakePull, body: Record<string, unknown>): R
   pull.mergedSha = sha;
   pull.mergedHead = repo.refs.get(pull.head);
   pull.state = 'closed';
+  repo.parents.set(sha, repo.refs.get(pull.base)!);
   repo.refs.set(pull.base, sha);
   return ok({
     sha,

@@ -115,6 +115,8 @@ export interface FakeRepo extends Required<FakeRepoOptions> {
   owner: string;
   name: string;
   refs: Map<string, string>;
+  /** The parent of a commit, where a test is about history. */
+  parents: Map<string, string>;
   pullRequests: FakePull[];
   workflows: FakeWorkflow[];
   runs: FakeRun[];
@@ -192,6 +194,7 @@ export function createFakeRepo(id: number, slug: string, options: FakeRepoOption
     canPush: true,
     ...options,
     refs: new Map(),
+    parents: new Map(),
     pullRequests: [],
     workflows: [],
     runs: [],

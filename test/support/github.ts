@@ -26,13 +26,13 @@ export async function setUpGitHub(): Promise<GitHubSetup> {
     fake,
     repo,
     clock,
-    signal: AbortSignal.timeout(15_000),
+    signal: new AbortController().signal,
     make: (options = {}) =>
       createGitHub({
         env: { GITHUB_TOKEN: fake.token, AMPA_GITHUB_API_URL: fake.url },
         now: () => clock.now,
         secondMs: 5,
-        timeoutMs: 5000,
+        timeoutMs: 60_000,
         ...options,
       }),
   };

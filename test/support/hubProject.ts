@@ -6,7 +6,7 @@ import type { Clock } from '../../src/tasks/ports.ts';
 import { fastClock } from './fastClock.ts';
 import { startFakeGitHub, type FakeGitHub } from './fakeGitHub.ts';
 import type { Conclusion, FakeCheckRun, FakeRepo } from './fakeGitHubState.ts';
-import { createProject, type Project } from './project.ts';
+import { createProject, type HostOptions, type Project } from './project.ts';
 
 /** How each job of a run ends, the others green; null: not yet. */
 export type Judge = (sha: string) => Record<string, Conclusion | Partial<FakeCheckRun>> | null;
@@ -43,7 +43,7 @@ export interface HubProject {
   hub: FakeRepo;
   /** What a process needs to find the fake and to be somebody there. */
   env: Record<string, string>;
-  open(agent: string, extra?: Record<string, string>): Promise<App>;
+  open(agent: string, extra?: Record<string, string>, patience?: HostOptions['patience']): Promise<App>;
   /** GitHub learns of the pushes so far. */
   seePushes(): void;
   startCi(judge: Judge): { stop(): Promise<void> };
@@ -90,7 +90,12 @@ export async function createHubProject(name = 'ampa-hub-', speed = 20): Promise<
     fake,
     hub,
     env,
-    open: (agent, extra = {}) => project.open(agent, { ...env, ...extra }, { clock: fastClock(speed) }),
+    open: (agent, extra = {}, patience = {}) =>
+      project.open(
+        agent,
+        { ...env, ...extra },
+        { clock: fastClock(speed), patience: { secondMs: 1000 / speed, loginMs: 60_000, ...patience } },
+      ),
     seePushes() {
       for (const [branch, sha] of branchesOf(origin)) {
         if (seen.get(branch) === sha) continue;

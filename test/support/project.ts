@@ -3,7 +3,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { App, StartRequest } from '../../src/app/api.ts';
-import { createApp } from '../../src/app/createApp.ts';
+import { createApp, type AppOptions } from '../../src/app/createApp.ts';
 import { fileSettings } from '../../src/config/sources.ts';
 import type { Clock } from '../../src/tasks/ports.ts';
 import type { Task } from '../../src/tasks/task.ts';
@@ -16,8 +16,9 @@ export interface HostOptions {
   /** A window: it asks a person itself. */
   asks?: boolean;
   clock?: Clock;
-  /** Token of the editor's GitHub session. */
-  editorToken?: string | null;
+  patience?: AppOptions['patience'];
+  /** Token of the editor's GitHub session, or an editor that does not answer. */
+  editorToken?: string | null | Promise<never>;
 }
 
 export interface Project {
@@ -65,6 +66,7 @@ export function createProject(name = 'ampa-job-'): Project {
         settings: fileSettings,
         asks: host.asks ?? false,
         clock: host.clock,
+        patience: host.patience,
         editorToken: async () => host.editorToken ?? null,
         carrier: { execPath: process.execPath, args: [CLI], env: {} },
       });
@@ -101,16 +103,21 @@ export function createProject(name = 'ampa-job-'): Project {
 }
 
 /** Pids of live processes whose environment names the task: what must not be left. Linux. */
-export function processesOf(taskId: string): number[] {
+export const processesOf = (taskId: string): number[] => processesWith((it) => it['AMPA_OWNER']?.includes(taskId));
+
+/** The same for runs of scheduled commands in a workspace: others may run theirs on this machine. */
+export const runsIn = (workspace: string): number[] =>
+  processesWith((it) => it['AMPA_OWNER']?.includes('run-') && it['AMPA_WORKSPACE'] === workspace);
+
+function processesWith(wanted: (environment: Readonly<Record<string, string>>) => boolean | undefined): number[] {
   return readdirSync('/proc').flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
     try {
-      const owner = readFileSync(`/proc/${name}/environ`, 'latin1')
-        .split('\0')
-        .find((entry) => entry.startsWith('AMPA_OWNER='));
+      const entries = readFileSync(`/proc/${name}/environ`, 'utf8').split('\0');
+      const environment = Object.fromEntries(entries.map((it) => /^([^=]*)=(.*)$/s.exec(it)?.slice(1) ?? [it, '']));
       const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
       const zombie = stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3) === 'Z';
-      return owner?.includes(taskId) && !zombie ? [Number(name)] : [];
+      return wanted(environment) && !zombie ? [Number(name)] : [];
     } catch {
       // It ended while we looked.
       return [];

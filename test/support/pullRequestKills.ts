@@ -70,10 +70,18 @@ async function oneTask(it: HubProject, moments: readonly Moment[], random: () =>
     const isCall = (request: { method: string; path: string }): boolean =>
       isOpening(request) ||
       (hub.pullRequests.length > before && request.method === 'GET' && request.path.endsWith('/pulls'));
+    let lock: BetterSqlite3.Database | undefined;
     fake.fault = (request) => {
       it.seePushes();
       const opening = isOpening(request);
       const looking = request.method === 'GET' && request.path.endsWith('/pulls');
+      if (!hit && moment === 'answered' && isCall(request)) {
+        hit = true;
+        // As long as another writes, it cannot write down what it is told now.
+        lock = new BetterSqlite3(path.join(project.repo, '.worklog/ampa/ampa.db'), { timeout: 5000 });
+        lock.exec('begin immediate');
+        carrier.once('exit', () => lock!.close());
+      }
       const dies =
         !hit &&
         ((moment === 'looking' && looking) ||
@@ -86,20 +94,11 @@ async function oneTask(it: HubProject, moments: readonly Moment[], random: () =>
       return moment === 'carried out' ? 'drop answer' : 'drop';
     };
     fake.answered = (request) => {
-      if (moment !== 'answered' || hit || !isCall(request)) return;
-      hit = true;
-      // As long as another writes, it cannot write down what it has just been told.
-      const lock = new BetterSqlite3(path.join(project.repo, '.worklog/ampa/ampa.db'), { timeout: 2000 });
-      lock.exec('begin immediate');
-      setTimeout(() => {
-        die();
-        carrier.once('exit', () => lock.close());
-      }, random() * 60);
+      if (lock && isCall(request)) setTimeout(die, random() * 60);
     };
     await until(
       `the carrier has died: ${moment} of ${story}`,
       () => carrier.signalCode !== null || carrier.exitCode !== null,
-      30_000,
     );
     assert.equal(carrier.signalCode, 'SIGKILL', `it ended before its moment: ${moment} of ${story}`);
     assert.ok(hit);

@@ -4,14 +4,14 @@ import path from 'node:path';
 import type { App } from '../../src/app/api.ts';
 import type { Prompt } from '../../src/conversations/prompt.ts';
 import type { Task } from '../../src/tasks/task.ts';
-import { createProject, type Project } from './project.ts';
+import { createProject, type HostOptions, type Project } from './project.ts';
 import { until } from './until.ts';
 
 export interface Questions {
   project: Project;
   /** Environment of an agent that follows one section of the script for each prompt. */
   env(sections: string[], extra?: Record<string, string>): Record<string, string>;
-  open(vars: Record<string, string>, host?: { asks?: boolean }): Promise<App>;
+  open(vars: Record<string, string>, host?: HostOptions): Promise<App>;
   /** What the agent was asked and told. */
   journal(): Record<string, unknown>[];
   /** The first open question that fits. */
@@ -45,16 +45,11 @@ export function createQuestions(name: string): Questions {
         .trim()
         .split('\n')
         .map((line) => JSON.parse(line) as Record<string, unknown>),
-    question: (app, fits = () => true) =>
-      until('a question is open', async () => (await app.prompts()).find(fits), 20_000),
+    question: (app, fits = () => true) => until('a question is open', async () => (await app.prompts()).find(fits)),
     ended: (app, id) =>
-      until(
-        'the task ends',
-        async () => {
-          const task = await app.find(id);
-          return ['queued', 'running', 'retrying'].includes(task.status) ? null : task;
-        },
-        30_000,
-      ),
+      until('the task ends', async () => {
+        const task = await app.find(id);
+        return ['queued', 'running', 'retrying'].includes(task.status) ? null : task;
+      }),
   };
 }

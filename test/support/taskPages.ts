@@ -148,7 +148,7 @@ From its log:
 ${EXCERPT}
 \`\`\`
 
-Mend the cause in the code, not the check. This is attempt 2 of 3. When you are done, stop: the work is committed and checked again for you.`;
+Fix the cause in the code, not the check. This is attempt 2 of 3. When you are done, stop: the work is committed and checked again for you.`;
 
 const says = (kind: ConversationEntry['kind'], text: string, seconds = 100): ConversationEntry => ({
   at: at(seconds),
@@ -184,14 +184,15 @@ const SECOND_TALK: ConversationEntry[] = [
 const LOG = `[ampa] base main at 4f1c2d9\n> demo-shop@1.0.0 test\n> node --test\n\n${Array.from({ length: 60 }, (_, i) => `  ✔ case ${i + 1} of the table (${(i * 0.37).toFixed(2)}ms)`).join('\n')}\n[ampa] tool: Edit src/total.mjs\n[ampa] tool: node --test test/total.test.mjs\n`;
 
 export const FILES: ChangedFile[] = [
-  { path: 'src/total.mjs', oldPath: null, status: 'modified' },
-  { path: 'src/discount.mjs', oldPath: null, status: 'added' },
-  { path: 'test/total.test.mjs', oldPath: null, status: 'modified' },
-  { path: 'docs/prices.md', oldPath: 'docs/total.md', status: 'renamed' },
+  { path: 'src/total.mjs', oldPath: null, status: 'modified', lines: { added: 4, deleted: 2 } },
+  { path: 'src/discount.mjs', oldPath: null, status: 'added', lines: { added: 1310, deleted: 0 } },
+  { path: 'test/total.test.mjs', oldPath: null, status: 'modified', lines: { added: 18, deleted: 1 } },
+  { path: 'docs/prices.md', oldPath: 'docs/total.md', status: 'renamed', lines: { added: 0, deleted: 0 } },
   {
     path: 'src/legacy/a-very-long-folder-name/and-another-one/rebate-calculation-helpers.mjs',
     oldPath: null,
     status: 'deleted',
+    lines: { added: 0, deleted: 212 },
   },
 ];
 

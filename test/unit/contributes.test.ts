@@ -3,9 +3,11 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { COMMANDS } from '../../src/app/commands.ts';
 import { KNOBS, type Knob } from '../../src/config/knobs.ts';
-import { TOKENS } from '../../src/vscode/abilities.ts';
+import { STATUSES } from '../../src/tasks/task.ts';
+import { TOKENS, tokensOf } from '../../src/vscode/abilities.ts';
 import { CONTEXT_KEYS, EDITOR_COMMANDS } from '../../src/vscode/commandTable.ts';
 import { contributions } from '../../src/vscode/contributes.ts';
+import { editorTask } from '../support/editorTasks.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const read = (name: string): Record<string, unknown> =>
@@ -32,6 +34,35 @@ describe('package.json', () => {
       assert.deepEqual(manifest[key], JSON.parse(JSON.stringify(value)), `${key} is stale: npm run generate`);
     }
     assert.deepEqual(nls, generated.nls, 'package.nls.json is stale: npm run generate');
+  });
+
+  it('shows at most three buttons on the row of a task, whatever its state', () => {
+    const inline = (contributes.menus['view/item/context'] ?? []).filter(
+      (it) => it.when?.startsWith('view == ampa.tasks') && (it as { group?: string }).group?.startsWith('inline'),
+    );
+    const holds = (when: string, item: readonly string[]): boolean =>
+      when
+        .split(' && ')
+        .slice(1)
+        .every((part) => {
+          const [, not, token = ''] = /^(!\()?viewItem =~ \/\\b(\w+)\\b\/\)?$/.exec(part) ?? assert.fail(part);
+          return item.includes(token) !== (not !== undefined);
+        });
+    for (const status of STATUSES)
+      for (const asks of [false, true])
+        for (const reason of [null, 'agent_auth', 'max_attempts']) {
+          const task = editorTask({ status, reason, pr_number: 1, pr_url: 'https://example.com/1', head_sha: 'b' });
+          const item = tokensOf(task, asks);
+          const shown = inline.filter((it) => holds(it.when ?? '', item)).map((it) => it.command);
+          assert.ok(shown.length <= 3, `${item.join(' ')}: ${shown.join(', ')}`);
+          if (status === 'success' && reason === null && !asks)
+            assert.ok(shown.includes('ampa.openPullRequest'), shown.join(', '));
+        }
+  });
+
+  it('links one setting to another, and shows placeholders as they are', () => {
+    assert.equal(nls['config.ampa.agentType'], 'How AMPA talks to the agent named by `#ampa.agentCommand#`.');
+    assert.match(String(nls['config.ampa.worktreesDir']), /&lt;repository>\.worktrees/);
   });
 
   it('has every command of the palette, and no other', () => {

@@ -187,8 +187,8 @@ describe('cron', () => {
     ['* * * * * *', null, /6 fields/],
     ['@daily', null, /1 fields/],
     ['61 * * * *', null, /61/],
-    ['H * * * *', null, /no cron expression/],
-    ['0 0 31 2 *', null, /no cron expression|never due/],
+    ['H * * * *', null, /not a cron expression/],
+    ['0 0 31 2 *', null, /not a cron expression|never due/],
     ['* * * * *', 'Mars/Olympus', /no time zone "Mars\/Olympus"/],
   ] as const) {
     it(`refuses ${text} ${tz ?? ''}`, () => {

@@ -173,7 +173,7 @@ describe('Fallback rules', () => {
       'a file that cannot be read holds',
       { kind: 'delegation', projectId: 'a/b' },
       '',
-      [rules(null, { problem: 'is no JSON' })],
+      [rules(null, { problem: 'is not valid JSON' })],
       'hold',
       'rules.json cannot be read',
     ],
@@ -230,8 +230,8 @@ describe('Fallback rules', () => {
       resolveFallback({ kind: 'x', projectId: null }, 'sure', []).warnings.join(),
       /AMPA_FALLBACK_MODE is "sure"/,
     );
-    const broken = resolveFallback({ kind: 'x', projectId: null }, '', [rules(null, { problem: 'is no JSON' })]);
-    assert.match(broken.warnings.join(), /rules\.json is no JSON: everything holds/);
+    const broken = resolveFallback({ kind: 'x', projectId: null }, '', [rules(null, { problem: 'is not valid JSON' })]);
+    assert.match(broken.warnings.join(), /rules\.json is not valid JSON: everything holds/);
   });
 
   it('know every mode in any spelling, and nothing else', () => {

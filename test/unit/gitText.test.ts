@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { commitFailure, detailOf, isLockError, networkFailure } from '../../src/adapters/git/classify.ts';
 import type { NetworkFailure } from '../../src/adapters/git/classify.ts';
-import { parseNameStatus } from '../../src/adapters/git/diff.ts';
+import { parseChanges } from '../../src/adapters/git/diff.ts';
 import { gitEnvironment, sshCommandFor } from '../../src/adapters/git/environment.ts';
 import { isChosen, parsePatterns, reachesInto } from '../../src/adapters/git/ignorePatterns.ts';
 import { parseSettings } from '../../src/adapters/git/settings.ts';
@@ -164,15 +164,25 @@ describe('git: reading and composing', () => {
     });
   });
 
-  it('changed files come with what became of them', () => {
-    assert.deepEqual(parseNameStatus('A\0new\0M\0a\0D\0gone\0T\0link\0R087\0from\0to\0C075\0src\0copy\0'), [
-      { path: 'new', oldPath: null, status: 'added' },
-      { path: 'a', oldPath: null, status: 'modified' },
-      { path: 'gone', oldPath: null, status: 'deleted' },
-      { path: 'link', oldPath: null, status: 'modified' },
-      { path: 'to', oldPath: 'from', status: 'renamed' },
-      { path: 'copy', oldPath: null, status: 'added' },
+  it('changed files come with what became of them, and with their lines', () => {
+    const raw = (letter: string): string => `:100644 100644 1234567 89abcde ${letter}`;
+    const output = [
+      ...[raw('A'), 'new', raw('M'), 'a\tb', raw('D'), 'gone', raw('T'), 'link'],
+      ...[raw('R087'), 'from', 'to', raw('C075'), 'src', 'copy', raw('M'), 'picture'],
+      ...['12\t0\tnew', '3\t4\ta\tb', '0\t7\tgone', '1\t1\tlink'],
+      ...['2\t1\t', 'from', 'to', '5\t0\t', 'src', 'copy', '-\t-\tpicture', ''],
+    ];
+    const lines = (added: number, deleted: number) => ({ lines: { added, deleted } });
+    assert.deepEqual(parseChanges(output.join('\0')), [
+      { path: 'new', oldPath: null, status: 'added', ...lines(12, 0) },
+      { path: 'a\tb', oldPath: null, status: 'modified', ...lines(3, 4) },
+      { path: 'gone', oldPath: null, status: 'deleted', ...lines(0, 7) },
+      { path: 'link', oldPath: null, status: 'modified', ...lines(1, 1) },
+      { path: 'to', oldPath: 'from', status: 'renamed', ...lines(2, 1) },
+      { path: 'copy', oldPath: null, status: 'added', ...lines(5, 0) },
+      { path: 'picture', oldPath: null, status: 'modified', lines: null },
     ]);
+    assert.deepEqual(parseChanges(''), []);
   });
 
   it('settings with dots, capitals and several values', () => {

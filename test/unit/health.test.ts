@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { HostInfo } from '../../src/app/hosts.ts';
-import { engineStalled as stalled, stalledBeside, type LoopState } from '../../src/app/health.ts';
-import { createPulse } from '../../src/app/pulse.ts';
+import { engineStalled as stalled, stalledBeside } from '../../src/app/health.ts';
+import { createPulse, type LoopState } from '../../src/app/pulse.ts';
 
 const NOW = 1_000_000;
 const host = (id: string, sinceBeat: number, more: Partial<HostInfo> = {}): HostInfo => ({
@@ -10,6 +10,7 @@ const host = (id: string, sinceBeat: number, more: Partial<HostInfo> = {}): Host
   pid: 7,
   machine: 'm',
   asks: false,
+  loops: [],
   startedAt: '',
   lastBeat: NOW - sinceBeat,
   live: sinceBeat < 45_000,
@@ -39,6 +40,16 @@ describe('an engine that has stalled', () => {
 
   it('is not another one, where this one works', () => {
     assert.deepEqual(engineStalled([host('a', 1000), host('b', 90_000)], 'a', [], NOW), []);
+  });
+
+  it('is another one whose loop hangs while it beats, whoever looks: it keeps what it holds', () => {
+    const loops = [{ name: 'scheduler', overdueMs: 41_000 }];
+    const hung = host('b', 1000, { pid: 8, loops });
+    const words = ['The scheduler of the daemon 8 is 41 s late.'];
+    for (const own of ['a', null]) assert.deepEqual(engineStalled([host('a', 1000), hung], own, [], NOW), words);
+    assert.deepEqual(engineStalled([hung], 'b', [], NOW), [], 'of its own it knows better');
+    assert.deepEqual(engineStalled([host('a', 1000), { ...hung, live: false }], 'a', [], NOW), [], 'it is gone');
+    assert.deepEqual(stalledBeside({ hosts: [host('a', 1000), hung], own: 'a', loops: [], now: NOW }), words);
   });
 
   it('is any, for a process without an engine, unless one works', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mock } from 'node:test';
 import { mergeTask, type MergeDeps } from '../../src/app/merge.ts';
+import type { Message } from '../../src/tasks/task.ts';
 import { makeTask } from '../support/repo.ts';
 import { ACME_FORGE } from '../support/waiting.ts';
 
@@ -19,6 +20,8 @@ describe('merging a task', () => {
     },
     ...{ head_sha: 'a', pushed_sha: 'a' },
   });
+  const said: string[] = [];
+  let messages: Pick<Message, 'delivered_in'>[] = [];
   /** A merge that GitHub makes after so many minutes; resolves to when it was recorded, min. */
   async function merged(minutes: number): Promise<number> {
     let at = '';
@@ -26,26 +29,29 @@ describe('merging a task', () => {
     const begins = new Promise<void>((resolve) => (begun = resolve));
     const deps = {
       board: {
-        detail: async () => ({ task }),
-        async recordMerge(_id: string, time: string) {
+        detail: async () => ({ task, messages }),
+        async recordMerge(_task: unknown, time: string) {
           at = time;
           return task;
         },
+        releaseMerge: async () => undefined,
         forgetWorktree: async () => undefined,
       },
-      repository: { removeWorktree: async () => ({ removed: true }) },
+      repository: { mergeBaseOf: async () => 'm', removeWorktree: async () => ({ removed: true }) },
       forges: {
         of: async () => ({
           merge: (...[, , , signal]: [unknown, unknown, unknown, AbortSignal]) =>
             new Promise((resolve, reject) => {
-              setTimeout(() => resolve({ kind: 'merged', sha: 'b', remark: null }), minutes * MIN);
+              setTimeout(() => resolve({ kind: 'merged', sha: 'b', head: 'a' }), minutes * MIN);
               signal.addEventListener('abort', () => reject(signal.reason as Error));
               begun();
             }),
         }),
       },
-      now: Date.now,
-      say: () => undefined,
+      clock: { now: Date.now },
+      newId: () => 'merger',
+      onChange: () => () => undefined,
+      say: (notice: string) => said.push(notice),
     } as unknown as MergeDeps;
     const merging = mergeTask(deps, task.id, { method: null, deleteBranch: false });
     await begins;
@@ -56,6 +62,15 @@ describe('merging a task', () => {
 
   it('is recorded when it has landed, however long its checks took', async () => {
     assert.equal(await merged(5), 5);
+  });
+
+  it('says that words are left which its agent has not heard', async () => {
+    messages = [{ delivered_in: 1 }];
+    await merged(1);
+    assert.deepEqual(said, []);
+    messages = [{ delivered_in: null }];
+    await merged(1);
+    assert.match(said.join(), /a message had not reached the agent: start a new task with it/);
   });
 
   it('says that GitHub took too long', async () => {

@@ -35,7 +35,7 @@ describe('A question on the task page', () => {
         ['always', 'Always Allow in This Task'],
       ],
     );
-    assert.equal(view.words.label, 'Refuse and Say');
+    assert.equal(view.words.label, 'Refuse and Reply');
   });
 
   it('shows a question in words with what is recommended, and why a rule left it', () => {
@@ -45,7 +45,7 @@ describe('A question on the task page', () => {
       view.choices.map((it) => it.recommended),
       [false, true],
     );
-    assert.equal(view.held, 'The rule default (auto-accept) leaves it to you.');
+    assert.equal(view.held, 'The rule default (auto-accept) leaves the answer to you.');
     assert.deepEqual(
       promptView(makePrompt({ recommendation: 'decline' })).choices.map((it) => it.recommended),
       [false, true, false],
@@ -149,7 +149,7 @@ describe('The template of fallback rules', () => {
       assert.deepEqual([mode, warnings], ['hold', []]);
     }
     assert.equal(resolveFallback({ kind: 'delegation', projectId: null }, '', []).mode, 'auto-accept');
-    assert.match(FALLBACK_TEMPLATE, /without this file, which accepts delegation/);
+    assert.match(FALLBACK_TEMPLATE, /without this file, except that delegation is accepted/);
   });
 
   it('shows rules that hold once the comments are taken away', () => {

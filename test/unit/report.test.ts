@@ -6,9 +6,10 @@ import {
   type ReportRun,
   type TaskEnd,
 } from '../../src/scheduler/report.ts';
+import { createClock, whenWords } from '../../src/webview/clock.ts';
 import {
-  createClock,
   dayLabel,
+  daysWords,
   failureWords,
   headline,
   isEmpty,
@@ -73,10 +74,10 @@ describe('The report', () => {
       ],
     );
     assert.equal(it.failures[1]!.run, 'lint-bad');
-    assert.equal(headline(it).text, '1 command failed in the last 24 hours. 1 command failed and works again.');
+    assert.equal(headline(it).text, '1 command failed in the last 24 hours. 1 command failed and recovered.');
     assert.equal(headline(it).tone, 'bad');
-    assert.equal(failureWords(it.failures[0]!, clock), 'took too long and was ended, 02:00 and 1 time before');
-    assert.equal(failureWords(it.failures[1]!, clock), 'failed with exit code 1, 02:00; works again since 03:00');
+    assert.equal(failureWords(it.failures[0]!, clock), 'took too long and was stopped at 02:00, and once before');
+    assert.equal(failureWords(it.failures[1]!, clock), 'failed with exit code 1 at 02:00; working again since 03:00');
     assert.deepEqual(it.runs, { total: 6, failed: 3, skipped: 0, running: 0 });
     assert.deepEqual(
       it.lanes.map((lane) => [lane.title, laneWords(lane)]),
@@ -119,7 +120,7 @@ describe('The report', () => {
     assert.equal(markWords(a!.marks[0]!, clock), '01:00: 3 runs, 1 failed');
     assert.equal(markWords(a!.marks[1]!, clock), '02:00: succeeded after 3 h');
     assert.equal(markWords(a!.marks[2]!, clock), '07:30: running');
-    assert.equal(markWords(b!.marks[0]!, clock), '01:00: skipped after 2.0 s');
+    assert.equal(markWords(b!.marks[0]!, clock), '01:00: skipped after 2 s');
     assert.equal(it.runs.running, 1);
   });
 
@@ -139,9 +140,9 @@ describe('The report', () => {
   it('says that a command may have failed oftener than is remembered', () => {
     const failing = (n: number) =>
       Array.from({ length: n }, (_, i) => run('often', at('2T02:00') + i * MINUTE, { status: 'failed', exit_code: 1 }));
-    const words = (n: number) => failureWords(report(failing(n)).failures[0]!, () => 'then');
-    assert.equal(words(49), 'failed with exit code 1, then and 48 times before');
-    assert.equal(words(50), 'failed with exit code 1, then and 49 times or more before');
+    const words = (n: number) => failureWords(report(failing(n)).failures[0]!, () => '03:00');
+    assert.equal(words(49), 'failed with exit code 1 at 03:00, and 48 times before');
+    assert.equal(words(50), 'failed with exit code 1 at 03:00, and 49 times or more before');
   });
 
   it('measures how late commands started, but not those that a person started', () => {
@@ -162,7 +163,7 @@ describe('The report', () => {
     );
     assert.equal(
       latenessWords(it.lateness, clock),
-      'Half of the starts were at most 5 min late; the latest was The b, by 2 h, 03:00.',
+      'Half of the runs started at most 5 min late; the worst was The b, 2 h late at 03:00.',
     );
     const { y, ticks } = lateScale(2 * HOUR);
     assert.deepEqual(
@@ -187,12 +188,15 @@ describe('The report', () => {
       it.taskFailures.map((task) => task.task_id),
       ['1'],
     );
-    assert.match(taskWords(it.taskFailures[0]!, clock), /[^.], 01:00$/);
+    assert.match(taskWords(it.taskFailures[0]!, clock), /[^.] \(01:00\)$/);
     assert.deepEqual(it.tasks, { success: 1, needs_review: 1, error: 1, aborted: 0 });
     assert.deepEqual(it.days.at(-1), { day: '2026-03-02', success: 1, needs_review: 1, error: 1, aborted: 0 });
     assert.deepEqual(it.days.at(-2), { day: '2026-03-01', success: 0, needs_review: 0, error: 1, aborted: 0 });
     assert.equal(it.days.length, 7);
     assert.equal(dayLabel(it.days[6]!), 'Mon 2');
+    assert.equal(daysWords(it.days), '4 tasks ended in the last 7 days, 25% of them green.');
+    assert.equal(daysWords(it.days.slice(0, 3)), 'No task has ended in the last 7 days.');
+    assert.equal(daysWords([{ ...it.days[0]!, success: 2 }]), '2 tasks ended in the last 7 days, all of them green.');
   });
 
   it("counts days by the reader's clock", () => {
@@ -207,7 +211,7 @@ describe('The report', () => {
     const well = headline(report([run('a', at('2T01:00')), run('a', at('2T02:00'))], [end('1', at('2T03:00'))]));
     assert.deepEqual(well, { tone: 'good', text: 'Nothing failed in the last 24 hours: 2 runs and 1 task.' });
     const mended = headline(report([run('a', at('2T01:00'), { status: 'failed' }), run('a', at('2T02:00'))]));
-    assert.deepEqual(mended, { tone: 'good', text: '1 command failed in the last 24 hours and works again.' });
+    assert.deepEqual(mended, { tone: 'good', text: '1 command failed in the last 24 hours and recovered.' });
     const idle = report([], [], { commands: [{ id: 'x', title: 'X', enabled: true }], range: 'week' });
     assert.deepEqual(headline(idle), { tone: 'idle', text: 'Nothing ran in the last 7 days.' });
     assert.equal(isEmpty(idle), false);
@@ -243,8 +247,13 @@ describe('The time axis', () => {
 
   it('says moments as people do', () => {
     assert.equal(clock(at('2T02:15')), '02:15');
-    assert.equal(clock(at('1T23:00')), 'yesterday 23:00');
-    assert.equal(clock(Date.parse('2026-02-25T02:15:00Z')), 'Wed 25 Feb 02:15');
+    assert.equal(clock(at('1T23:00')), 'yesterday at 23:00');
+    assert.equal(clock(Date.parse('2026-02-25T02:15:00Z')), 'Wed 25 Feb at 02:15');
+    const inSentence = [at('2T02:15'), at('1T23:00'), Date.parse('2026-02-25T02:15:00Z')];
+    assert.deepEqual(
+      inSentence.map((it) => whenWords(clock, it)),
+      ['at 02:15', 'yesterday at 23:00', 'on Wed 25 Feb at 02:15'],
+    );
   });
 });
 

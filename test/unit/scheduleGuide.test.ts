@@ -52,11 +52,11 @@ describe('Saying when a command runs', () => {
 
   it('says plain expressions in words, and others as they are', () => {
     for (const [expression, words] of Object.entries({
-      '0 2 * * *': 'every night at 2:00',
+      '0 2 * * *': 'every night at 02:00',
       '30 17 * * *': 'every day at 17:30',
-      '5 8 * * 1-5': 'every weekday at 8:05',
-      '0 7 * * 1': 'every Monday at 7:00',
-      '0 7 * * 0': 'every Sunday at 7:00',
+      '5 8 * * 1-5': 'every weekday at 08:05',
+      '0 7 * * 1': 'every Monday at 07:00',
+      '0 7 * * 0': 'every Sunday at 07:00',
       '0 * * * *': 'every hour',
       '7 * * * *': 'every hour at :07',
     }))
@@ -73,7 +73,7 @@ describe('Saying when a command runs', () => {
     const tokyo = dueRow('2026-05-05T17:30:00Z', NOW, 'Asia/Tokyo');
     assert.equal(tokyo.label, 'Wed 6 May, 02:30');
     assert.match(tokyo.description, /^in 5 h 30 min · \d\d:\d\d here$/);
-    assert.equal(dueRow('2026-05-05T12:00:00Z', NOW, null).description, 'at once');
+    assert.equal(dueRow('2026-05-05T12:00:00Z', NOW, null).description, 'now');
     assert.match(dueRow('2026-05-09T12:00:00Z', NOW, null).description, /^in 4 days/);
     assert.match(dueLine(['2026-05-05T17:30:00Z'], NOW, 'UTC'), /^Next: Tue 5 May, 17:30$/);
   });

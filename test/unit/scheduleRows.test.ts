@@ -53,6 +53,15 @@ describe('a row of the Schedule tree', () => {
     assert.equal(commandRow(command(), NOW, 'web').description, 'web · in 2 min · failed (3) 3 min ago');
   });
 
+  it('tells under the pointer what it runs, how often and when next', () => {
+    const { tooltip } = commandRow(command({ timezone: 'UTC' }), NOW, null);
+    assert.match(
+      tooltip,
+      /^Backup\nCommand: npm run backup\nRuns every 5 minutes, UTC\nNext: Tue 5 May, 12:02 \(in 2 min.*\)\nID: backup$/,
+    );
+    assert.doesNotMatch(commandRow(command({ enabled: false }), NOW, null).tooltip, /Next:/);
+  });
+
   it('says lateness, and why it does not run', () => {
     assert.equal(dueWords(command({ next_due: '2026-05-05T10:00:00Z' }), NOW), '2 h late');
     assert.equal(dueWords(command({ next_due: '2026-05-05T12:00:00Z' }), NOW), 'now');

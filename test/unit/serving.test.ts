@@ -3,7 +3,7 @@ import type { HostInfo } from '../../src/app/hosts.ts';
 import type { App } from '../../src/app/api.ts';
 import { httpError } from '../../src/app/httpErrors.ts';
 import { createMeter } from '../../src/app/meter.ts';
-import { createPulse } from '../../src/app/pulse.ts';
+import { createPulse, loopStates } from '../../src/app/pulse.ts';
 import { createServing, type ServingDeps } from '../../src/app/serving.ts';
 import { AmpaError } from '../../src/errors.ts';
 
@@ -18,6 +18,7 @@ describe('the health of a host', () => {
     pid: 1,
     machine: 'm',
     asks: false,
+    loops: [],
     startedAt: '',
     lastBeat: now,
     live: true,
@@ -37,7 +38,7 @@ describe('the health of a host', () => {
       existing: () => undefined,
       hostId: () => 'me',
       watch: async () => () => undefined,
-      pulses,
+      loops: () => loopStates(pulses),
       meter: createMeter(() => undefined),
       respond: () => assert.fail(),
       channels: () => [],

@@ -13,7 +13,7 @@ import {
 } from '../../src/vscode/statusText.ts';
 import { editorTask } from '../support/editorTasks.ts';
 
-const idle: StatusInput = { running: 0, queued: 0, needs: 0, problems: [] };
+const idle: StatusInput = { running: 0, queued: 0, needs: 0, starting: [], problems: [] };
 const of = (changes: Partial<StatusInput>): string => statusText({ ...idle, ...changes }).text;
 
 describe('The status bar', () => {
@@ -23,7 +23,8 @@ describe('The status bar', () => {
     assert.equal(of({ running: 2, needs: 1 }), '$(sync~spin) 2 running · 1 needs you');
     assert.equal(of({ needs: 2 }), '$(bell-dot) 2 need you');
     assert.equal(of({ queued: 3 }), '$(pulse) AMPA 3 queued');
-    assert.equal(of({ problems: ['stalled'] }), '$(warning) AMPA not working');
+    assert.equal(of({ starting: ['git'] }), '$(pulse) AMPA starting');
+    assert.equal(of({ problems: ['stalled'], starting: ['git'] }), '$(warning) AMPA not working');
   });
 
   it('warns only where a person is needed or the engine does not work', () => {
@@ -44,6 +45,7 @@ describe('The status bar', () => {
     machine: 'm',
     startedAt: '',
     asks: false,
+    loops: [],
     lastBeat: 1000,
     live: true,
     alive: true,
@@ -54,17 +56,19 @@ describe('The status bar', () => {
     const text = statusTooltip({
       ...details,
       problems: ['It *stalled*'],
+      starting: ['the *keyring*'],
       hosts: [host, { ...host, pid: 8, live: false }],
       channels: [{ title: 'Slack', error: 'no_team [x](y)' }],
       more: ['$(github) me', '$(github) me'],
       notices: ['Restored', 'Restored'],
     });
-    assert.match(text, /Daemon 7, beat 12 s ago/);
+    assert.match(text, /Daemon \(process 7\), last seen 12 s ago/);
     assert.match(
       text,
-      /Working on this folder:\n\n- Daemon 7, beat 12 s ago\n\n.*Gone without a word: Daemon 8, beat 12 s ago/s,
+      /Working on this folder:\n\n- Daemon \(process 7\), last seen 12 s ago\n\n.*Stopped responding: Daemon \(process 8\), last seen 12 s ago/s,
     );
     assert.match(text, /\$\(warning\) It \\\*stalled\\\*/);
+    assert.match(text, /\$\(watch\) Starting: it waits for the \\\*keyring\\\*/);
     assert.match(text, /\$\(bell-slash\) Slack: no\\_team \\\[x\\\]/);
     assert.equal(text.match(/\$\(info\) Restored/g)?.length, 1);
     assert.equal(text.match(/\$\(github\) me/g)?.length, 1);
@@ -73,9 +77,12 @@ describe('The status bar', () => {
   it('tells of a daemon that went without a word for ten minutes, and not of windows that were closed', () => {
     const tooltip = (over: object, now: number) =>
       statusTooltip({ ...details, now, hosts: [{ ...host, live: false, ...over }] });
-    assert.match(tooltip({}, 500_000), /^(?!.*Working on).*Gone without a word: Daemon 7, beat 8 min ago/s);
-    assert.doesNotMatch(tooltip({}, 700_000), /gone/i);
-    assert.doesNotMatch(tooltip({ kind: 'vscode' }, 500_000), /gone/i);
+    assert.match(
+      tooltip({}, 500_000),
+      /^(?!.*Working on).*Stopped responding: Daemon \(process 7\), last seen 8 min ago/s,
+    );
+    assert.doesNotMatch(tooltip({}, 700_000), /stopped responding/i);
+    assert.doesNotMatch(tooltip({ kind: 'vscode' }, 500_000), /stopped responding/i);
   });
 
   it('names a channel that is set up and fails, with what waits for it', () => {
@@ -106,9 +113,24 @@ describe('The status bar', () => {
     assert.equal(line(command('B', 7_213_000), command('A', 373_000), command('C', null)), '$(clock) Next: A in 6 min');
     assert.equal(
       line(command('A', 373_000, { running: true }), command('B', 7_213_000)),
-      '$(clock) A is running, next: B in 2 h',
+      '$(clock) A is running; next: B in 2 h',
     );
     assert.equal(line(command('A', 373_000, { enabled: false })), '');
+  });
+
+  it('names scheduled commands that fail, not those that are switched off', () => {
+    const failed = (title: string, over: Partial<ScheduledCommand> = {}): ScheduledCommand =>
+      ({ title, enabled: true, last_status: 'failed', last_exit_code: 2, next_due: null, ...over }) as ScheduledCommand;
+    const line = (...commands: ScheduledCommand[]): string | undefined =>
+      statusTooltip({ ...details, commands })
+        .split('\n\n')
+        .find((it) => it.includes('In the schedule'));
+    assert.equal(line(failed('A', { enabled: false }), failed('B', { last_status: 'succeeded' })), undefined);
+    assert.equal(
+      line(failed('Nightly lint'), failed('Backup', { last_status: 'timed_out' })),
+      '$(error) In the schedule: Nightly lint failed \\(2\\), Backup timed out',
+    );
+    assert.match(line(...['A', 'B', 'C', 'D', 'E'].map((it) => failed(it))) ?? '', /C failed \\\(2\\\), 2 more$/);
   });
 
   it('names who we are on GitHub, what is left of the hour and what is not visible', () => {
@@ -119,11 +141,11 @@ describe('The status bar', () => {
       lacks: ['check runs (checks: read)'],
     };
     assert.deepEqual(githubLines(state, 60_000), [
-      '$(github) octocat by the account of \\`gh\\`, 4812 of 5000 requests left for 12 min',
+      '$(github) GitHub: octocat, by the account of \\`gh\\`; 4,812 of 5,000 requests left, more in 12 min',
       '$(warning) Not visible on GitHub: check runs \\(checks: read\\)',
     ]);
     const bare = githubLines({ ...state, login: null, budget: null, lacks: [] }, 0);
-    assert.deepEqual(bare, ['$(github) GitHub by the account of \\`gh\\`']);
+    assert.deepEqual(bare, ['$(github) GitHub: the account of \\`gh\\`']);
     assert.match(statusTooltip({ ...details, more: bare }), /\$\(github\) GitHub/);
   });
 });
@@ -137,6 +159,7 @@ describe('An engine that has stalled', () => {
     machine: 'm',
     startedAt: '',
     asks: false,
+    loops: [],
     lastBeat: NOW - 44_000,
     live: true,
     alive: true,
@@ -169,16 +192,16 @@ describe('An engine that has stalled', () => {
   });
 
   it('is known while it does not come up', () => {
-    assert.deepEqual(startProblems(undefined, NOW), []);
-    assert.deepEqual(startProblems(NOW - 45_000, NOW), []);
-    assert.deepEqual(startProblems(NOW - 46_000, NOW), [
-      'The engine of this window has stalled: it has been starting for 46 s.',
+    const start = (ago: number) => startProblems({ waitsFor: 'git', since: NOW - ago }, NOW);
+    assert.deepEqual(start(45_000), []);
+    assert.deepEqual(start(46_000), [
+      'The engine of this window has stalled: it has been starting for 46 s and waits for git.',
     ]);
   });
 
   it('is known by a queued task that nobody takes although there is room', () => {
     const of = (tasks: Task[], over = {}) => engineProblems({ ...sight, tasks, ...over });
-    assert.match(of([queued(55_000)])[0]!, /a task waits for 55 s although a slot is free/);
+    assert.match(of([queued(55_000)])[0]!, /a task has been waiting for 55 s although a slot is free/);
     assert.deepEqual(of([queued(40_000)]), []);
     assert.deepEqual(of([queued(55_000), working(), working()]), [], 'all slots are taken');
     assert.equal(of([queued(55_000), working()]).length, 1);

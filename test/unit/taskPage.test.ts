@@ -6,7 +6,7 @@ import { buildPage, filesView, type ButtonId, type Page } from '../../src/webvie
 import { applyChanges, streamsOf } from '../../src/webview/state.ts';
 import { ICONS } from '../../src/webview/page/parts/icons.ts';
 import { duration } from '../../src/webview/duration.ts';
-import { activeTime, layOut } from '../../src/webview/segments.ts';
+import { activeTime, layOut, waitsOf } from '../../src/webview/segments.ts';
 import { appendEntries, MAX_STEP_CHARS, MAX_STEPS, noConversation } from '../../src/webview/steps.ts';
 import { CASES, FILES, NOW, task } from '../support/taskPages.ts';
 
@@ -113,6 +113,42 @@ describe('The model of the task page', () => {
     assert.deepEqual(times, { ms: 10_000, since: NOW + 5_010_000 });
   });
 
+  it('stands still while a person is asked, and shows that wait as one', () => {
+    const { task: view, attempts } = pageOf('question');
+    // Begun 398 s ago; asked for two answers from 400 to 150 s ago, and again 95 s ago.
+    const [first] = CASES['question']!.detail.answers;
+    assert.ok(first);
+    assert.equal(view.runningSince, null, 'the clock does not run now');
+    const kinds = attempts.at(-1)!.segments.map((it) => it.kind);
+    assert.deepEqual([kinds.at(-1), kinds.includes('agent')], ['wait', true]);
+    const at = (s: number) => new Date(NOW + s * 1000).toISOString();
+    const row = { id: 1, task_id: 't', phase: null, reason: null, attempt: 0, note: null, status: 'running' as const };
+    const span = (start: number, end: number | null) => ({
+      start: NOW + start * 1000,
+      end: end === null ? null : NOW + end * 1000,
+    });
+    const events = [{ ...row, at: at(0) }];
+    assert.deepEqual(activeTime(events, [span(10, 30)]), { ms: 10_000, since: NOW + 30_000 });
+    assert.deepEqual(activeTime(events, [span(10, 30), span(40, null)]), { ms: 20_000, since: null });
+    assert.deepEqual(activeTime(events, [span(-5, 5)]), { ms: 0, since: NOW + 5000 });
+  });
+
+  it('counts questions that are open together once', () => {
+    const { answers, prompts } = CASES['question']!.detail;
+    const [answered] = answers;
+    const asked = (from: number, to: number) => ({
+      ...answered!,
+      created_at: new Date(NOW + from).toISOString(),
+      answered_at: new Date(NOW + to).toISOString(),
+    });
+    const waits = waitsOf({ prompts: [], answers: [asked(0, 10), asked(5, 20), asked(30, 40), asked(32, 35)] });
+    assert.deepEqual(waits, [
+      { start: NOW, end: NOW + 20 },
+      { start: NOW + 30, end: NOW + 40 },
+    ]);
+    assert.equal(waitsOf({ prompts, answers: [] })[0]?.end, null);
+  });
+
   it('gives each attempt its share of the time', () => {
     const page = pageOf('success');
     assert.deepEqual(segmentsOf(page, 0), [['prepare', 'plain', 8]]);
@@ -154,8 +190,10 @@ describe('The model of the task page', () => {
   });
 
   it('says durations as people do', () => {
-    assert.deepEqual([900, 12_300, 60_000, 184_000, 7_200_000, 7_800_000].map(duration), [
+    assert.deepEqual([60, 900, 8000, 12_300, 60_000, 184_000, 7_200_000, 7_800_000].map(duration), [
+      '<0.1 s',
       '0.9 s',
+      '8 s',
       '12 s',
       '1 min',
       '3 min 4 s',
@@ -167,6 +205,7 @@ describe('The model of the task page', () => {
   it('shows at most a thousand files and says how many there are', () => {
     const many = filesView(Array.from({ length: 2500 }, (_, i) => ({ ...FILES[0]!, path: `f${i}` })));
     assert.ok(many.state === 'known' && many.files.length === 1000 && many.total === 2500);
+    assert.deepEqual(many.lines, { added: 10_000, deleted: 5000 }, 'of all of them');
   });
 });
 

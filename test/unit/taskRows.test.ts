@@ -66,6 +66,24 @@ describe('The row of a task', () => {
       for (const token of tokensOf(editorTask({ status }), true)) assert.ok(known.has(token), token);
   });
 
+  it('says to a screen reader which attempt it is, not a fraction', () => {
+    const task = editorTask({ title: 'Fix it', status: 'needs_review', reason: 'max_attempts', attempts: 2 });
+    const row = taskRow(task, null, null);
+    assert.equal(row.description, 'still red · 2/3 · claude');
+    assert.equal(row.spoken, 'Fix it, still red, attempt 2 of 3, claude');
+    assert.equal(taskRow({ ...task, attempts: 0 }, null, 'shop').spoken, 'Fix it, still red, claude, shop');
+  });
+
+  it('tells in its tooltip when it was started and ended, its pull request and what it cost', () => {
+    const task = editorTask({ pr_number: 42, cost_usd: 0.004 });
+    const { tooltip } = taskRow(task, null, null);
+    assert.match(
+      tooltip,
+      /Pull request: \\#42 {2}\nCost: &lt;\\\$0\.01 {2}\nStarted: \w{3} \d+ \w{3}, \d\d:\d\d {2}\nEnded: /,
+    );
+    assert.doesNotMatch(taskRow({ ...task, status: 'running', phase: 'agent' }, null, null).tooltip, /Ended:/);
+  });
+
   it('shows other people’s texts as they are, in its tooltip', () => {
     const task = editorTask({ title: 'Fix [link](command:evil) <img src=x> `code`', summary: '# Big\n- list $(zap)' });
     const { tooltip } = taskRow(task, null, null);
@@ -118,7 +136,7 @@ describe('The rows below a task', () => {
       excerpt: 'not ok 1 ```',
       log_path: '/l',
     });
-    assert.equal(row.description, 'red · 9.0 s');
+    assert.equal(row.description, 'red · 9 s');
     assert.match(row.tooltip, /````text\nnot ok 1 ```\n````/);
     assert.equal(row.command, 'ampa.showCheck');
   });
@@ -134,6 +152,6 @@ describe('The rows below a task', () => {
         ['Yesterday', 'collapsed'],
       ],
     );
-    assert.match(dayRow('2026-01-13', 1, '2026-01-15', '2026-01-14').label, /2026/);
+    assert.equal(dayRow('2026-01-13', 1, '2026-01-15', '2026-01-14').label, 'Tue 13 Jan 2026');
   });
 });

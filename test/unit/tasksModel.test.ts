@@ -38,6 +38,15 @@ describe('The layout of the Tasks tree', () => {
     assert.deepEqual(rows([task], 'group:running'), [rowOf(task)]);
   });
 
+  it('puts an agent that waits for an answer before what waits for a review', () => {
+    const asks = editorTask({ status: 'running', phase: 'agent' });
+    const older = editorTask({ status: 'needs_review', reason: 'no_changes' });
+    const newer = editorTask({ status: 'error', reason: 'internal' });
+    const layout = layOut([older, asks, newer], new Set([asks.id]));
+    assert.deepEqual(layout.children.get('group:needs'), [rowOf(asks), rowOf(newer), rowOf(older)]);
+    assert.equal(nextNeeding(layout, none, null), asks.id);
+  });
+
   it('lists done tasks by day, the newest first, and counts them', () => {
     const old = editorTask({ updated_at: '2026-01-10T12:00:00.000Z' });
     const early = editorTask({ updated_at: '2026-01-15T11:00:00.000Z' });

@@ -1,16 +1,13 @@
 /** Agents that speak the Agent Client Protocol on stdio: one process and one prompt per turn. */
 import { client, methods, PROTOCOL_VERSION, RequestError } from '@agentclientprotocol/sdk';
 import type {
-  ClientContext,
   CreateElicitationRequest,
   CreateElicitationResponse,
-  InitializeResponse,
-  NewSessionResponse,
   RequestPermissionRequest,
   RequestPermissionResponse,
   SessionNotification,
 } from '@agentclientprotocol/sdk';
-import { setImmediate as settled, setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as settled } from 'node:timers/promises';
 import {
   AGENT_GONE,
   type AgentEvent,
@@ -20,29 +17,24 @@ import {
   type TurnOutcome,
 } from '../../tasks/ports.ts';
 import type { AgentSpec } from '../../tasks/task.ts';
+import { aborted } from '../../tasks/waiting.ts';
+import { within } from '../process/within.ts';
 import { formOf } from './acpForm.ts';
+import { chooseMode, errorWords, type KeyLogins, openSession, wantsLogin } from './acpSession.ts';
 import { createAcpPipe } from './acpStream.ts';
 import { createUpdateReader, stopFailure } from './acpUpdates.ts';
-import type { KnownAgent, Launch } from './known.ts';
+import type { Launch } from './known.ts';
 import { createTail, MessageTooLong } from './lines.ts';
 import { isAllowed, permissionRequest, toolCallFacts } from './permissions.ts';
-import { createSink, exitWords, field, lastWords, numberField, outcomeOf, plainError, textField } from './turn.ts';
+import { createSink, exitWords, field, lastWords, numberField, outcomeOf, SIGN_OF_LIFE, textField } from './turn.ts';
 
-export interface AcpOptions {
+export interface AcpOptions extends KeyLogins {
   launch: Launch;
-  /** Logins that need no person, tried when the agent wants one. */
-  keyLogins: NonNullable<KnownAgent['keyLogins']>;
-  /** What the agent's process sees: tells which of those logins has its key. */
-  env: Readonly<Record<string, string>>;
   /** Milliseconds for the agent to act on `session/cancel`. */
   cancelMs: number;
   /** Milliseconds for its process to end after the turn; 1 s. */
   closeMs: number;
 }
-
-const AUTH_REQUIRED = -32000;
-
-type SessionState = Pick<NewSessionResponse, 'modes' | 'configOptions'>;
 
 /** One turn. Rejects only when a listener of the turn throws or the program cannot be started. */
 export async function runAcpTurn(
@@ -141,8 +133,7 @@ export async function runAcpTurn(
   const onUpdate = (notification: SessionNotification): void => {
     const { update } = notification;
     // History that is replayed was logged when it happened; a subagent's session is not ours to tell.
-    if (replaying || (session !== null && notification.sessionId !== session))
-      return sink.emit({ type: 'output', chunk: '' });
+    if (replaying || (session !== null && notification.sessionId !== session)) return sink.emit(SIGN_OF_LIFE);
     for (const event of reader.read(update)) {
       sink.emit(event);
       if (event.type === 'tool' && event.state !== 'started') questions.get(event.id)?.abort();
@@ -212,7 +203,7 @@ export async function runAcpTurn(
     .onRequest(methods.client.session.requestPermission, ({ params, signal }) => onPermission(params, signal))
     .onRequest(methods.client.elicitation.create, ({ params, signal }) => onForm(params, signal))
     .onNotification(methods.client.session.update, ({ params }) => onUpdate(params))
-    .onNotification('*', () => sink.emit({ type: 'output', chunk: '' }))
+    .onNotification('*', () => sink.emit(SIGN_OF_LIFE))
     .connect(pipe.stream);
   const { agent } = connection;
 
@@ -224,7 +215,10 @@ export async function runAcpTurn(
     });
     if (hello.protocolVersion !== PROTOCOL_VERSION)
       throw new Error(`it speaks version ${hello.protocolVersion} of the protocol, not ${PROTOCOL_VERSION}`);
-    const opened = await openSession(agent, hello);
+    const opened = await openSession(agent, hello, turn, options, {
+      remark,
+      onReplay: (begins) => (replaying = begins),
+    });
     session = opened.session;
     resumed = opened.resumed;
     await chooseMode(agent, opened.session, opened.state, launch.modes, remark);
@@ -252,40 +246,6 @@ export async function runAcpTurn(
     }
   };
 
-  async function openSession(
-    to: ClientContext,
-    hello: InitializeResponse,
-  ): Promise<{ session: string; resumed: boolean; state: SessionState }> {
-    const where = { cwd: turn.cwd, mcpServers: [] };
-    const can = hello.agentCapabilities;
-    const old = turn.session;
-    const login = <T>(request: () => Promise<T>): Promise<T> => withLogin(to, hello, options, request);
-    if (old !== null && can?.sessionCapabilities?.resume) {
-      try {
-        const state = await login(() => to.request(methods.agent.session.resume, { ...where, sessionId: old }));
-        return { session: old, resumed: true, state };
-      } catch (error) {
-        if (!isRefusal(error)) throw error;
-        remark(`the session could not be resumed: ${errorWords(error)}`);
-      }
-    }
-    if (old !== null && can?.loadSession) {
-      replaying = true;
-      try {
-        const state = await login(() => to.request(methods.agent.session.load, { ...where, sessionId: old }));
-        return { session: old, resumed: true, state };
-      } catch (error) {
-        if (!isRefusal(error)) throw error;
-        remark(`the session could not be loaded: ${errorWords(error)}`);
-      } finally {
-        replaying = false;
-      }
-    }
-    if (old !== null) remark('a new session is begun');
-    const created: NewSessionResponse = await login(() => to.request(methods.agent.session.new, where));
-    return { session: created.sessionId, resumed: false, state: created };
-  }
-
   const ended = steps().then(
     (stopReason) => ({ stopReason, error: null }),
     (error: unknown) => ({ stopReason: null, error }),
@@ -294,7 +254,7 @@ export async function runAcpTurn(
   let end = await Promise.race([ended, interrupted]);
   over.abort();
   if (turn.signal.aborted && prompting && session !== null && exit === null) {
-    await agent.notify(methods.agent.session.cancel, { sessionId: session }).catch(() => {});
+    await agent.notify(methods.agent.session.cancel, { sessionId: session }).catch(() => {}); // It is ended below, whether it hears or not.
     await within(options.cancelMs, Promise.race([ended, exited]));
   }
   running.stdin.end();
@@ -310,7 +270,7 @@ export async function runAcpTurn(
   if (turn.signal.aborted) return outcomeOf({ ...base, outcome: 'cancelled' });
   if (failure !== null) return outcomeOf({ ...base, outcome: 'failed', error: failure });
   if (end.stopReason === null) {
-    const isAuth = end.error instanceof RequestError && end.error.code === AUTH_REQUIRED;
+    const isAuth = wantsLogin(end.error);
     const fromAgent = end.error instanceof RequestError || !isClosed(end.error);
     const error = fromAgent || exit === null ? errorWords(end.error) : exitWords(exit, errors.text());
     return outcomeOf({ ...base, outcome: 'failed', error, auth: isAuth || launch.speaksOfLogin(error) });
@@ -322,74 +282,4 @@ export async function runAcpTurn(
   return outcomeOf({ ...base, outcome: 'failed', error, auth: systemError && launch.speaksOfLogin(error) });
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-}
-
-async function within(ms: number, promise: Promise<unknown>): Promise<void> {
-  const waiting = new AbortController();
-  await Promise.race([promise, sleep(ms, undefined, { signal: waiting.signal }).catch(() => {})]);
-  waiting.abort();
-}
-
-/** The agent said no, and it was not for a login: another way may work. */
-const isRefusal = (error: unknown): boolean => error instanceof RequestError && error.code !== AUTH_REQUIRED;
-
 const isClosed = (error: unknown): boolean => error instanceof Error && /closed/i.test(error.message);
-
-/** What an agent's error says, without the frame that the protocol puts around it. */
-function errorWords(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (!(error instanceof RequestError)) return error.message;
-  if (error.code === AUTH_REQUIRED) return 'it wants a login';
-  const details = textField(error.data, 'details') ?? textField(error.data, 'message') ?? '';
-  const message = error.message.replace(/^Internal error(: )?/, '');
-  return plainError([message, details].filter(Boolean).join(': ') || error.message);
-}
-
-/** Logs in with a key that is in the environment when the agent asks for a login, and tries once more. */
-async function withLogin<T>(
-  agent: ClientContext,
-  hello: InitializeResponse,
-  { keyLogins, env }: AcpOptions,
-  request: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await request();
-  } catch (error) {
-    if (!(error instanceof RequestError) || error.code !== AUTH_REQUIRED) throw error;
-    const offered = new Set(hello.authMethods?.map((method) => method.id));
-    const login = keyLogins.find(({ variable, method }) => env[variable] && offered.has(method));
-    if (!login) throw error;
-    await agent.request(methods.agent.authenticate, { methodId: login.method });
-    return request();
-  }
-}
-
-/** Puts the session into the first of our modes that it offers, as a mode or as a configuration option. */
-async function chooseMode(
-  agent: ClientContext,
-  sessionId: string,
-  state: SessionState,
-  wanted: readonly string[],
-  remark: (text: string) => void,
-): Promise<void> {
-  if (wanted.length === 0) return;
-  const { modes } = state;
-  if (modes) {
-    const modeId = wanted.find((id) => modes.availableModes.some((mode) => mode.id === id));
-    if (modeId === undefined)
-      return remark(`it offers none of the modes ${wanted.join(', ')}: its own mode ${modes.currentModeId} stays`);
-    if (modeId !== modes.currentModeId) await agent.request(methods.agent.session.setMode, { sessionId, modeId });
-    return;
-  }
-  const option = state.configOptions?.find((candidate) => candidate.category === 'mode' && candidate.type === 'select');
-  if (option?.type !== 'select') return;
-  const values = option.options
-    .flatMap((entry) => ('options' in entry ? entry.options : [entry]))
-    .map((entry) => entry.value);
-  const value = wanted.find((id) => values.includes(id));
-  if (value === undefined || value === option.currentValue) return;
-  await agent.request(methods.agent.session.setConfigOption, { sessionId, configId: option.id, value });
-}

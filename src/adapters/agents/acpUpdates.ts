@@ -1,10 +1,10 @@
 /** What the updates of an ACP session say, as events of a turn. */
 import type { SessionUpdate } from '@agentclientprotocol/sdk';
 import type { AgentEvent } from '../../tasks/ports.ts';
-import { plainError, textField, field } from './turn.ts';
+import { field, plainError, SIGN_OF_LIFE, textField } from './turn.ts';
 
 export interface UpdateReader {
-  /** One update. An `output` event with an empty chunk is a bare sign of life. */
+  /** One update. `SIGN_OF_LIFE` where it tells nothing. */
   read(update: SessionUpdate): AgentEvent[];
   /** A permission is asked for a call: it is in progress, and these are its facts so far. */
   toolCall(id: string): { facts: unknown; events: AgentEvent[] };
@@ -41,22 +41,22 @@ export function createUpdateReader(): UpdateReader {
     for (const [key, value] of Object.entries(update))
       if (value !== null && value !== undefined) call.facts[key] = value;
     text = '';
-    if (call.ended) return [{ type: 'output', chunk: '' }];
+    if (call.ended) return [SIGN_OF_LIFE];
     // A call that is only announced often has no title yet.
-    if (update.sessionUpdate === 'tool_call' && update.status === 'pending') return [{ type: 'output', chunk: '' }];
+    if (update.sessionUpdate === 'tool_call' && update.status === 'pending') return [SIGN_OF_LIFE];
     const events = begin(id, call);
     if (update.status === 'completed' || update.status === 'failed') {
       call.ended = true;
       events.push({ type: 'tool', id, title: call.title, state: update.status });
     }
-    return events.length > 0 ? events : [{ type: 'output', chunk: '' }];
+    return events.length > 0 ? events : [SIGN_OF_LIFE];
   };
 
   return {
     read: (update) => {
       switch (update.sessionUpdate) {
         case 'agent_message_chunk': {
-          if (update.content.type !== 'text' || !update.content.text) return [{ type: 'output', chunk: '' }];
+          if (update.content.type !== 'text' || !update.content.text) return [SIGN_OF_LIFE];
           const id = update.messageId ?? null;
           if (id !== messageId) text = '';
           messageId = id;
@@ -64,7 +64,7 @@ export function createUpdateReader(): UpdateReader {
           return [{ type: 'text', text: update.content.text }];
         }
         case 'agent_thought_chunk':
-          if (update.content.type !== 'text' || !update.content.text) return [{ type: 'output', chunk: '' }];
+          if (update.content.type !== 'text' || !update.content.text) return [SIGN_OF_LIFE];
           return [{ type: 'thought', text: update.content.text }];
         case 'tool_call':
         case 'tool_call_update':
@@ -72,15 +72,15 @@ export function createUpdateReader(): UpdateReader {
         case 'usage_update': {
           const cost = update.cost;
           // Other currencies cannot be held against a limit in dollars.
-          return cost?.currency === 'USD' ? [{ type: 'usage', costUsd: cost.amount }] : [{ type: 'output', chunk: '' }];
+          return cost?.currency === 'USD' ? [{ type: 'usage', costUsd: cost.amount }] : [SIGN_OF_LIFE];
         }
         case 'session_info_update': {
           const status = field(field(field(update, '_meta'), 'codex'), 'threadStatus');
           if (status !== undefined) systemError = textField(status, 'type') === 'systemError';
-          return [{ type: 'output', chunk: '' }];
+          return [SIGN_OF_LIFE];
         }
         default:
-          return [{ type: 'output', chunk: '' }];
+          return [SIGN_OF_LIFE];
       }
     },
     toolCall: (id) => {

@@ -1,9 +1,8 @@
 /** The port for agents, over its three adapters. */
+import { codeOf } from '../../errors.ts';
 import type { Agents, AgentTurn, TaskProcesses, TurnOutcome } from '../../tasks/ports.ts';
 import type { AgentSpec } from '../../tasks/task.ts';
 import { CANCEL_GRACE_MS } from '../../tasks/timings.ts';
-import { codeOf } from '../process/table.ts';
-import { runAcpTurn } from './acp.ts';
 import { checkAgent, missingProgram } from './check.ts';
 import { runCommandTurn } from './command.ts';
 import { knownAgent, launchOf } from './known.ts';
@@ -28,10 +27,12 @@ const isRoot = (): boolean => process.getuid?.() === 0;
 export function createAgents(options: CreateAgentsOptions): Agents {
   const { env } = options;
   const checking = { env, find: options.find, timeoutMs: options.checkMs ?? 5000 };
-  const run = (spec: AgentSpec, turn: AgentTurn, processes: TaskProcesses): Promise<TurnOutcome> => {
+  const run = async (spec: AgentSpec, turn: AgentTurn, processes: TaskProcesses): Promise<TurnOutcome> => {
     const launch = launchOf(spec, turn.permissions, isRoot());
     switch (spec.type) {
-      case 'acp':
+      case 'acp': {
+        // The protocol is hundreds of schemas: they are made where an agent speaks it, not at each start of a program.
+        const { runAcpTurn } = await import('./acp.ts');
         return runAcpTurn(spec, turn, processes, {
           launch,
           keyLogins: knownAgent(spec.name)?.keyLogins ?? [],
@@ -39,6 +40,7 @@ export function createAgents(options: CreateAgentsOptions): Agents {
           cancelMs: options.cancelMs ?? CANCEL_GRACE_MS,
           closeMs: options.closeMs ?? 1000,
         });
+      }
       case 'stream-json':
         return runStreamJsonTurn(spec, turn, processes, { launch, closeMs: options.closeMs ?? 5000 });
       case 'command':

@@ -2,10 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
+import { codeOf } from '../../errors.ts';
 import type { AgentReadiness } from '../../tasks/ports.ts';
 import type { AgentSpec } from '../../tasks/task.ts';
 import { probe } from '../process/probe.ts';
-import { codeOf } from '../process/table.ts';
 import { knownAgent } from './known.ts';
 import type { FindProgram } from './resolve.ts';
 import { field } from './turn.ts';
@@ -92,7 +92,7 @@ export async function checkAgent(spec: AgentSpec, options: CheckOptions): Promis
   const known = spec.type === 'command' ? undefined : knownAgent(spec.name);
   const missing = await missingProgram(spec, options);
   if (missing !== null) {
-    const hint = known ? `Install it with \`${known.install}\`.` : 'Mend ampa.agentCommand.';
+    const hint = known ? `Install it with \`${known.install}\`.` : 'Correct ampa.agentCommand.';
     return {
       ready: false,
       reason: 'agent_missing',

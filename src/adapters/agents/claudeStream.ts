@@ -1,7 +1,7 @@
 /** The JSON lines of Claude Code's `--output-format stream-json` and of Amp's `--stream-json`, which follows it. */
 import type { AgentEvent } from '../../tasks/ports.ts';
-import type { StreamParser, StreamResult } from './streamResult.ts';
-import { arrayField, field, numberField, plainError, textField } from './turn.ts';
+import { newStreamResult, type StreamParser } from './streamResult.ts';
+import { arrayField, field, numberField, plainError, SIGN_OF_LIFE, textField } from './turn.ts';
 
 /** A tool call in a few words: its name and the argument that tells most. */
 function toolTitle(name: string, input: unknown): string {
@@ -15,15 +15,7 @@ function toolTitle(name: string, input: unknown): string {
 /** Reads one run's lines. Pure but for its own state; a line it does not know gives `output`. */
 export function createClaudeParser(): StreamParser {
   const titles = new Map<string, string>();
-  const result: StreamResult = {
-    session: null,
-    state: 'running',
-    error: null,
-    auth: false,
-    summary: null,
-    denied: false,
-    noSession: false,
-  };
+  const result = newStreamResult();
 
   const assistant = (line: unknown): AgentEvent[] => {
     const events: AgentEvent[] = [];
@@ -119,7 +111,7 @@ export function createClaudeParser(): StreamParser {
         case 'result':
           return [...events, ...end(line)];
         case 'system': {
-          if (textField(line, 'subtype') !== 'api_retry') return [...events, { type: 'output', chunk: '' }];
+          if (textField(line, 'subtype') !== 'api_retry') return [...events, SIGN_OF_LIFE];
           const reason = textField(line, 'error') ?? 'unknown';
           const status = numberField(line, 'error_status') ?? '?';
           const of = `${numberField(line, 'attempt') ?? '?'} of ${numberField(line, 'max_retries') ?? '?'}`;

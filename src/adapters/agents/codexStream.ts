@@ -1,7 +1,7 @@
 /** The JSON lines of `codex exec --json`. */
 import type { AgentEvent } from '../../tasks/ports.ts';
-import type { StreamParser, StreamResult } from './streamResult.ts';
-import { arrayField, field, numberField, plainError, textField } from './turn.ts';
+import { newStreamResult, type StreamParser } from './streamResult.ts';
+import { arrayField, field, numberField, plainError, SIGN_OF_LIFE, textField } from './turn.ts';
 
 function itemTitle(type: string, item: unknown): string {
   switch (type) {
@@ -27,15 +27,7 @@ const TOOLS = new Set(['command_execution', 'file_change', 'mcp_tool_call', 'web
  * fallback, a reconnect); only `turn.failed` and the exit code tell that the turn failed.
  */
 export function createCodexParser(): StreamParser {
-  const result: StreamResult = {
-    session: null,
-    state: 'running',
-    error: null,
-    auth: false,
-    summary: null,
-    denied: false,
-    noSession: false,
-  };
+  const result = newStreamResult();
   const started = new Set<string>();
 
   const item = (kind: string, value: unknown): AgentEvent[] => {
@@ -60,7 +52,7 @@ export function createCodexParser(): StreamParser {
       }
       return events;
     }
-    if (kind !== 'item.completed') return [{ type: 'output', chunk: '' }];
+    if (kind !== 'item.completed') return [SIGN_OF_LIFE];
     if (type === 'agent_message' && text) {
       result.summary = text;
       return [{ type: 'text', text }];
@@ -76,12 +68,12 @@ export function createCodexParser(): StreamParser {
       switch (type) {
         case 'thread.started': {
           const session = textField(line, 'thread_id');
-          if (!session) return [{ type: 'output', chunk: '' }];
+          if (!session) return [SIGN_OF_LIFE];
           result.session = session;
           return [{ type: 'session', session }];
         }
         case 'turn.started':
-          return [{ type: 'output', chunk: '' }];
+          return [SIGN_OF_LIFE];
         case 'item.started':
         case 'item.updated':
         case 'item.completed':

@@ -85,7 +85,7 @@ async function resolveCustom(command: string, type: AgentSpec['type'], find: Fin
     throw new AmpaError(
       'agent',
       `the program ${JSON.stringify(program ?? '')} of the custom agent was not found on PATH`,
-      'Mend AMPA_AGENT_COMMAND or the setting ampa.agentCommand.',
+      'Correct AMPA_AGENT_COMMAND or the setting ampa.agentCommand.',
     );
   }
   const dialect = type === 'stream-json' ? (transportOf(file)?.dialect ?? 'claude') : null;
@@ -140,6 +140,7 @@ export async function resolveAgent(options: ResolveAgentOptions): Promise<Resolv
   );
 }
 
+/** A known agent, as people choose it. */
 export interface ListedAgent {
   name: string;
   title: string;
@@ -149,10 +150,9 @@ export interface ListedAgent {
   /** How it is, or would be, spoken to. */
   adapter: Transport['type'];
   install: string;
+  /** What a person types in a terminal to sign in. */
   login: string;
-  /** Whether its sessions survive the death of its process. */
-  resumes: boolean;
-  /** In words, where the agent as it is installed cannot do what a permission mode says. */
+  /** In words, where the agent as it is installed cannot do what a permission mode says; null where it can. */
   permissionNotes: string | null;
 }
 
@@ -171,7 +171,6 @@ export async function listAgents(find: FindProgram): Promise<ListedAgent[]> {
         adapter: (found?.transport ?? agent.transports[0]).type,
         install: agent.install,
         login: agent.login,
-        resumes: agent.resumes,
         permissionNotes: notes.size > 0 ? `${[...notes].join('. ')}.` : null,
       };
     }),

@@ -1,6 +1,7 @@
 /** Agents that print JSON lines: one process per turn, the prompt on stdin, the session by argument. */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { within } from '../process/within.ts';
+import { aborted } from '../../tasks/waiting.ts';
 import type { AgentTurn, ProcessResult, RunningProcess, TaskProcesses, TurnOutcome } from '../../tasks/ports.ts';
 import type { AgentSpec } from '../../tasks/task.ts';
 import { createClaudeParser } from './claudeStream.ts';
@@ -171,10 +172,8 @@ async function runOnce(
 
 /** After the last word, or a failure: waits a moment for the program to end by itself, then ends it. */
 async function closing(signal: AbortSignal, running: RunningProcess, closeMs: () => number): Promise<ProcessResult> {
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-  const waiting = new AbortController();
-  await Promise.race([running.done, sleep(closeMs(), undefined, { signal: waiting.signal }).catch(() => {})]);
-  waiting.abort();
+  await aborted(signal);
+  await within(closeMs(), running.done);
   await running.end();
   return running.done;
 }

@@ -14,8 +14,19 @@ export interface StreamResult {
   noSession: boolean;
 }
 
+/** Nothing is known of the run yet. */
+export const newStreamResult = (): StreamResult => ({
+  session: null,
+  state: 'running',
+  error: null,
+  auth: false,
+  summary: null,
+  denied: false,
+  noSession: false,
+});
+
 export interface StreamParser {
-  /** One parsed line. An `output` event with an empty chunk is a bare sign of life. */
+  /** One parsed line. `SIGN_OF_LIFE` where it tells nothing. */
   push(line: unknown): AgentEvent[];
   result(): StreamResult;
 }

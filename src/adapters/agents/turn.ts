@@ -5,6 +5,9 @@ import type { AgentEvent, AgentTurn, TurnOutcome } from '../../tasks/ports.ts';
 /** Events that wait for their listener before the agent's output is read no further. */
 const MAX_BACKLOG = 64;
 
+/** The agent is at work, and there is nothing to tell. */
+export const SIGN_OF_LIFE: AgentEvent = { type: 'output', chunk: '' };
+
 export interface EventSink {
   /** Delivers in order, one after the other. */
   emit(event: AgentEvent): void;

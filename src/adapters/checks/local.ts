@@ -1,9 +1,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { codeOf } from '../../errors.ts';
 import { createExcerpter } from '../../tasks/excerpt.ts';
 import { createRedactor, redact } from '../../tasks/redact.ts';
 import type { LocalCheckResult, LocalChecks, ProcessResult } from '../../tasks/ports.ts';
-import { codeOf } from '../process/table.ts';
 
 /** Of the output of one check this much is kept: the head, and as much of the tail. */
 const KEEP_BYTES = 64 * 1024 * 1024;

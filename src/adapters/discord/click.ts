@@ -1,6 +1,7 @@
 import type { ButtonInteraction } from 'discord.js';
 import { labelOf } from '../../notifications/buttons.ts';
-import { cut, MESSAGE_CHARACTERS } from '../../notifications/render.ts';
+import { literal } from '../../notifications/literal.ts';
+import { cutLiteral, MESSAGE_CHARACTERS } from '../../notifications/render.ts';
 import type { Click } from '../../notifications/clicks.ts';
 import type { DiscordJs } from './load.ts';
 
@@ -9,7 +10,11 @@ const ALREADY_ACKNOWLEDGED = 40060;
 /** A click on a button, as the notifications see it. */
 export function clickOf(discord: DiscordJs, it: ButtonInteraction, now: number): Click {
   const component = it.component as { label?: string | null } | null;
-  const text = (content: string) => ({ content: cut(content, MESSAGE_CHARACTERS), allowedMentions: { parse: [] } });
+  // The label of a button is the agent's, and the name of a person is theirs.
+  const text = (content: string) => ({
+    content: cutLiteral(literal(content), MESSAGE_CHARACTERS),
+    allowedMentions: { parse: [] },
+  });
   return {
     customId: it.customId,
     label: component?.label ?? labelOf(it.customId),

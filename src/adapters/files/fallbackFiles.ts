@@ -1,6 +1,7 @@
 /** The files of fallback rules, as they are now. */
 import fs from 'node:fs';
 import { parse, type ParseError } from 'jsonc-parser';
+import { codeOf } from '../../errors.ts';
 import { fallbackSchema, type FallbackFile } from '../../conversations/fallback.ts';
 
 /** One place where rules may be. */
@@ -23,7 +24,7 @@ export async function readFallbackFiles(
     try {
       text = await fs.promises.readFile(file, 'utf8');
     } catch (error) {
-      const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+      const missing = codeOf(error) === 'ENOENT';
       if (!missing || required)
         found.push({ name, tracked: false, config: null, problem: missing ? 'is not there' : 'cannot be read' });
       continue;
@@ -36,7 +37,7 @@ export async function readFallbackFiles(
 function parseRules(text: string): Pick<FallbackFile, 'config' | 'problem'> {
   const errors: ParseError[] = [];
   const value: unknown = parse(text, errors, { allowTrailingComma: true });
-  if (errors.length > 0) return { config: null, problem: 'is no JSON' };
+  if (errors.length > 0) return { config: null, problem: 'is not valid JSON' };
   const checked = fallbackSchema.safeParse(value);
   if (checked.success) return { config: checked.data, problem: null };
   const issue = checked.error.issues[0];

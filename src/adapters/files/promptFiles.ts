@@ -2,6 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { codeOf } from '../../errors.ts';
 import { payloadOf } from '../../conversations/prompt.ts';
 import type { PromptFiles } from '../../conversations/ports.ts';
 
@@ -61,7 +62,7 @@ export function createPromptFiles(dir: string): PromptFiles {
           // Parallel tool calls ask within one millisecond: the name is taken before it is written to.
           await (await fs.promises.open(`${file}.taken`, 'wx', 0o600)).close();
         } catch (error) {
-          if (!hasCode(error, 'EEXIST')) throw error;
+          if (codeOf(error) !== 'EEXIST') throw error;
           continue;
         }
         if (!fs.existsSync(file)) return { file, stamp };
@@ -115,10 +116,7 @@ async function names(dir: string): Promise<string[]> {
   try {
     return await fs.promises.readdir(dir);
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return [];
+    if (codeOf(error) === 'ENOENT') return [];
     throw error;
   }
 }
-
-const hasCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && 'code' in error && error.code === code;

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { createHash } from 'node:crypto';
+import { codeOf } from '../../errors.ts';
 import type { RunOutput, RunOutputs } from '../../scheduler/ports.ts';
 import { createMask } from '../../tasks/redact.ts';
 
@@ -56,7 +57,7 @@ export function createRunOutputs(
         if (!wanted.has(name)) await fs.promises.rm(path.join(folder(commandId), name), { force: true });
       if (keep.length > 0) return;
       await fs.promises.rmdir(folder(commandId)).catch((error: unknown) => {
-        if (!hasCode(error, 'ENOENT', 'ENOTEMPTY', 'EEXIST')) throw error;
+        if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error))) throw error;
       });
     },
     save(commandId, runId, text) {
@@ -69,9 +70,7 @@ export function createRunOutputs(
   };
 }
 
-const hasCode = (error: unknown, ...codes: string[]): boolean =>
-  error instanceof Error && 'code' in error && codes.includes(String(error.code));
-const isMissing = (error: unknown): boolean => hasCode(error, 'ENOENT');
+const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT';
 
 function openOutput(file: string, secrets: readonly string[], keepBytes: number): RunOutput & { end(): void } {
   const headBytes = Math.floor(keepBytes / 2);

@@ -71,7 +71,7 @@ export async function fetchBranch(
     `+refs/heads/${branch}:${into}`,
   ];
   const gitDir = await gitDirOf(repo);
-  if (!gitDir) throw new AmpaError('repository', `${repo} is not a git repository any more`);
+  if (!gitDir) throw new AmpaError('repository', `${repo} is no longer a git repository`);
   const common = await commonDirOf(gitDir);
   const options = { peer, signal, ...(fetch.timeoutMs ? { timeoutMs: fetch.timeoutMs } : {}) };
   const work = async () => {
@@ -147,7 +147,7 @@ export async function startPoint(dependencies: BaseDependencies, task: Task, sig
           settings,
           identity: identityOf(task),
         })
-      : { kind: 'failed', why: 'unreachable', detail: `the repository has no remote called ${remote} any more` };
+      : { kind: 'failed', why: 'unreachable', detail: `the repository no longer has a remote called ${remote}` };
     wanted.push(into, `refs/remotes/${remote}/${base}`);
   }
   const refs = await readRefs(git, repo, wanted, signal);
@@ -200,7 +200,7 @@ async function snapshotStart(git: Git, task: Task, signal: AbortSignal): Promise
     return {
       kind: 'stopped',
       reason: 'base_missing',
-      detail: 'the snapshot of your uncommitted changes is not in the repository any more',
+      detail: 'the snapshot of your uncommitted changes is no longer in the repository',
     };
   return { kind: 'ok', sha, notes: ['started from a snapshot of the working copy, uncommitted changes included'] };
 }
@@ -212,7 +212,7 @@ async function detachedStart(git: Git, task: Task, signal: AbortSignal): Promise
     return {
       kind: 'stopped',
       reason: 'base_missing',
-      detail: `the commit ${task.base_sha} is not in the repository any more`,
+      detail: `the commit ${task.base_sha} is no longer in the repository`,
     };
   return { kind: 'stopped', reason: 'repo_invalid', detail: 'the repository has no commit yet' };
 }

@@ -99,7 +99,7 @@ function unreachableError(what: string, stderr: string): AmpaError {
   const failure = networkFailure(stderr);
   const unseen = failure === 'no_repository' || /not found/i.test(stderr);
   const why = unseen
-    ? 'is no repository that we may see'
+    ? 'is not a repository that we can see'
     : failure === 'auth'
       ? 'refused our credentials'
       : 'could not be reached';

@@ -1,6 +1,7 @@
 /** Commits what a turn left in the worktree. */
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { codeOf } from '../../errors.ts';
 import type { CommitOutcome, TaskProcesses } from '../../tasks/ports.ts';
 import type { Task } from '../../tasks/task.ts';
 import { commitFailure, detailOf, isLockError } from './classify.ts';
@@ -24,6 +25,11 @@ export interface CommitDependencies {
   /** For `~` in `core.hooksPath`. */
   home: string;
 }
+
+/** What tells git who commits. */
+export const IDENTITY_COMMANDS =
+  '`git config --global user.name "Your Name"` and `git config --global user.email you@example.com`';
+const NO_IDENTITY = `git does not know who you are: run ${IDENTITY_COMMANDS}`;
 
 /** Files above this are never added. */
 const MAX_FILE_BYTES = 50 * 1024 * 1024;
@@ -140,8 +146,7 @@ async function notCommitted(
     case 'identity':
       return {
         kind: 'failed',
-        detail:
-          'git does not know who you are: run `git config --global user.name "Your Name"` and `git config --global user.email you@example.com`',
+        detail: NO_IDENTITY,
       };
     case 'signing':
       return { kind: 'failed', detail: `the commit could not be signed (commit.gpgSign): ${detailOf(output, 4)}` };
@@ -171,7 +176,7 @@ async function cannotSign(git: Git, worktree: string, signal: AbortSignal): Prom
   });
   if (probe.code === 0) return null;
   if (commitFailure(probe.stderr) === 'identity') {
-    return 'git does not know who you are: run `git config --global user.name "Your Name"` and `git config --global user.email you@example.com`';
+    return NO_IDENTITY;
   }
   const why = probe.timedOut ? 'the signing program waited for a person' : detailOf(probe.stderr, 4);
   return `commits are signed here (commit.gpgSign), and signing failed: ${why}. Unlock the key or switch signing off for this repository`;
@@ -236,7 +241,7 @@ async function sizeOf(path: string): Promise<number> {
     return there.isFile() ? there.size : 0;
   } catch (error) {
     // Deleted files are changes, too.
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return 0;
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) return 0;
     throw error;
   }
 }

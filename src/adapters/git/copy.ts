@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { copyFile, lstat, mkdir, readdir, readlink, realpath, symlink } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
+import { codeOf } from '../../errors.ts';
 import type { Git } from './git.ts';
 import { isChosen, parsePatterns, reachesInto } from './ignorePatterns.ts';
 import type { IgnorePattern } from './ignorePatterns.ts';
@@ -96,7 +97,7 @@ async function staysInside(root: string, dir: string): Promise<boolean> {
     const real = await realpath(at);
     return real === root || real.startsWith(root + sep);
   } catch (error) {
-    if (['ENOENT', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    if (['ENOENT', 'ELOOP'].includes(codeOf(error))) return false;
     throw error;
   }
 }
@@ -106,7 +107,7 @@ async function lexists(path: string): Promise<boolean> {
     await lstat(path);
     return true;
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) return false;
     throw error;
   }
 }

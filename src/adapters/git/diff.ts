@@ -31,30 +31,36 @@ export async function diffBase(git: Git, task: Diffed, head: string): Promise<st
 export async function changedFiles(git: Git, task: Diffed, head: string): Promise<ChangedFile[]> {
   const from = await diffBase(git, task, head);
   if (from === head) return [];
-  return parseNameStatus(
-    await git.text(task.repo, ['diff', '--name-status', '-z', '--find-renames', ...PLAIN, from, head, '--']),
+  return parseChanges(
+    await git.text(task.repo, ['diff', '--raw', '--numstat', '-z', '--find-renames', ...PLAIN, from, head, '--']),
   );
 }
 
-/** Parses `git diff --name-status -z`. A copy is an added file; a changed type is a modified one. */
-export function parseNameStatus(output: string): ChangedFile[] {
+/** Parses `git diff --raw --numstat -z`. A copy is an added file; a changed type is a modified one. */
+export function parseChanges(output: string): ChangedFile[] {
   const fields = output.split('\0');
-  const files: ChangedFile[] = [];
-  for (let index = 0; index + 1 < fields.length;) {
-    const letter = fields[index]![0];
-    const path = fields[index + 1]!;
-    if (letter === 'R' || letter === 'C') {
-      const to = fields[index + 2]!;
-      files.push(
-        letter === 'R' ? { path: to, oldPath: path, status: 'renamed' } : { path: to, oldPath: null, status: 'added' },
-      );
-      index += 3;
-    } else {
-      files.push({ path, oldPath: null, status: letter === 'A' ? 'added' : letter === 'D' ? 'deleted' : 'modified' });
-      index += 2;
-    }
+  const files = new Map<string, ChangedFile>();
+  let index = 0;
+  // ":100644 100644 1234567 89abcde R087", then a path or two.
+  for (; fields[index]?.startsWith(':'); index += 2) {
+    const letter = fields[index]!.split(' ')[4]?.[0];
+    const moved = letter === 'R' || letter === 'C';
+    const path = fields[index + (moved ? 2 : 1)]!;
+    const oldPath = letter === 'R' ? fields[index + 1]! : null;
+    const status =
+      letter === 'R' ? 'renamed' : letter === 'A' || letter === 'C' ? 'added' : letter === 'D' ? 'deleted' : 'modified';
+    files.set(path, { path, oldPath, status, lines: null });
+    if (moved) index++;
   }
-  return files;
+  // "12<TAB>3<TAB>path"; no path, and two fields after it, where it was moved; "-" where the file is not text.
+  for (; index + 1 < fields.length; index++) {
+    const [added = '', deleted = '', ...rest] = fields[index]!.split('\t');
+    let path = rest.join('\t');
+    if (path === '') path = fields[(index += 2)]!;
+    const file = files.get(path);
+    if (file && added !== '-') file.lines = { added: Number(added), deleted: Number(deleted) };
+  }
+  return [...files.values()];
 }
 
 /** A unified diff of the task's branch (or `head`) against its base. */

@@ -17,7 +17,7 @@ export async function verifyHead(git: Git, task: Task): Promise<HeadState> {
   const { worktree, branch } = task;
   if (!worktree) return wrong('the task has no worktree');
   const gitDir = await gitDirOf(worktree);
-  if (!gitDir) return wrong(`${worktree} is not a git worktree any more`);
+  if (!gitDir) return wrong(`${worktree} is no longer a git worktree`);
   await clearStaleLocks(gitDir, worktree, branch);
 
   const operation = await operationOf(gitDir);

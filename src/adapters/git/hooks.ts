@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
+import { codeOf } from '../../errors.ts';
 import { commonDirOf, exists, gitDirOf } from './layout.ts';
 
 /** The folder git looks in: `core.hooksPath` (relative to the worktree's top), else the one all worktrees share. */
@@ -28,7 +29,7 @@ export async function findHook(
     await access(hook, constants.X_OK);
     return hook;
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
+    if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(codeOf(error))) return null;
     throw error;
   }
 }

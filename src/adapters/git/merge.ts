@@ -7,8 +7,10 @@ import type { Task } from '../../tasks/task.ts';
 import { baseRef, fetchBranch, mergedRef, readRefs } from './base.ts';
 import type { BaseDependencies } from './base.ts';
 import { detailOf } from './classify.ts';
+import { refusalOf } from './deleteBranch.ts';
+import { diffBase } from './diff.ts';
 import { HANDS_OFF } from './environment.ts';
-import type { Git, GitResult } from './git.ts';
+import type { Git } from './git.ts';
 import { conflictedFiles, isAncestor } from './head.ts';
 import { exists } from './layout.ts';
 import { identityOf, peerOf, runNetwork } from './network.ts';
@@ -17,30 +19,21 @@ import { listWorktrees, removeWorktreeAt } from './worktree.ts';
 
 export type MergeMethod = 'merge' | 'squash' | 'rebase';
 
-export interface MergeOptions {
-  method: MergeMethod;
-  deleteBranch: boolean;
-}
-
 /** The temporary worktree has no dependencies installed: hooks could only fail in it. */
 const QUIET = ['core.hooksPath=/dev/null', 'rebase.autoStash=false', 'rebase.updateRefs=false', 'merge.ff=true'];
 
 const cannot = (why: string, hint = ''): AmpaError => new AmpaError('merge', why, hint);
 
 /**
- * Merges the branch into its base and returns the commit the base is at then. With a remote: in a
- * temporary worktree from the base as the remote has it now, pushed without force, once more if it
- * moved meanwhile. Without one: fast-forward, and only where nobody's working copy is in the way.
+ * Lands the commit that the task ended at on its base and returns the commit the base is at then. With a
+ * remote: in a temporary worktree from the base as the remote has it now, pushed without force, once more
+ * if it moved meanwhile. Without one: fast-forward, and only where nobody's working copy is in the way.
  * A merge that was made before is found and not made again, also where its branch is deleted by now.
- * `remark` for people: the branch that was to be deleted is still there, and why. Rejects with code `merge`.
+ * Rejects with code `merge`, also where more would land than the task's diff shows.
  */
-export async function mergeToBase(
-  dependencies: BaseDependencies,
-  task: Task,
-  options: MergeOptions,
-): Promise<{ sha: string; remark: string | null }> {
+export async function mergeToBase(dependencies: BaseDependencies, task: Task, method: MergeMethod): Promise<string> {
   const { git } = dependencies;
-  const { repo, base, branch, remote } = task;
+  const { repo, base, branch, remote, head_sha: head } = task;
   if (base === null)
     throw cannot(
       'the task started from a commit, not from a branch',
@@ -49,12 +42,28 @@ export async function mergeToBase(
   const refs = await readRefs(git, repo, [`refs/heads/${branch}`, mergedRef(branch)]);
   const tip = refs.get(`refs/heads/${branch}`) ?? refs.get(mergedRef(branch));
   if (!tip) throw cannot(`the branch ${branch} does not exist any more`);
+  if (tip !== head)
+    throw cannot(
+      `${branch} is at ${tip.slice(0, 10)}, and the task ended ${head ? `at ${head.slice(0, 10)}` : 'without a commit'}: the difference was neither checked nor shown`,
+      'Continue the task: it goes on from what is there.',
+    );
   const sha =
     remote === null
-      ? await landLocally(git, task, base, tip, options.method)
-      : await landRemotely(dependencies, task, remote, base, tip, options.method);
+      ? await landLocally(git, task, base, tip, method)
+      : await landRemotely(dependencies, task, remote, base, tip, method);
   await git.text(repo, ['update-ref', mergedRef(branch), tip]);
-  return { sha, remark: options.deleteBranch ? await deleteBranch(dependencies, task) : null };
+  return sha;
+}
+
+/** What the diff leaves out, since it was the base's when the task began, and is not in the base (any more). */
+async function refuseUnseen(git: Git, task: Task, base: string, from: string, tip: string): Promise<void> {
+  const shownFrom = await diffBase(git, task, tip);
+  if (await isAncestor(git, task.repo, shownFrom, from)) return;
+  const unseen = await git.text(task.repo, ['log', '--format=%h %s', '--max-count=5', shownFrom, '--not', from]);
+  throw cannot(
+    `${task.branch} began with commits that ${base}${task.remote === null ? '' : ` of ${task.remote}`} does not have, and its diff does not show: ${unseen.replaceAll('\n', ', ')}`,
+    `Bring them into ${base} first if they belong there; else merge by hand what you want of the branch.`,
+  );
 }
 
 async function landRemotely(
@@ -82,6 +91,7 @@ async function landRemotely(
     if (fetched.kind === 'absent') throw cannot(`${remote} has no branch ${base}`);
     const from = (await readRefs(git, repo, [into])).get(into)!;
     if (await isAncestor(git, repo, tip, from)) return from;
+    await refuseUnseen(git, task, base, from, tip);
     const sha = await combine(git, task, base, from, tip, method);
     if (sha === from) return from;
     const peer = await peerOf(
@@ -95,7 +105,7 @@ async function landRemotely(
       await git.text(repo, ['update-ref', into, sha]);
       return sha;
     }
-    const refusal = refusalOf(pushed.result);
+    const refusal = refusalOf(pushed.result.stdout);
     if (!again && refusal && /^\[rejected\]|cannot lock ref|failed to update ref/.test(refusal)) continue;
     const detail = [refusal, detailOf(pushed.result.stderr.replace(/^remote: ?/gm, ''))].filter(Boolean).join('\n');
     throw cannot(
@@ -111,6 +121,7 @@ async function landLocally(git: Git, task: Task, base: string, tip: string, meth
   const from = (await readRefs(git, repo, [ref])).get(ref);
   if (!from) throw cannot(`the base branch ${base} does not exist any more`);
   if (await isAncestor(git, repo, tip, from)) return from;
+  await refuseUnseen(git, task, base, from, tip);
   const checkout = (await listWorktrees(git, repo)).find((entry) => entry.branch === ref)?.path;
   const byHand = `git -C ${quote(checkout ?? repo)} ${method === 'squash' ? `merge --squash ${branch}` : `merge ${branch}`}`;
   if (checkout) {
@@ -157,22 +168,27 @@ async function combine(
   const folder = await mkdtemp(join(beside, 'ampa-merge-'));
   const place = join(folder, 'worktree');
   try {
-    await git.text(repo, ['worktree', 'add', '--quiet', '--detach', '--', place, method === 'rebase' ? tip : from], {
+    await git.text(repo, ['worktree', 'add', '--quiet', '--detach', '--', place, from], {
       config: QUIET,
       timeoutMs: 60 * 60_000,
     });
-    const steps =
-      method === 'rebase'
-        ? [['rebase', '--quiet', from]]
-        : method === 'merge'
-          ? [['merge', '--quiet', '--no-ff', '--no-edit', '-m', `Merge ${branch}: ${title}`, tip]]
-          : [
-              ['merge', '--quiet', '--squash', tip],
-              ['commit', '--quiet', '--cleanup=whitespace', '-m', await squashMessage(git, task, from, tip)],
-            ];
+    const merge = ['merge', '--quiet', '--no-ff', '--no-edit', '-m', `Merge ${branch}: ${title}`, tip];
+    const steps = {
+      merge: [merge],
+      squash: [
+        ['merge', '--quiet', '--squash', tip],
+        ['commit', '--quiet', '--cleanup=whitespace', '-m', await squashMessage(git, task, from, tip)],
+      ],
+      // Merged first, to see what it has to come to.
+      rebase: [merge, ['checkout', '--quiet', '--detach', tip], ['rebase', '--quiet', from]],
+    }[method];
+    let merged = '';
     for (const step of steps) {
       const ended = await git.run(place, step, { config: QUIET });
-      if (ended.code === 0) continue;
+      if (ended.code === 0) {
+        if (step === merge) merged = await git.text(place, ['rev-parse', 'HEAD^{tree}']);
+        continue;
+      }
       const files = await conflictedFiles(git, place);
       if (files.length > 0)
         throw cannot(
@@ -182,6 +198,12 @@ async function combine(
       if (/nothing to commit/i.test(ended.stdout)) return from;
       throw cannot(`${branch} could not be merged into ${base}: ${detailOf(ended.stderr || ended.stdout, 6)}`);
     }
+    // What a merge on the branch holds of its own, a rebase drops without a word.
+    if (method === 'rebase' && (await git.text(place, ['rev-parse', 'HEAD^{tree}'])) !== merged)
+      throw cannot(
+        `rebased onto ${base}, ${branch} would not be what was checked: its merges hold changes of their own`,
+        'Merge it with the method merge or squash.',
+      );
     return await git.text(place, ['rev-parse', 'HEAD']);
   } finally {
     if (await exists(place)) await removeWorktreeAt(git, repo, place);
@@ -195,47 +217,5 @@ async function squashMessage(git: Git, { repo, title }: Task, from: string, tip:
   const authors = [...new Set(trailers.split('\n').filter((line) => line.trim()))];
   return authors.length > 0 ? `${title}\n\n${authors.join('\n')}` : title;
 }
-
-/**
- * Here and at the remote; the task's worktree keeps its files and lets go of the branch. Null when it is
- * gone, else why it stays: the merge itself stands.
- */
-async function deleteBranch({ git, credentials, ...retrying }: BaseDependencies, task: Task): Promise<string | null> {
-  const { repo, branch, remote, worktree } = task;
-  const ref = `refs/heads/${branch}`;
-  const checkout = (await listWorktrees(git, repo)).find((entry) => entry.branch === ref)?.path;
-  if (checkout && checkout !== worktree)
-    return `The branch ${branch} is not deleted: it is checked out in ${checkout}.`;
-  const stays = (result: GitResult): string => `The branch ${branch} could not be deleted: ${detailOf(result.stderr)}`;
-  if (checkout && (await exists(checkout))) {
-    const detached = await git.run(checkout, ['checkout', '--quiet', '--detach'], { config: QUIET });
-    if (detached.code !== 0) return stays(detached);
-  }
-  if ((await readRefs(git, repo, [ref])).has(ref)) {
-    const gone = await git.run(repo, ['branch', '-D', '--quiet', '--', branch]);
-    if (gone.code !== 0) return stays(gone);
-  }
-  if (remote === null) return null;
-  const settings = await readSettings(git, repo);
-  const peer = await peerOf(
-    git,
-    { repo, remote, settings, direction: 'push', identity: identityOf(task) },
-    credentials,
-  );
-  const deleted = await runNetwork(
-    git,
-    repo,
-    ['push', '--porcelain', '--no-verify', peer.target, `:${ref}`],
-    { peer },
-    retrying,
-  );
-  if (deleted.ok || /remote ref does not exist|unable to delete/i.test(deleted.result.stderr)) return null;
-  const refusal = refusalOf(deleted.result);
-  const why = [refusal, detailOf(deleted.result.stderr.replace(/^remote: ?/gm, ''))].filter(Boolean).join('\n');
-  return `The branch ${branch} could not be deleted at ${remote}: ${why}\nBy hand: git push ${remote} --delete ${branch}`;
-}
-
-/** What the remote said of the one ref that was pushed, where it refused it. */
-const refusalOf = ({ stdout }: GitResult): string | undefined => /^!\t[^\t]*\t(.+)$/m.exec(stdout)?.[1];
 
 const quote = (path: string): string => (/^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`);

@@ -52,7 +52,7 @@ export async function push(
   if (rebase) return { kind: 'rejected', detail: rebase };
   if (remote === null || task.pushed_sha === head) return { kind: 'up_to_date', sha: head };
   if (!settings.remotes.has(remote))
-    return { kind: 'unreachable', detail: `the repository has no remote called ${remote} any more` };
+    return { kind: 'unreachable', detail: `the repository no longer has a remote called ${remote}` };
 
   const notes: string[] = [];
   let sha = head;

@@ -1,12 +1,13 @@
 /** What stands against taking a task's worktree away, and taking it away. */
+import { join } from 'node:path';
 import type { Task } from '../../tasks/task.ts';
-import { readRefs, snapshotRef } from './base.ts';
+import { snapshotRef } from './base.ts';
 import { removeBase } from './baseCheckout.ts';
 import { gitFailed } from './git.ts';
 import type { Git } from './git.ts';
 import { isAncestor } from './head.ts';
 import { exists, gitDirOf } from './layout.ts';
-import { lfsSettings, listWorktrees, removeWorktreeAt } from './worktree.ts';
+import { lfsSettings, removeWorktreeAt } from './worktree.ts';
 
 export interface WorktreeState {
   exists: boolean;
@@ -14,12 +15,12 @@ export interface WorktreeState {
   uncommitted: string[];
   /**
    * Commits that are nowhere else: with a remote, on no remote branch that is known here and not
-   * merged by us; without one, on no branch.
+   * merged by us; without one, on no branch. Those of submodules count that no remote of theirs has.
    */
   unpushed: number;
 }
 
-type Placed = Pick<Task, 'repo' | 'remote' | 'worktree' | 'pushed_sha' | 'copied_files' | 'snapshot_sha'>;
+type Placed = Pick<Task, 'repo' | 'branch' | 'remote' | 'worktree' | 'pushed_sha' | 'copied_files' | 'snapshot_sha'>;
 
 export async function worktreeState(git: Git, searchPath: string, task: Placed): Promise<WorktreeState> {
   const { worktree, remote, pushed_sha: pushed, copied_files: copied } = task;
@@ -27,11 +28,11 @@ export async function worktreeState(git: Git, searchPath: string, task: Placed):
     return { exists: worktree !== null && (await exists(worktree)), uncommitted: [], unpushed: 0 };
   }
   const elsewhere = remote === null ? ['--branches'] : ['--remotes', '--glob=refs/ampa/*', ...(pushed ? [pushed] : [])];
-  const [status, count] = await Promise.all([
-    git.run(worktree, ['status', '--porcelain', '-z', '--untracked-files=normal', '--no-renames'], {
-      config: await lfsSettings(worktree, searchPath),
-    }),
+  const look = ['status', '--porcelain', '-z', '--untracked-files=normal', '--ignore-submodules=none', '--no-renames'];
+  const [status, count, within] = await Promise.all([
+    git.run(worktree, look, { config: await lfsSettings(worktree, searchPath) }),
     git.run(worktree, ['rev-list', '--count', 'HEAD', '--not', ...elsewhere]),
+    unpushedWithin(git, worktree),
   ]);
   if (status.code !== 0) throw gitFailed(status);
   if (count.code !== 0) throw gitFailed(count);
@@ -39,7 +40,18 @@ export async function worktreeState(git: Git, searchPath: string, task: Placed):
     .split('\0')
     .filter(Boolean)
     .map((line) => line.slice(3));
-  return { exists: true, uncommitted: files.filter((file) => !copied.includes(file)), unpushed: Number(count.stdout) };
+  const unpushed = Number(count.stdout) + within;
+  return { exists: true, uncommitted: files.filter((file) => !copied.includes(file)), unpushed };
+}
+
+/** Commits of its submodules that are nowhere else: their repositories go with the worktree. */
+async function unpushedWithin(git: Git, worktree: string): Promise<number> {
+  if (!(await exists(join(worktree, '.gitmodules')))) return 0;
+  const counts = await git.text(worktree, [
+    ...['submodule', 'foreach', '--quiet', '--recursive'],
+    'git rev-list --count HEAD --all --not --remotes',
+  ]);
+  return counts.split('\n').reduce((sum, line) => sum + Number(line), 0);
 }
 
 export type Removal = { removed: true } | { removed: false; why: string };
@@ -51,7 +63,7 @@ export async function removeWorktree(
   task: Placed,
   { force }: { force: boolean },
 ): Promise<Removal> {
-  const { repo, worktree, snapshot_sha: snapshot } = task;
+  const { repo, branch, worktree, snapshot_sha: snapshot } = task;
   if (!worktree) return { removed: true };
   if (!force) {
     const { uncommitted, unpushed } = await worktreeState(git, searchPath, task);
@@ -64,24 +76,10 @@ export async function removeWorktree(
   }
   await removeBase(git, repo, worktree);
   await removeWorktreeAt(git, repo, worktree);
-  if (snapshot) await git.text(repo, ['update-ref', '-d', snapshotRef(snapshot)]);
+  // A history that was rewritten may not hold it any more: then nothing else does.
+  if (snapshot && (force || (await isAncestor(git, repo, snapshot, `refs/heads/${branch}`))))
+    await git.text(repo, ['update-ref', '-d', snapshotRef(snapshot)]);
   return { removed: true };
-}
-
-/** Null when the branch is gone here, else why it stays. */
-export async function deletePushedBranch(
-  git: Git,
-  { repo, branch, pushed_sha: pushed }: Pick<Task, 'repo' | 'branch' | 'pushed_sha'>,
-): Promise<string | null> {
-  const ref = `refs/heads/${branch}`;
-  const tip = (await readRefs(git, repo, [ref])).get(ref);
-  if (!tip) return null;
-  if (!pushed || !(await isAncestor(git, repo, tip, pushed))) return 'it holds commits that are not pushed';
-  const checkout = (await listWorktrees(git, repo)).find((entry) => entry.branch === ref)?.path;
-  if (checkout) return `it is checked out in ${checkout}`;
-  // Of this tip only: what is committed meanwhile stays.
-  await git.text(repo, ['update-ref', '-d', ref, tip]);
-  return null;
 }
 
 const some = (files: readonly string[]): string =>

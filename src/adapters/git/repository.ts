@@ -5,13 +5,15 @@ import type { Task } from '../../tasks/task.ts';
 import type { BaseDependencies } from './base.ts';
 import { clearPartialClones, cloneBare, fetchBare } from './clone.ts';
 import { conflictsWithBase } from './conflicts.ts';
+import { deleteBranch } from './deleteBranch.ts';
+import type { Landed } from './deleteBranch.ts';
 import { diffBase, show, unifiedDiff } from './diff.ts';
 import { identity, inspect, locate, resolveBase } from './facts.ts';
 import type { Located, RepositoryFacts, ResolvedBase } from './facts.ts';
 import { exists } from './layout.ts';
 import { mergeToBase } from './merge.ts';
-import type { MergeOptions } from './merge.ts';
-import { deletePushedBranch, removeWorktree, worktreeState } from './remove.ts';
+import type { MergeMethod } from './merge.ts';
+import { removeWorktree, worktreeState } from './remove.ts';
 import type { Removal, WorktreeState } from './remove.ts';
 import { snapshot } from './snapshot.ts';
 
@@ -39,9 +41,10 @@ export interface Repository {
   conflicts(task: Task): Promise<string[] | null>;
   worktreeState(task: Task): Promise<WorktreeState>;
   removeWorktree(task: Task, options: { force: boolean }): Promise<Removal>;
-  /** Deletes the task's branch here; null, or why it stays: it holds what was not pushed, or somebody works on it. */
-  deletePushedBranch(task: Task): Promise<string | null>;
-  mergeToBase(task: Task, options: MergeOptions): Promise<{ sha: string; remark: string | null }>;
+  /** Lands the branch on its base; returns the commit the base is at then. */
+  mergeToBase(task: Task, method: MergeMethod): Promise<string>;
+  /** Deletes the branch here and at the remote where it holds nothing but what has landed; why it stays, for people. */
+  deleteBranch(task: Task, landed: Landed): Promise<string[]>;
 }
 
 export interface RepositoryDependencies extends BaseDependencies {
@@ -75,8 +78,8 @@ export function createRepository({ path, ...base }: RepositoryDependencies): Rep
     conflicts: (task) => conflictsWithBase(dependencies, task),
     worktreeState: (task) => worktreeState(git, path, task),
     removeWorktree: (task, options) => removeWorktree(git, path, task, options),
-    deletePushedBranch: (task) => deletePushedBranch(git, task),
-    mergeToBase: (task, options) => mergeToBase(dependencies, task, options),
+    mergeToBase: (task, method) => mergeToBase(dependencies, task, method),
+    deleteBranch: (task, landed) => deleteBranch(dependencies, task, landed),
   };
 }
 

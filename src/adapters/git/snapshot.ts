@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { AmpaError } from '../../errors.ts';
 import { snapshotRef } from './base.ts';
 import { commitFailure, detailOf } from './classify.ts';
-import { leftOut } from './commit.ts';
+import { IDENTITY_COMMANDS, leftOut } from './commit.ts';
 import { HANDS_OFF } from './environment.ts';
 import { gitFailed } from './git.ts';
 import type { Git } from './git.ts';
@@ -59,11 +59,7 @@ export async function snapshot(git: Git, searchPath: string, worktree: string): 
     ]);
     if (made.code !== 0) {
       if (commitFailure(made.stderr) !== 'identity') throw gitFailed(made);
-      throw new AmpaError(
-        'git',
-        'git does not know who you are',
-        'Run `git config --global user.name "Your Name"` and `git config --global user.email you@example.com`.',
-      );
+      throw new AmpaError('git', 'git does not know who you are', `Run ${IDENTITY_COMMANDS}.`);
     }
     const sha = made.stdout.trim();
     await git.text(worktree, ['update-ref', snapshotRef(sha), sha]);

@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { access, mkdir, readdir, realpath, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
-import { AmpaError } from '../../errors.ts';
+import { AmpaError, codeOf } from '../../errors.ts';
 import type { Task } from '../../tasks/task.ts';
 import { findOnPath } from '../process/find.ts';
 import { aheadBehind, commitOf } from './base.ts';
@@ -101,7 +101,7 @@ async function placeOf(parent: { preferred: string; fallback: string }, name: st
     await access(parent.preferred, constants.W_OK | constants.X_OK);
     return join(await realpath(parent.preferred), name);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? '';
+    const code = codeOf(error);
     if (!['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'].includes(code)) throw error;
   }
   await mkdir(parent.fallback, { recursive: true });

@@ -1,7 +1,7 @@
 /** The private key of a GitHub App, and the short tokens signed with it. */
 import { createPrivateKey, sign, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { AmpaError } from '../../errors.ts';
+import { AmpaError, codeOf } from '../../errors.ts';
 
 const HINT = 'Download a private key from the App’s settings page on GitHub and give it whole, as PEM.';
 
@@ -12,7 +12,8 @@ const HINT = 'Download a private key from the App’s settings page on GitHub an
 function parseKey(text: string): KeyObject {
   let pem = text.trim().replaceAll('\\n', '\n');
   if (!pem.includes('-----BEGIN')) pem = Buffer.from(pem, 'base64').toString('utf8');
-  if (!pem.includes('-----BEGIN')) throw new AmpaError('external', 'The private key of the GitHub App is no PEM', HINT);
+  if (!pem.includes('-----BEGIN'))
+    throw new AmpaError('external', 'The private key of the GitHub App is not PEM', HINT);
   pem = pem.replace(/^(-----BEGIN [A-Z ]+-----) *([\w+/= ]+?) *(-----END [A-Z ]+-----)$/, (_, begin, base64, end) =>
     [begin, ...(base64.replaceAll(' ', '').match(/.{1,64}/g) ?? []), end].join('\n'),
   );
@@ -44,7 +45,7 @@ export async function loadKey(text: string | undefined, file: string | undefined
   try {
     read = await readFile(file, 'utf8');
   } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code ?? 'unreadable';
+    const why = codeOf(error) || 'unreadable';
     throw new AmpaError('external', `The private key file ${file} cannot be read (${why})`, HINT);
   }
   return parseKey(read);

@@ -89,7 +89,7 @@ export function createAppTokens({ appId, key, apiUrl, fetch, now, secondMs }: Ap
     if (missing.length > 0) {
       throw new AmpaError(
         'external',
-        `GitHub App ${appId} has not the permissions ${missing.join(' and ')} on ${repo.owner}/${repo.name}`,
+        `GitHub App ${appId} lacks the permissions ${missing.join(' and ')} on ${repo.owner}/${repo.name}`,
         'Grant them in the App’s settings; an owner then accepts them for the installation.',
       );
     }

@@ -191,7 +191,7 @@ function refuse(errors: readonly GraphqlError[]): never {
   const what = wordsOf(errors);
   if (errors.some(isForbidden)) throw new GraphqlRefused(what);
   const hint = errors.some((it) => it.type === 'NOT_FOUND')
-    ? 'The repository does not exist, or the token may not see it; `ampa doctor` tells.'
+    ? 'The repository does not exist, or the token cannot see it; `ampa doctor` shows which.'
     : '';
   throw new AmpaError('external', `GitHub did not tell the checks: ${what || 'an empty answer'}`, hint);
 }

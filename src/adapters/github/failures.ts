@@ -92,7 +92,7 @@ function hintOf(error: unknown, { status, headers }: Answer): string {
     const needed = headers['x-accepted-github-permissions'];
     return needed ? `The token needs: ${needed}.` : 'The token lacks a permission; `ampa doctor` names it.';
   }
-  if (status === 404) return 'The repository does not exist, or the token may not see it; `ampa doctor` tells.';
-  if (status >= 500) return 'GitHub has trouble; that usually passes within minutes.';
+  if (status === 404) return 'The repository does not exist, or the token cannot see it; `ampa doctor` shows which.';
+  if (status >= 500) return 'GitHub is having trouble; that usually passes within minutes.';
   return '';
 }

@@ -85,7 +85,7 @@ async function editorIdentity(host: string, { editorToken, apiUrl }: IdentityOpt
     async token() {
       const token = await editorToken(host);
       if (token) return token;
-      throw new AmpaError('external', 'The editor is not signed in to GitHub any more', 'Run AMPA: Sign In to GitHub.');
+      throw new AmpaError('external', 'The editor is no longer signed in to GitHub', 'Run AMPA: Sign In to GitHub.');
     },
     renew: () => false,
   };
@@ -124,7 +124,7 @@ async function ghIdentity(host: string, env: Env): Promise<Identity | null> {
     async token() {
       token ??= await ask();
       if (token) return token;
-      throw new AmpaError('external', 'gh is not signed in to GitHub any more', 'Run `gh auth login`.');
+      throw new AmpaError('external', 'gh is no longer signed in to GitHub', 'Run `gh auth login`.');
     },
     renew() {
       // gh may have a new one; the same refused again is not worth a third question.

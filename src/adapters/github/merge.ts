@@ -13,11 +13,13 @@ export interface MergeHow {
   method: Method | null;
   /** The head that is meant; a newer one is not merged. */
   sha: string;
+  /** Where the diff begins that people are shown; null: not asked. */
+  from: string | null;
   title: string;
-  /** The branch to delete afterwards, or null. */
-  deleteBranch: string | null;
   /** Told once which required checks are waited for. */
   onWait?: (names: readonly string[]) => void;
+  /** Awaited right before the one request that merges. */
+  beforeMerge(): Promise<void>;
 }
 
 /** Looks at required checks that have not ended, and what lies between two of them, s. */
@@ -40,17 +42,23 @@ export async function mergePullRequest(
 ): Promise<ForgeMergeOutcome> {
   const at = { owner: repo.owner, repo: repo.name, pull_number: number, request: { signal } };
   const read = async () => (await client.octokit.request('GET /repos/{owner}/{repo}/pulls/{pull_number}', at)).data;
-  const merged = async (pull: Awaited<ReturnType<typeof read>>): Promise<ForgeMergeOutcome> => ({
-    kind: 'merged',
-    sha: pull.merge_commit_sha ?? how.sha,
-    remark: how.deleteBranch === null ? null : await deleteBranch(client, repo, how.deleteBranch, signal),
-  });
+  const merged = async (pull: Awaited<ReturnType<typeof read>>): Promise<ForgeMergeOutcome> => {
+    const head = pull.head.sha;
+    return (await contains(client, repo, head, how.sha, signal))
+      ? { kind: 'merged', sha: pull.merge_commit_sha ?? how.sha, head }
+      : { kind: 'merged_without', head };
+  };
 
   const before = await read();
   if (before.merged) return merged(before);
   if (before.state === 'closed') return { kind: 'refused', detail: `Pull request #${number} is closed.` };
   if (before.head.sha !== how.sha) {
-    return { kind: 'refused', detail: `Pull request #${number} has commits that were not checked.` };
+    return { kind: 'refused', detail: `Its commit ${before.head.sha.slice(0, 10)} was not checked here.` };
+  }
+  const base = before.base.ref;
+  if (how.from !== null && !(await contains(client, repo, base, how.from, signal))) {
+    const begun = `It began at ${how.from.slice(0, 10)}, which ${base} does not have`;
+    return { kind: 'refused', detail: `${begun}: what lies before that would land without being in the diff here.` };
   }
   // A person who wants it merged wants it ready.
   if (before.draft) await markReady(client, repo, number, signal);
@@ -62,6 +70,7 @@ export async function mergePullRequest(
     await sleep(WAIT_S * secondMs, undefined, { signal });
   }
   const method = how.method ?? (await allowedMethod(client, repo, signal));
+  await how.beforeMerge();
   let said: string;
   try {
     await client.octokit.request('PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge', {
@@ -102,24 +111,27 @@ async function allowedMethod(client: Client, repo: ForgeRepo, signal: AbortSigna
   return data.allow_squash_merge === false ? 'rebase' : 'squash';
 }
 
-/** Null when the branch is gone, else why it stays: the merge itself stands. */
-async function deleteBranch(
+/** Whether the commit `older` is in the history of `newer`, a commit or a branch. */
+async function contains(
   client: Client,
   repo: ForgeRepo,
-  branch: string,
+  newer: string,
+  older: string,
   signal: AbortSignal,
-): Promise<string | null> {
+): Promise<boolean> {
+  if (newer === older) return true;
   try {
-    await client.octokit.request('DELETE /repos/{owner}/{repo}/git/refs/{ref}', {
+    const { data } = await client.octokit.request('GET /repos/{owner}/{repo}/compare/{basehead}', {
       owner: repo.owner,
       repo: repo.name,
-      ref: `heads/${branch}`,
+      basehead: `${older}...${newer}`,
+      per_page: 1,
       request: { signal },
     });
-    return null;
+    return data.status === 'ahead' || data.status === 'identical';
   } catch (error) {
-    // GitHub may have deleted it itself, by the repository's setting.
-    if (statusOf(error) === 404 || (statusOf(error) === 422 && /does not exist/i.test(messageOf(error)))) return null;
-    return `The branch ${branch} could not be deleted: ${messageOf(error)}`;
+    // A commit that is not there is in nothing.
+    if (statusOf(error) === 404) return false;
+    throw error;
   }
 }

@@ -15,18 +15,25 @@ const opened = (pull: Found): PullRequestOutcome => ({
   draft: pull.draft ?? false,
 });
 
-/** The open pull request of a branch, or null. */
-async function findOpen(client: Client, repo: ForgeRepo, head: string, signal: AbortSignal): Promise<Found | null> {
+/** The pull request of a branch, or null: the open one, else the newest, which a person has ended since. */
+async function find(
+  client: Client,
+  repo: ForgeRepo,
+  head: string,
+  signal: AbortSignal,
+): Promise<PullRequestOutcome | null> {
   const { data } = await client.octokit.request('GET /repos/{owner}/{repo}/pulls', {
     ...at(repo, signal),
     head: `${repo.owner}:${head}`,
-    state: 'open',
+    state: 'all',
     per_page: 10,
   });
-  return data[0] ?? null;
+  const open = data.find((it) => it.state === 'open');
+  if (open) return opened(open);
+  return data[0] ? { kind: 'ended', number: data[0].number, url: data[0].html_url } : null;
 }
 
-/** Opens one, or finds the one that is open for this branch: safe to repeat after a lost answer. */
+/** Opens one, or finds the one that this branch has or had: safe to repeat after a lost answer. */
 export async function openPullRequest(
   client: Client,
   repo: ForgeRepo,
@@ -34,8 +41,8 @@ export async function openPullRequest(
   signal: AbortSignal,
 ): Promise<PullRequestOutcome> {
   try {
-    const before = await findOpen(client, repo, pr.head, signal);
-    if (before) return opened(before);
+    const before = await find(client, repo, pr.head, signal);
+    if (before) return before;
   } catch (error) {
     const outcome = whyNot(error);
     if (outcome && (outcome.kind !== 'unsupported' || (await isVisible(client, repo, signal)))) return outcome;
@@ -58,8 +65,8 @@ export async function openPullRequest(
     } catch (error) {
       const said = messageOf(error);
       if (statusOf(error) === 422 && /already exists/i.test(said)) {
-        const other = await findOpen(client, repo, pr.head, signal);
-        if (other) return opened(other);
+        const other = await find(client, repo, pr.head, signal);
+        if (other) return other;
       }
       if (statusOf(error) === 422 && draft && /draft/i.test(said)) continue;
       const outcome = whyNot(error);

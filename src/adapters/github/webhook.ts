@@ -1,6 +1,6 @@
 /** GitHub's webhooks: whether one is signed with our secret, and what it is news of. Loads no client. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ForgeNews } from '../../tasks/watchStore.ts';
 import { AmpaError } from '../../errors.ts';
 
@@ -60,12 +60,12 @@ function parse<T extends z.ZodType>(event: string, schema: T, payload: unknown):
   const parsed = schema.safeParse(payload);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new AmpaError('usage', `this is no ${event} event: ${issue!.path.join('.')}: ${issue!.message}`);
+  throw new AmpaError('usage', `this is not a ${event} event: ${issue!.path.join('.')}: ${issue!.message}`);
 }
 
 /** `https://github.com/acme/widget` is `github.com/acme/widget`. */
 function news(repository: { html_url: string }, shas: string[], pullRequests: number[], ended: boolean): ForgeNews {
   const url = URL.parse(repository.html_url);
-  if (!url) throw new AmpaError('usage', `${JSON.stringify(repository.html_url)} is no address of a repository`);
+  if (!url) throw new AmpaError('usage', `${JSON.stringify(repository.html_url)} is not the address of a repository`);
   return { repo: `${url.host}${url.pathname.replace(/\/$/, '')}`, shas, pullRequests, ended };
 }

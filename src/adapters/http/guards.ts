@@ -42,7 +42,7 @@ export function hostRefusal({ host: header }: Headers, { host, port }: Served): 
 
 /** Programs send no `Origin`; browsers do, for pages. */
 export const originRefusal = ({ origin }: Headers): Refusal | null =>
-  origin === undefined ? null : { status: 403, code: 'foreign_origin', message: 'web pages are not let in' };
+  origin === undefined ? null : { status: 403, code: 'foreign_origin', message: 'web pages are not allowed' };
 
 /** Digests have one length: nothing of the token can be learned from how long a comparison takes. */
 export function tokenRefusal({ authorization }: Headers, token: string): Refusal | null {
@@ -52,7 +52,7 @@ export function tokenRefusal({ authorization }: Headers, token: string): Refusal
   return {
     status: 401,
     code: 'unauthorized',
-    message: 'give the token that `ampa api` prints as Authorization: Bearer TOKEN',
+    message: 'send the token that `ampa api` prints, as Authorization: Bearer TOKEN',
     headers: { 'www-authenticate': 'Bearer' },
   };
 }

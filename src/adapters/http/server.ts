@@ -1,7 +1,7 @@
 /** The local server: node:http behind the guards, JSON in and out. It knows nothing of tasks. */
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { AmpaError } from '../../errors.ts';
+import { AmpaError, codeOf } from '../../errors.ts';
 import { readBody } from './body.ts';
 import { openEventStream, type EventStream } from './eventStream.ts';
 import { contentTypeRefusal, hostRefusal, originRefusal, tokenRefusal, tooLarge, type Refusal } from './guards.ts';
@@ -99,7 +99,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     if (!('events' in answer)) return write(request, response, answer);
     if (request.method === 'HEAD') return write(request, response, { status: 200 });
     if (streams.size >= MAX_STREAMS || closing)
-      return write(request, response, { status: 503, code: 'busy', message: 'too many listen already' });
+      return write(request, response, { status: 503, code: 'busy', message: 'too many clients are listening already' });
     const stream = openEventStream(response);
     streams.add(stream);
     stream.closed.addEventListener('abort', () => streams.delete(stream), { once: true });
@@ -178,8 +178,8 @@ async function listen(server: ReturnType<typeof createServer>, host: string, por
   try {
     return await attempt(port);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : '';
+    const code = codeOf(error);
     if (port !== 0 && (code === 'EADDRINUSE' || code === 'EACCES')) return attempt(0);
-    throw new AmpaError('external', `${host} cannot be listened on`, 'Check AMPA_HTTP_HOST.', error);
+    throw new AmpaError('external', `${host} cannot be used to listen on`, 'Check AMPA_HTTP_HOST.', error);
   }
 }

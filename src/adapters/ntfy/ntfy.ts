@@ -38,7 +38,7 @@ export function createNtfy({ url, token, post }: NtfyDeps): Channel {
 
 /** JSON is published to the server, with the topic, the last part of its address, in it. */
 function targetOf(url: string): { server: string; topic: string; login: string | null } {
-  if (!URL.canParse(url)) throw new SendError('AMPA_NTFY_URL is no address', { stopped: true });
+  if (!URL.canParse(url)) throw new SendError('AMPA_NTFY_URL is not an address', { stopped: true });
   const { origin, pathname, username, password } = new URL(url);
   const parts = pathname.split('/').filter(Boolean);
   const topic = parts.pop();

@@ -5,11 +5,11 @@
 import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { AmpaError } from '../../errors.ts';
+import { AmpaError, codeOf } from '../../errors.ts';
 import { TERM_GRACE_MS } from '../../tasks/timings.ts';
 import { processSpace } from './identity.ts';
 import type { ProcessSpace } from './identity.ts';
-import { codeOf, listProcesses, markedPids } from './table.ts';
+import { listProcesses, markedPids } from './table.ts';
 import type { ProcessRef, ProcessRow } from './table.ts';
 
 const execFileAsync = promisify(execFile);
@@ -90,7 +90,7 @@ async function signal(pid: number, name: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     await execFileAsync('taskkill.exe', ['/T', ...force, '/PID', String(Math.abs(pid))], {
       windowsHide: true,
       timeout: 10_000,
-    }).catch(() => {});
+    }).catch(() => {}); // What it could not end is found again in the next round.
     return;
   }
   try {

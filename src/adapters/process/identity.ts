@@ -3,7 +3,8 @@ import { execFile } from 'node:child_process';
 import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { promisify } from 'node:util';
-import { codeOf, readProcess } from './table.ts';
+import { codeOf } from '../../errors.ts';
+import { readProcess } from './table.ts';
 import type { ProcessRow } from './table.ts';
 
 const execFileAsync = promisify(execFile);

@@ -1,6 +1,6 @@
 /** Short questions to programs (`--version`, `login status`), outside of any task. */
 import { randomUUID } from 'node:crypto';
-import { createTaskProcesses } from './taskProcesses.ts';
+import { createTaskProcesses, NO_LEDGER } from './taskProcesses.ts';
 
 export interface ProbeResult {
   /** Exit code; null when it was ended, or could not be started. */
@@ -18,7 +18,7 @@ export async function probe(
   const processes = createTaskProcesses({
     owner: `probe-${randomUUID()}`,
     baseEnv: options.env,
-    ledger: { record: async () => {}, forget: async () => {} },
+    ledger: NO_LEDGER,
     graceMs: 500,
     pipeGraceMs: 200,
   });

@@ -1,3 +1,4 @@
+import { codeOf } from '../../errors.ts';
 /**
  * The machine's processes, read from the operating system: /proc on Linux, `ps` on macOS,
  * CIM on Windows. A read that fails is never an empty answer: whole listings throw, and a
@@ -27,9 +28,6 @@ export interface ProcessRef {
   startTime: string;
 }
 
-/** The system's code of an error (`ENOENT`), or an empty text. */
-export const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 const isGone = (error: unknown): boolean => codeOf(error) === 'ENOENT' || codeOf(error) === 'ESRCH';
 
 /** Parses a line of /proc/<pid>/stat; the program's name may hold spaces and parentheses. */

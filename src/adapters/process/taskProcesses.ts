@@ -2,13 +2,15 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { within } from './within.ts';
+import { codeOf } from '../../errors.ts';
 import type { ProcessKind, ProcessResult, ProcessSpec, RunningProcess, TaskProcesses } from '../../tasks/ports.ts';
 import { endProcesses } from './end.ts';
 import type { EndOptions } from './end.ts';
 import { withOwner } from './env.ts';
 import { processSpace } from './identity.ts';
 import { spawnGated } from './spawn.ts';
-import { codeOf, listProcesses, readProcess } from './table.ts';
+import { listProcesses, readProcess } from './table.ts';
 import type { ProcessRef } from './table.ts';
 
 export interface LedgerEntry extends ProcessRef {
@@ -23,6 +25,9 @@ export interface ProcessLedger {
   record(entry: LedgerEntry): Promise<void>;
   forget(pid: number): Promise<void>;
 }
+
+/** For programs that this process itself sees to the end: nobody has to find them later. */
+export const NO_LEDGER: ProcessLedger = { record: async () => {}, forget: async () => {} };
 
 export interface TaskProcessesOptions extends EndOptions {
   /** The marker of this task, without commas: all its processes carry it, whichever carrier started them. */
@@ -179,10 +184,7 @@ export function createTaskProcesses(options: TaskProcessesOptions): TaskProcesse
       spec.signal?.removeEventListener('abort', onAbort);
       entry.left = await groupOf(pid);
       if (!isClosed) {
-        const waiting = new AbortController();
-        const grace = sleep(pipeGraceMs, undefined, { signal: waiting.signal }).catch(() => {});
-        await Promise.race([closed, grace]);
-        waiting.abort();
+        await within(pipeGraceMs, closed);
         if (!isClosed) {
           await endProcesses({ refs: entry.left, groups: [pid], markers: [] }, options);
           await drained(
@@ -221,6 +223,7 @@ export function createTaskProcesses(options: TaskProcessesOptions): TaskProcesse
       end: async () => {
         gated.close();
         await endTree();
+        // Whoever awaits `done` hears why it failed; here it only has to be over.
         await done.catch(() => {});
       },
     };
@@ -256,6 +259,7 @@ async function groupOf(pid: number): Promise<ProcessRef[]> {
   try {
     process.kill(-pid, 0);
   } catch (error) {
+    // Any other answer comes from a group that is there.
     if (codeOf(error) === 'ESRCH') return [];
   }
   const rows = await listProcesses();

@@ -8,7 +8,6 @@ import {
   linksInOrder,
   MESSAGE_CHARACTERS,
   OUTPUT_CHARACTERS,
-  renderText,
   titleOf,
 } from '../../notifications/render.ts';
 
@@ -64,7 +63,9 @@ export function slackMessage(message: Message, repeat: boolean): { text: string;
     );
     blocks.push({ type: 'section', text: mrkdwn(`\`\`\`\n${output}\n\`\`\``) });
   }
-  const text = escapedWithin(title || renderText(message), MESSAGE_CHARACTERS);
+  const fieldLines = (message.fields ?? []).map(({ name, value }) => `${name}: ${value}`).join('\n');
+  const words = [title, bodyOf(message), fieldLines, message.output?.trim()].find(Boolean) ?? '';
+  const text = escapedWithin(withoutMentions(words), MESSAGE_CHARACTERS);
   return { text, blocks };
 }
 

@@ -1,7 +1,7 @@
 /** A Unix socket, or a named pipe on Windows: a line comes, a line of JSON goes. */
 import fs from 'node:fs';
 import net from 'node:net';
-import { AmpaError } from '../../errors.ts';
+import { AmpaError, codeOf } from '../../errors.ts';
 import { createLines, type Line } from './lines.ts';
 
 export interface SocketOptions {
@@ -120,9 +120,14 @@ async function listenAt(server: net.Server, path: string): Promise<void> {
       await listen(server, path);
       break;
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
+      const code = codeOf(error);
       if (code !== 'EADDRINUSE' || tries > 2)
-        throw new AmpaError('external', `${path} cannot be listened at (${code})`, 'Set AMPA_BOT_SOCKET_PATH.', error);
+        throw new AmpaError(
+          'external',
+          `the socket ${path} cannot be opened (${code})`,
+          'Set AMPA_BOT_SOCKET_PATH.',
+          error,
+        );
       await removeStale(path);
     }
   }
@@ -141,12 +146,12 @@ const listen = (server: net.Server, path: string): Promise<void> =>
 
 /** Only what is a socket and what nobody listens at is removed. A named pipe goes with its process. */
 async function removeStale(path: string): Promise<void> {
-  const inUse = new AmpaError('refused', `another process listens at ${path}`, 'Set AMPA_BOT_SOCKET_PATH.');
+  const inUse = new AmpaError('refused', `another process is listening on ${path}`, 'Set AMPA_BOT_SOCKET_PATH.');
   if (process.platform === 'win32') throw inUse;
   const there = fs.lstatSync(path, { throwIfNoEntry: false });
   if (!there) return;
   if (!there.isSocket())
-    throw new AmpaError('refused', `${path} is no socket`, 'Set AMPA_BOT_SOCKET_PATH to a path that is free.');
+    throw new AmpaError('refused', `${path} is not a socket`, 'Set AMPA_BOT_SOCKET_PATH to a path that is free.');
   if (await answers(path)) throw inUse;
   // Its inode: whoever has put a new one there meanwhile lives.
   if (fs.lstatSync(path, { throwIfNoEntry: false })?.ino === there.ino) fs.rmSync(path, { force: true });

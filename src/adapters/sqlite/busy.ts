@@ -1,5 +1,5 @@
 /** What another process has locked is tried again. */
-import { AmpaError } from '../../errors.ts';
+import { AmpaError, codeOf } from '../../errors.ts';
 
 /** How long a locked database is retried before it is an error, ms. */
 const BUSY_LIMIT_MS = 10_000;
@@ -41,8 +41,6 @@ async function retryBusy<R>(run: () => R, first: unknown): Promise<R> {
     }
   }
 }
-
-const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '');
 
 /** Another process has the database for itself now. */
 export function isBusy(error: unknown): boolean {

@@ -13,8 +13,16 @@ export const setChannel = (queries: Queries, name: ChannelName, values: Partial<
   queries
     .insertInto('channels')
     .values({
-      ...{ name, state: 'ok', error: null, hold_until: 0, last_type: null, last_remote_id: null, last_at: null },
-      ...{ buried: 0, buried_at: null, heard: null },
+      name,
+      state: 'ok',
+      error: null,
+      hold_until: 0,
+      last_type: null,
+      last_remote_id: null,
+      last_at: null,
+      buried: 0,
+      buried_at: null,
+      heard: null,
       ...values,
     })
     .onConflict((oc) => oc.column('name').doUpdateSet(values))

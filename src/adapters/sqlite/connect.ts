@@ -1,4 +1,5 @@
 import BetterSqlite3 from 'better-sqlite3';
+import { codeOf } from '../../errors.ts';
 import { nativeBindingPath } from './native.ts';
 
 /**
@@ -32,6 +33,6 @@ function prepare(connection: BetterSqlite3.Database): void {
 
 /** Whether SQLite says that the file is no database, or no longer one. */
 export function isDamage(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = codeOf(error);
   return code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB';
 }

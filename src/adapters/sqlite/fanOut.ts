@@ -1,4 +1,5 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
+import { newestEvent } from './events.ts';
 import { kindOf, type Ring } from '../../notifications/doorbell.ts';
 import { audienceOf } from '../../notifications/heartbeat.ts';
 import type { Message } from '../../notifications/message.ts';
@@ -119,7 +120,7 @@ export function createFanOut(db: Kysely<Schema>) {
       };
       await sayIn(tx, { id: newId(), key: `task:${row.id}:${row.event}`, message: render(kind, facts), now });
     }
-    const last = rows.length === BATCH ? rows.at(-1)?.event : await newest(tx);
+    const last = rows.length === BATCH ? rows.at(-1)?.event : await newestEvent(tx);
     await tx
       .updateTable('told')
       .set({ event: last ?? from })
@@ -157,17 +158,9 @@ export function createFanOut(db: Kysely<Schema>) {
       .limit(BATCH)
       .execute();
 
-  const newest = async (queries: Kysely<Schema> | Tx): Promise<number> =>
-    (
-      await queries
-        .selectFrom('events')
-        .select((eb) => eb.fn.max('id').as('id'))
-        .executeTakeFirst()
-    )?.id ?? 0;
-
   return {
     async hasNews(channels: readonly ChannelName[]): Promise<boolean> {
-      const last = await newest(db);
+      const last = await newestEvent(db);
       // A restored backup may be behind.
       if (seen < 0 || last < seen) seen = await told(db);
       if (last > seen) {

@@ -1,4 +1,5 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
+import { newestEvent } from './events.ts';
 import { STATUSES, type Status } from '../../tasks/task.ts';
 import { OPEN, UNDELIVERED } from './literals.ts';
 import type { Schema } from './schema.ts';
@@ -19,13 +20,6 @@ export function createFigures(db: Kysely<Schema>): Figures {
   let counts: Record<Status, number> | undefined;
   let rev = 0;
 
-  const newest = async (queries: Kysely<Schema>): Promise<number> =>
-    (
-      await queries
-        .selectFrom('events')
-        .select((eb) => eb.fn.max('id').as('rev'))
-        .executeTakeFirst()
-    )?.rev ?? 0;
   const countAll = (): Promise<Record<Status, number>> =>
     db.transaction().execute(async (tx) => {
       const rows = await tx
@@ -33,7 +27,7 @@ export function createFigures(db: Kysely<Schema>): Figures {
         .select(['status', (eb) => eb.fn.countAll<number>().as('count')])
         .groupBy('status')
         .execute();
-      rev = await newest(tx);
+      rev = await newestEvent(tx);
       const of = (status: Status): number => rows.find((row) => row.status === status)?.count ?? 0;
       return Object.fromEntries(STATUSES.map((status) => [status, of(status)])) as Record<Status, number>;
     });
@@ -50,7 +44,7 @@ export function createFigures(db: Kysely<Schema>): Figures {
   return {
     async tasksByStatus() {
       // A restored backup goes back in time.
-      if (!counts || (await newest(db)) < rev) return { ...(counts = await countAll()) };
+      if (!counts || (await newestEvent(db)) < rev) return { ...(counts = await countAll()) };
       const changes = await db
         .selectFrom('events as e')
         .leftJoin('events as before', 'before.id', 'e.prev')

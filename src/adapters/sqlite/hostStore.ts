@@ -6,11 +6,14 @@ import type { HostRow, ProcessRow, Schema } from './schema.ts';
 /** Hosts and their beats, and the processes that tasks have started. */
 export interface HostStore {
   register(host: HostRow): Promise<void>;
-  /** False: the row is gone (a restored backup, a long sleep), so the host must register again. */
-  beat(id: string, at: number): Promise<boolean>;
+  /**
+   * `loops`: how they do, as JSON. False: the row is gone (a restored backup, a long sleep), so the host must register
+   * again.
+   */
+  beat(id: string, at: number, loops: string): Promise<boolean>;
   unregister(id: string): Promise<void>;
-  /** Each with what it has said of its powers, as JSON. */
-  hosts(): Promise<(HostRow & { powers: string })[]>;
+  /** Each with what it has said of its powers and its loops, as JSON. */
+  hosts(): Promise<(HostRow & { powers: string; loops: string })[]>;
   sayPowers(id: string, powers: string): Promise<void>;
   host(id: string): Promise<HostRow | undefined>;
   /** Rejects with `lost_claim` where its token is not the task's any more: the process must not act. */
@@ -36,10 +39,10 @@ export function createHostStore(db: Kysely<Schema>): HostStore {
         )
         .execute();
     },
-    async beat(id, at) {
+    async beat(id, at, loops) {
       const { numUpdatedRows } = await db
         .updateTable('hosts')
-        .set({ beat_at: at })
+        .set({ beat_at: at, loops })
         .where('id', '=', id)
         .executeTakeFirst();
       return numUpdatedRows > 0n;

@@ -261,4 +261,8 @@ export const MIGRATIONS: readonly string[] = [
   update tasks set needs = agent_spec || forge || checks;
   alter table hosts add column powers text not null default '{}';
   `,
+  // How the loops of each host do: a beat comes from a timer, and goes on where they hang.
+  `
+  alter table hosts add column loops text not null default '[]';
+  `,
 ];

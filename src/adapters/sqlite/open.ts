@@ -65,7 +65,7 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
       setAside(file, ['-wal', '-shm'], now());
       return restoreNewest(file, backupDir);
     });
-    if (restored) notices.push(`The task database had vanished; restored the backup of ${restored}.`);
+    if (restored) notices.push(`The task database had disappeared; restored the backup of ${restored}.`);
   }
   let connection: BetterSqlite3.Database;
   try {

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import BetterSqlite3 from 'better-sqlite3';
-import { AmpaError } from '../../errors.ts';
+import { AmpaError, codeOf } from '../../errors.ts';
 import { isBusy, whenFree } from './busy.ts';
 import { connect, isDamage } from './connect.ts';
 import { nativeBindingPath } from './native.ts';
@@ -84,7 +84,7 @@ export async function putBack(connection: BetterSqlite3.Database, file: string, 
       fs.linkSync(partial, file);
       return null;
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      if (codeOf(error) !== 'EEXIST') throw error;
     }
     const ours = tipOf(connection);
     let theirs: Tip;

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import { newestEvent } from './events.ts';
 import type { ReportRun, TaskEnd } from '../../scheduler/report.ts';
 import type { Schema } from './schema.ts';
 
@@ -58,14 +59,6 @@ export function createReportStore(db: Kysely<Schema>): ReportStore {
 
 /** Rows of the log of changes that are read at a time: a few milliseconds. */
 const EVENTS = 5_000;
-
-async function newestEvent(db: Kysely<Schema>): Promise<number> {
-  const row = await db
-    .selectFrom('events')
-    .select((eb) => eb.fn.max('id').as('id'))
-    .executeTakeFirst();
-  return row?.id ?? 0;
-}
 
 /** The log is in the order of time, so halving finds the place; an index for it would cost every end of a task. */
 async function firstEventSince(db: Kysely<Schema>, at: string, newest: number): Promise<number> {

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { CommandState } from '../../scheduler/spec.ts';
-import { type ImportedStore, statusOf } from '../../scheduler/layout.ts';
+import { type ImportedStore, statusOf } from '../../scheduler/originalStore.ts';
 import type { Schema } from './schema.ts';
 
 export interface ImportOptions {

@@ -1,10 +1,10 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
+import { HOST_GONE_MS, LEASE_MS } from '../../tasks/timings.ts';
 import type { CommandSpec } from '../../scheduler/spec.ts';
-import { AmpaError, notFound } from '../../errors.ts';
+import { AmpaError } from '../../errors.ts';
 import { isDormant, isHeldBack, latenessOf, scheduleOf } from '../../scheduler/choose.ts';
-import { alreadyRunning, isExempt, isRetimed, patchCommand } from '../../scheduler/command.ts';
-import { RUN_LEASE_MS } from '../../scheduler/carryRun.ts';
-import { afterGap, GAP_MS, settledClock } from '../../scheduler/gaps.ts';
+import { alreadyRunning, isExempt, isRetimed, noSuchCommand, patchCommand } from '../../scheduler/command.ts';
+import { afterGap, settledClock } from '../../scheduler/gaps.ts';
 import type { Claimed, Run, ScheduleStore } from '../../scheduler/ports.ts';
 import { forgotten } from '../../scheduler/retention.ts';
 import { runMessage } from '../../notifications/runMessages.ts';
@@ -16,7 +16,6 @@ type Tx = Transaction<Schema>;
 
 type CommandPatchRow = Partial<Omit<CommandRow, 'id' | 'rev' | 'pristine'> & { pristine: number }>;
 
-const unknown = (id: string): AmpaError => notFound('command', id, '`ampa schedule list` lists them.');
 /** The partial index `schedule_runs_running`. */
 const RUNNING = sql<boolean>`status = 'running'`;
 const JUST_NEW = {
@@ -170,7 +169,7 @@ export function createScheduleStore(db: Kysely<Schema>, newId: () => string): Sc
     update: (id, patch, now) =>
       db.transaction().execute(async (tx) => {
         const row = await rowOf(tx, id);
-        if (!row || row.spec === null) throw unknown(id);
+        if (!row || row.spec === null) throw noSuchCommand(id);
         const before = JSON.parse(row.spec) as CommandSpec;
         const spec = patchCommand(before, patch);
         const retimed = isRetimed(before, spec);
@@ -182,7 +181,7 @@ export function createScheduleStore(db: Kysely<Schema>, newId: () => string): Sc
     remove: (id, now) =>
       db.transaction().execute(async (tx) => {
         const row = await rowOf(tx, id);
-        if (!row || row.spec === null) throw unknown(id);
+        if (!row || row.spec === null) throw noSuchCommand(id);
         await set(tx, id, { ...JUST_NEW, spec: null, removed_at: now, running: row.running });
         await tx.deleteFrom('schedule_runs').where('command_id', '=', id).where('status', '<>', 'running').execute();
         await tx.updateTable('schedule_runs').set({ stop_requested: 1 }).where('command_id', '=', id).execute();
@@ -192,7 +191,7 @@ export function createScheduleStore(db: Kysely<Schema>, newId: () => string): Sc
       db.transaction().execute(async (tx): Promise<Claimed | undefined> => {
         const row = await rowOf(tx, commandId);
         if (!row || row.spec === null) {
-          if (manual) throw unknown(commandId);
+          if (manual) throw noSuchCommand(commandId);
           return undefined;
         }
         if (row.running) {
@@ -203,7 +202,7 @@ export function createScheduleStore(db: Kysely<Schema>, newId: () => string): Sc
         const schedule = scheduleOf(stored);
         const { last_start: lastStart, alive_at: aliveAt } = await globals(tx);
         // A machine that wakes may look here before its host beats, which is what notes the gap.
-        if (!manual && aliveAt > 0 && now - aliveAt > GAP_MS) {
+        if (!manual && aliveAt > 0 && now - aliveAt > HOST_GONE_MS) {
           const { served } = afterGap(stored, aliveAt, now);
           if (served !== row.served) {
             await set(tx, commandId, { served });
@@ -219,7 +218,7 @@ export function createScheduleStore(db: Kysely<Schema>, newId: () => string): Sc
           spec: stored.spec,
           status: 'running',
           owner,
-          lease_expires_at: now + RUN_LEASE_MS,
+          lease_expires_at: now + LEASE_MS,
           stop_requested: false,
           manual,
           machine,

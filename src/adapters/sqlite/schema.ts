@@ -183,7 +183,7 @@ export interface Schema extends ScheduleSchema, DeliverySchema {
   checks: Check;
   messages: Omit<Message, 'id'> & { id: Generated<number> };
   events: EventRow;
-  hosts: HostRow & { powers: Generated<string> };
+  hosts: HostRow & { powers: Generated<string>; loops: Generated<string> };
   processes: ProcessRow;
   prompts: PromptRow;
   watches: WatchRow;

@@ -1,10 +1,12 @@
 import { sql, type Insertable, type Kysely, type UpdateObject } from 'kysely';
+import { newestEvent } from './events.ts';
 import { AmpaError, notFound } from '../../errors.ts';
-import type { Continued, TaskBoard } from '../../tasks/board.ts';
+import { type Continued, noSuchTask, type TaskBoard } from '../../tasks/board.ts';
 import { continuedPrompt } from '../../tasks/continuing.ts';
+import { isLanding, whyNotLand } from '../../tasks/landing.ts';
 import { needsKey } from '../../tasks/powers.ts';
 import { isActive, type Task, type TaskEvent } from '../../tasks/task.ts';
-import { transition, type TransitionEvent } from '../../tasks/transition.ts';
+import { transition } from '../../tasks/transition.ts';
 import { lastAttemptOf } from './attempts.ts';
 import { answeredPrompts, openPrompts } from './promptStore.ts';
 import { createTaskDecoder, encodeTask, type Schema, type TaskRow } from './schema.ts';
@@ -14,27 +16,24 @@ import { ACTIVE, isoClock, RESUME_PHASE, touched } from './literals.ts';
 const renewed = ({ limits, cost_usd: cost }: Task): Task['limits'] =>
   limits.costGrantUsd === null ? limits : { ...limits, costUsd: (cost ?? 0) + limits.costGrantUsd };
 
+/** Name of the lease of who merges a task. */
+const mergeOf = (id: string): string => `merge ${id}`;
+
 /** The people's side of the store. `now` is ms since the epoch. */
 export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoard {
   const iso = isoClock(now);
   const decoder = createTaskDecoder();
 
-  /** Reads, decides by `transition`, writes: one immediate transaction, so nobody decides in between. */
-  const decide = (id: string, event: TransitionEvent, note: string): Promise<Task> =>
-    db.transaction().execute(async (tx) => {
-      const row = await tx.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
-      if (!row) throw notFound('task', id, '`ampa ls --all` lists them.');
-      const task = decoder.row(row);
-      const verdict = transition(task, event);
-      if (!verdict.ok) throw verdict.error;
-      const updated = await tx
-        .updateTable('tasks')
-        .set({ ...verdict.to, ...touched(iso()), note })
-        .where('id', '=', id)
-        .returningAll()
-        .executeTakeFirstOrThrow();
-      return decoder.row(updated);
-    });
+  /** What is decided by it is written in the same transaction, which is immediate: nobody decides in between. */
+  const read = async (tx: Kysely<Schema>, id: string): Promise<Task> => {
+    const row = await tx.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
+    if (!row) throw noSuchTask(id);
+    return decoder.row(row);
+  };
+
+  /** Who merges it right now, if anybody does. */
+  const merging = (tx: Kysely<Schema>, id: string) =>
+    tx.selectFrom('leases').select('owner').where('name', '=', mergeOf(id)).where('expires_at', '>', now());
 
   /** Writes unless the task has been continued, or carried, since it was read. */
   const updateEnded = async (task: Task, set: UpdateObject<Schema, 'tasks'>): Promise<boolean> => {
@@ -94,13 +93,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
       const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow();
       return { tasks: tasks.map(decoder.row), total };
     },
-    async revision() {
-      const row = await db
-        .selectFrom('events')
-        .select((eb) => eb.fn.max('id').as('rev'))
-        .executeTakeFirst();
-      return row?.rev ?? 0;
-    },
+    revision: () => newestEvent(db),
     async changedSince(rev) {
       const rows = await db
         .selectFrom('tasks')
@@ -132,14 +125,12 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
           'Give more of the id.',
         );
       }
-      if (!rows[0]) throw notFound('task', text, '`ampa ls --all` lists them.');
+      if (!rows[0]) throw noSuchTask(text);
       return decoder.row(rows[0]);
     },
     async detail(id) {
-      const task = await db.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
-      if (!task) throw notFound('task', id, '`ampa ls --all` lists them.');
       return {
-        task: decoder.row(task),
+        task: await read(db, id),
         attempts: await db.selectFrom('attempts').selectAll().where('task_id', '=', id).orderBy('number').execute(),
         checks: await db
           .selectFrom('checks')
@@ -156,9 +147,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
     },
     continueTask: (id, text): Promise<Continued> =>
       db.transaction().execute(async (tx) => {
-        const row = await tx.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
-        if (!row) throw notFound('task', id, '`ampa ls --all` lists them.');
-        const task = decoder.row(row);
+        const task = await read(tx, id);
         const update = async (set: Record<string, unknown>): Promise<Task> =>
           decoder.row(
             await tx
@@ -189,6 +178,8 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
         }
         const verdict = transition(task, { type: 'continue' });
         if (!verdict.ok) throw verdict.error;
+        if (await merging(tx, id).executeTakeFirst())
+          throw isLanding(id, 'Continue it if that fails; what has landed is taken further by a new task.');
         const last = await lastAttemptOf(tx, task);
         return {
           as: 'requeued',
@@ -215,9 +206,7 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
       }),
     requestAbort: (id) =>
       db.transaction().execute(async (tx) => {
-        const row = await tx.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst();
-        if (!row) throw notFound('task', id, '`ampa ls --all` lists them.');
-        const verdict = transition(decoder.row(row), { type: 'abort' });
+        const verdict = transition(await read(tx, id), { type: 'abort' });
         if (!verdict.ok) throw verdict.error;
         const updated = await tx
           .updateTable('tasks')
@@ -246,11 +235,42 @@ export function createTaskBoard(db: Kysely<Schema>, now: () => number): TaskBoar
         .where('id', '=', id)
         .where('token', '=', token)
         .where('merged_at', 'is', null)
+        .where(({ not, exists }) => not(exists(merging(db, id))))
         .returning('id')
         .executeTakeFirst();
       return row !== undefined;
     },
-    recordMerge: (id, at, note) => decide(id, { type: 'merge', at }, note),
+    holdForMerge: (task, by, until) =>
+      db.transaction().execute(async (tx) => {
+        const why = whyNotLand(task, await read(tx, task.id));
+        if (why) throw why;
+        const other = await merging(tx, task.id).executeTakeFirst();
+        if (other && other.owner !== by) throw isLanding(task.id, 'Nothing is left to do if that succeeds.');
+        const lease = { owner: by, expires_at: until };
+        await tx
+          .insertInto('leases')
+          .values({ name: mergeOf(task.id), ...lease })
+          .onConflict((oc) => oc.column('name').doUpdateSet(lease))
+          .execute();
+      }),
+    async releaseMerge(id, by) {
+      await db.deleteFrom('leases').where('name', '=', mergeOf(id)).where('owner', '=', by).execute();
+    },
+    recordMerge: (task, at, note) =>
+      db.transaction().execute(async (tx) => {
+        const current = await read(tx, task.id);
+        const why = whyNotLand(task, current);
+        if (why) throw why;
+        const verdict = transition(current, { type: 'merge', at });
+        if (!verdict.ok) throw verdict.error;
+        const updated = await tx
+          .updateTable('tasks')
+          .set({ ...verdict.to, ...touched(iso()), note })
+          .where('id', '=', task.id)
+          .returningAll()
+          .executeTakeFirstOrThrow();
+        return decoder.row(updated);
+      }),
     setWorktreeReady: (task, ready) => updateEnded(task, { worktree_ready: ready ? 1 : 0 }),
     forgetWorktree: (task) => updateEnded(task, { worktree: null, worktree_ready: 0, ...touched(iso()) }),
   };

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Told } from '../../notifications/ports.ts';
 import type { CommandType, RunContext, RunEnd } from '../ports.ts';
 

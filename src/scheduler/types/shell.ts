@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ProcessResult } from '../../tasks/ports.ts';
 import type { CommandType, RunEnd } from '../ports.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { buttonTest } from '../../notifications/runMessages.ts';
 import type { CommandType } from '../ports.ts';
 import { endOfTold } from './heartbeat.ts';

@@ -26,7 +26,6 @@ export async function agentPhase(carry: Carry, task: Task): Promise<Task> {
       outcome: 'interrupted',
       summary: null,
       error: 'interrupted three times',
-      head_sha: null,
     });
     const detail = 'Its turn was interrupted three times by the death of its process.';
     return store.apply(
@@ -221,7 +220,6 @@ async function conclude(carry: Carry, task: Task, { outcome, stalled, expired, l
   const summary = carry.mask(outcome.summary?.trim() ?? '').slice(0, 4000) || null;
   const end = {
     summary,
-    head_sha: null,
     cost_usd: usage?.costUsd ?? null,
     input_tokens: usage?.inputTokens ?? null,
     output_tokens: usage?.outputTokens ?? null,

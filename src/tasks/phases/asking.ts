@@ -13,6 +13,7 @@ import { byRule, verdictOf } from '../../conversations/fallback.ts';
 import { DECLINE } from '../../conversations/form.ts';
 import type { NewPrompt } from '../../conversations/ports.ts';
 import type { Automatic, ContextEntry, Prompt } from '../../conversations/prompt.ts';
+import { coalesce } from '../coalesce.ts';
 import { AGENT_GONE, type AgentTurn, type AttemptLog } from '../ports.ts';
 import type { Task } from '../task.ts';
 import { fillForm, type Put } from './fillForm.ts';
@@ -92,35 +93,24 @@ export function startAsking(deps: AskingDeps): Asking {
   };
 
   // One look serves all questions of the turn, however many there are.
-  let looking = false;
-  let again = false;
-  const look = async (): Promise<void> => {
-    again = true;
-    if (looking) return;
-    looking = true;
-    try {
-      while (again && !signal.aborted) {
-        again = false;
-        const open = await prompts.statesOf(task.id);
-        const states = new Map(open.map((it) => [it.id, it.state]));
-        for (const [id, wake] of waiting) if (states.get(id) !== 'waiting') wake();
-        // A script of the agent asks: the agent waits, too, and so do the clocks, until it is heard again.
-        const asks = open.filter(
-          (it) => it.holder === null && it.attempt === task.attempts && Date.parse(it.created_at) > workedAt,
-        );
-        const ids = new Set(asks.map((it) => it.id));
-        for (const id of scripts) {
-          const closed = ids.has(id) ? undefined : await prompts.get(id);
-          if (closed?.state === 'expired') expire(closed);
-        }
-        const held = scripts.size > 0;
-        scripts = ids;
-        if (held !== ids.size > 0) await (held ? deps.release() : deps.hold());
-      }
-    } finally {
-      looking = false;
+  const look = coalesce(async () => {
+    if (signal.aborted) return;
+    const open = await prompts.statesOf(task.id);
+    const states = new Map(open.map((it) => [it.id, it.state]));
+    for (const [id, wake] of waiting) if (states.get(id) !== 'waiting') wake();
+    // A script of the agent asks: the agent waits, too, and so do the clocks, until it is heard again.
+    const asks = open.filter(
+      (it) => it.holder === null && it.attempt === task.attempts && Date.parse(it.created_at) > workedAt,
+    );
+    const ids = new Set(asks.map((it) => it.id));
+    for (const id of scripts) {
+      const closed = ids.has(id) ? undefined : await prompts.get(id);
+      if (closed?.state === 'expired') expire(closed);
     }
-  };
+    const held = scripts.size > 0;
+    scripts = ids;
+    if (held !== ids.size > 0) await (held ? deps.release() : deps.hold());
+  });
   const off = onChange(() => afterwards(look()));
 
   /** Asks a person; resolves with the answered question. Its own end closes it. `isForLater`: the agent gets it later. */

@@ -49,7 +49,7 @@ export async function forgeChecksPhase(carry: Carry, task: Task): Promise<Task> 
   await learn(carry, task, checks);
 
   if (verdict.kind !== 'green') {
-    const merged = await ifMerged(carry, task, forge);
+    const merged = await ifMerged(carry, task);
     if (merged) return merged;
   }
   switch (verdict.kind) {

@@ -12,7 +12,7 @@ export async function finishGreen(carry: Carry, task: Task, sha: string): Promis
   return withForge(carry, 'pr_failed', async () => {
     if (task.forge && task.pr_number !== null) {
       const hub = await forge(task);
-      const merged = await ifMerged(carry, task, hub);
+      const merged = await ifMerged(carry, task);
       if (merged) return merged;
       await hub.markReady(task.forge, task.pr_number, carry.signal);
     }

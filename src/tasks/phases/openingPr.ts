@@ -53,6 +53,9 @@ export async function openingPrPhase(carry: Carry, task: Task): Promise<Task> {
       case 'open':
         // A task that started from a commit has a base from now on: what moves there concerns it.
         return next({ pr_number: outcome.number, pr_url: outcome.url, base });
+      case 'ended':
+        // An earlier carrier opened it and died; what its end means is decided as for one that is known.
+        return openingPrPhase(carry, await store.patch(claim, { pr_number: outcome.number, pr_url: outcome.url }));
       case 'unsupported':
         return next({}, 'Pull requests are switched off in this repository.');
       case 'failed':

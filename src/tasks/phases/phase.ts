@@ -43,7 +43,7 @@ export interface CarryDeps {
 }
 
 /** Why the work on a task stops from outside its phases. */
-export type Halt = 'abort' | 'lost' | 'shutdown' | 'budget_time' | 'budget_cost' | 'prompt_expired';
+export type Halt = 'abort' | 'lost' | 'shutdown' | 'budget_time' | 'budget_cost';
 
 /** One task on its way, as its phases see it. */
 export interface Carry {

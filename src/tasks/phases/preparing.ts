@@ -1,6 +1,8 @@
+import { mergeMovedBase } from './movedBase.ts';
 import type { Carry } from './phase.ts';
 import { conflictText } from '../prompts.ts';
 import type { Task } from '../task.ts';
+import { ifMerged } from './merged.ts';
 import { runSetup } from './setup.ts';
 
 /** Agent there, base known, branch and worktree made and usable. */
@@ -8,6 +10,9 @@ export async function preparingPhase(carry: Carry, task: Task): Promise<Task> {
   const { deps, claim, signal } = carry;
   const { store, git } = deps;
 
+  // Work on top of what has landed would have no pull request to go to.
+  const merged = await ifMerged(carry, task);
+  if (merged) return merged;
   const readiness = await deps.agents.check(task.agent_spec);
   if (!readiness.ready) return store.apply(claim, { type: 'stop', reason: readiness.reason, detail: readiness.detail });
 
@@ -34,23 +39,17 @@ export async function preparingPhase(carry: Carry, task: Task): Promise<Task> {
     task = await store.patch(claim, { worktree_ready: true });
   }
   const phase = task.resume_phase ?? 'agent';
-  if (phase === 'agent' && task.attempts > 0) task = await mergeMovedBase(carry, task);
+  if (phase === 'agent' && task.attempts > 0) task = await onMovedBase(carry, task);
   return store.apply(claim, { type: 'advance', phase }, { resume_phase: null });
 }
 
 /** A task that is continued starts from the base as it is now; a conflict is part of what the agent is asked. */
-async function mergeMovedBase(carry: Carry, task: Task): Promise<Task> {
-  const base = await carry.deps.git.mergeBase(task, carry.signal);
-  carry.signal.throwIfAborted();
-  if (base.kind === 'conflict') {
-    await carry.deps.store.note(carry.claim, `The base ${task.base} had moved; its conflicts go to the agent.`);
-    const text = conflictText(base.files);
-    // It may wait there since an earlier try that got no further.
-    return task.prompt.includes(text)
-      ? task
-      : carry.deps.store.patch(carry.claim, { prompt: `${task.prompt}\n\n${text}` });
-  }
-  if (base.kind === 'merged')
-    await carry.deps.store.note(carry.claim, `The base ${task.base} had moved and was merged in.`);
-  return task;
+async function onMovedBase(carry: Carry, task: Task): Promise<Task> {
+  const files = await mergeMovedBase(carry, task);
+  if (files.length === 0) return task;
+  const text = conflictText(files);
+  // It may wait there since an earlier try that got no further.
+  return task.prompt.includes(text)
+    ? task
+    : carry.deps.store.patch(carry.claim, { prompt: `${task.prompt}\n\n${text}` });
 }

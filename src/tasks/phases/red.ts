@@ -1,3 +1,4 @@
+import { mergeMovedBase } from './movedBase.ts';
 import type { Carry } from './phase.ts';
 import { excerptOf } from '../excerpt.ts';
 import { retryPrompt, type RedCheck } from '../prompts.ts';
@@ -8,7 +9,7 @@ import type { Task } from '../task.ts';
  * up. Before another turn a moved base is merged in; a conflict is part of what the agent is asked.
  */
 export async function askAgain(carry: Carry, task: Task, red: readonly RedCheck[], checkedSha?: string): Promise<Task> {
-  const { store, git } = carry.deps;
+  const { store } = carry.deps;
   const onBase = red.filter((check) => check.onBase).map((check) => `${check.name} fails on the base, too`);
   for (const remark of onBase) await store.note(carry.claim, `${remark}.`);
   const patch = {
@@ -20,12 +21,8 @@ export async function askAgain(carry: Carry, task: Task, red: readonly RedCheck[
     const detail = red.map((check) => `${check.name}: ${firstLine(check.excerpt)}`).join('\n');
     return store.apply(carry.claim, { type: 'stop', reason: 'max_attempts', detail }, { ...patch, prompt });
   }
-  const base = await git.mergeBase(task, carry.signal);
-  carry.signal.throwIfAborted();
-  if (base.kind === 'merged') await store.note(carry.claim, `The base ${task.base} had moved and was merged in.`);
-  if (base.kind === 'conflict')
-    await store.note(carry.claim, `The base ${task.base} had moved; its conflicts go to the agent.`);
-  const prompt = retryPrompt(red, task.attempts + 1, task.max_attempts, base.kind === 'conflict' ? base.files : []);
+  const conflicts = await mergeMovedBase(carry, task);
+  const prompt = retryPrompt(red, task.attempts + 1, task.max_attempts, conflicts);
   return store.apply(carry.claim, { type: 'retry' }, { ...patch, prompt });
 }
 

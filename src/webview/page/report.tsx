@@ -4,13 +4,14 @@ import { render } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { Report, ReportRange } from '../../scheduler/report.ts';
 import type { ReportAction } from '../reportProtocol.ts';
-import { createClock, failureWords, headline, isEmpty, taskWords, type Clock } from '../reportView.ts';
+import { createClock, type Clock } from '../clock.ts';
+import { daysWords, failureWords, headline, isEmpty, taskWords } from '../reportView.ts';
 import './report.css';
 import { Icon, type IconName } from './parts/icon.tsx';
 import { Days, DaysLegend } from './report/days.tsx';
 import { connect, timeZone, type Host } from './report/host.ts';
 import { Lateness, LatenessLegend } from './report/lateness.tsx';
-import { Timeline } from './report/timeline.tsx';
+import { Timeline, TimelineLegend } from './report/timeline.tsx';
 
 const RANGES: readonly { range: ReportRange; label: string }[] = [
   { range: 'day', label: '24 hours' },
@@ -109,7 +110,7 @@ function Whole({ report, clock, act }: Props) {
         <span>{said.text}</span>
       </p>
       <Failures {...{ report, clock, act }} />
-      <Part title="Runs">
+      <Part title="Runs" aside={report.lanes.length > 0 ? <TimelineLegend lanes={report.lanes} /> : null}>
         {report.lanes.length > 0 ? (
           <Timeline {...{ report, clock, act }} />
         ) : (
@@ -127,7 +128,8 @@ function Whole({ report, clock, act }: Props) {
         </Part>
       ) : null}
       <Part title="Tasks by day" aside={hasTasks ? <DaysLegend days={report.days} /> : null}>
-        {hasTasks ? <Days days={report.days} /> : <p class="quiet">No task has ended in the last 7 days.</p>}
+        <p class="quiet">{daysWords(report.days)}</p>
+        {hasTasks ? <Days days={report.days} /> : null}
       </Part>
     </>
   );
@@ -207,8 +209,8 @@ function Invitation({ act }: { act(action: ReportAction): void }) {
     <section class="invitation">
       <p class="lead">Nothing has run here yet.</p>
       <p>
-        Let a command run every few minutes, or an agent every night. In the morning this page says in one sentence what
-        failed, and leads you there.
+        Let a command run every few minutes, or an agent every night. In the morning this page tells you in one sentence
+        what failed, and takes you there.
       </p>
       <div class="answers">
         <button type="button" class="button" onClick={() => act({ kind: 'addCommand' })}>

@@ -12,6 +12,7 @@ import { Files } from './parts/files.tsx';
 import { Header } from './parts/header.tsx';
 import { connect, type Host } from './parts/host.ts';
 import { Icon } from './parts/icon.tsx';
+import { Lines } from './parts/lines.tsx';
 import { Markdown } from './parts/markdown.tsx';
 import { ErrorNotice, ReasonNotice } from './parts/notices.tsx';
 import { Answers, PromptBox } from './parts/question.tsx';
@@ -113,7 +114,7 @@ function App({ host }: { host: Host }) {
     <Context.Provider value={context}>
       <WatchContext.Provider value={watching}>
         <main class="page" onClick={onClick} onAuxClick={onClick}>
-          <Header task={task} />
+          <Header task={task} files={files} />
           <p class="unseen" role="status">
             {`${task.label}. ${task.reason?.sentence ?? task.activity ?? ''}`}
           </p>
@@ -140,7 +141,7 @@ function App({ host }: { host: Host }) {
             <pre class="plain request">{task.request}</pre>
           </Section>
           {task.summary ? (
-            <Section id="summary" level={2} title="The agent's last words" preset>
+            <Section id="summary" level={2} title="Agent's summary" preset>
               <Markdown text={task.summary} />
             </Section>
           ) : null}
@@ -159,7 +160,7 @@ function App({ host }: { host: Host }) {
             <section class="section level-2">
               <h2 class="plain-heading">
                 Attempts
-                <Legend />
+                <Legend attempts={attempts} />
               </h2>
               <Attempts state={state} />
             </section>
@@ -172,7 +173,10 @@ function App({ host }: { host: Host }) {
               preset
               aside={
                 files.state === 'known' && files.total > 0 ? (
-                  <span class="count">{files.total.toLocaleString()}</span>
+                  <>
+                    <span class="count">{files.total.toLocaleString('en')}</span>
+                    <Lines lines={files.lines} />
+                  </>
                 ) : null
               }
             >

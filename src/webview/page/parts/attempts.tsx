@@ -6,7 +6,8 @@ import { duration } from '../../duration.ts';
 import { Bars, totalOf } from './bars.tsx';
 import { useOpen, usePage } from './context.ts';
 import { Conversation } from './conversation.tsx';
-import { money, ToneIcon } from './header.tsx';
+import { money } from '../../money.ts';
+import { ToneIcon } from './header.tsx';
 import { Icon } from './icon.tsx';
 import { Log } from './log.tsx';
 import { Section } from './section.tsx';
@@ -108,14 +109,14 @@ function AttemptBody({ attempt, state, newest }: { attempt: AttemptView; state: 
         level={3}
         title="Log"
         preset={silent}
-        aside={<span class="section-note">{attempt.tone === 'active' ? 'follows the output' : ''}</span>}
+        aside={<span class="section-note">{attempt.tone === 'active' ? 'live' : ''}</span>}
       >
         <Log attempt={number} log={log} live={newest} />
       </Section>
       {attempt.tokens !== null || attempt.costUsd !== null ? (
         <p class="usage">
           {[
-            attempt.tokens === null ? '' : `${attempt.tokens.toLocaleString()} tokens`,
+            attempt.tokens === null ? '' : `${attempt.tokens.toLocaleString('en')} tokens`,
             attempt.costUsd === null ? '' : `session so far ${money(attempt.costUsd)}`,
           ]
             .filter(Boolean)

@@ -7,8 +7,12 @@ const NAMES: Record<Segment['kind'], string> = {
   agent: 'agent',
   git: 'commit and push',
   checks: 'checks',
+  wait: 'waiting for you',
 };
 const RESULTS: Record<Segment['result'], string> = { good: ' (green)', bad: ' (red)', open: ' so far', plain: '' };
+
+/** Neither the agent nor the checks were at work. */
+const isThin = ({ kind }: Segment): boolean => kind === 'git' || kind === 'prepare' || kind === 'wait';
 
 const lasted = (it: Segment, now: number): number => Math.max(0, (it.end ?? now) - it.start);
 
@@ -37,32 +41,38 @@ export function Bars({ attempt, bars, now }: { attempt: AttemptView; bars: reado
           key={`${segment.kind}-${segment.start}`}
           class={`bar kind-${segment.kind} result-${segment.result}`}
           x={percent(left)}
-          y={segment.kind === 'git' || segment.kind === 'prepare' ? '6' : '4'}
+          y={isThin(segment) ? '6' : '4'}
           width={percent(width)}
-          height={segment.kind === 'git' || segment.kind === 'prepare' ? '4' : '8'}
+          height={isThin(segment) ? '4' : '8'}
         />
       ))}
     </svg>
   );
 }
 
-/** Every bar says the same in words. */
-export function Legend() {
+/** Only what the bars hold; every bar says the same in words. */
+export function Legend({ attempts }: { attempts: readonly AttemptView[] }) {
+  const segments = attempts.flatMap((it) => it.segments);
+  const has = (kind: Segment['kind'], result?: Segment['result']): boolean =>
+    segments.some((it) => it.kind === kind && (result === undefined || it.result === result));
   const entries = [
-    ['agent', 'kind-agent', 'agent'],
-    ['green', 'kind-checks result-good', 'checks green'],
-    ['red', 'kind-checks result-bad', 'checks red'],
+    ['agent', 'kind-agent', 'agent', has('agent')],
+    ['wait', 'kind-wait', 'waiting for you', has('wait')],
+    ['green', 'kind-checks result-good', 'checks green', has('checks', 'good')],
+    ['red', 'kind-checks result-bad', 'checks red', has('checks', 'bad')],
   ] as const;
   return (
     <span class="legend" aria-hidden="true">
-      {entries.map(([key, classes, label]) => (
-        <span key={key}>
-          <svg>
-            <rect class={`bar ${classes}`} width="8" height="8" rx="2" />
-          </svg>
-          {label}
-        </span>
-      ))}
+      {entries.map(([key, classes, label, shown]) =>
+        shown ? (
+          <span key={key}>
+            <svg>
+              <rect class={`bar ${classes}`} width="8" height="8" rx="2" />
+            </svg>
+            {label}
+          </span>
+        ) : null,
+      )}
     </span>
   );
 }

@@ -21,7 +21,7 @@ export function Conversation({ attempt, conversation, active }: ConversationProp
   if (steps.length === 0) return null;
   return (
     <div class="conversation" role="log" aria-live="off" aria-label={`Conversation of attempt ${attempt}`}>
-      {conversation.cut ? <p class="quiet">Earlier steps are left out here; the log has them all.</p> : null}
+      {conversation.cut ? <p class="quiet">Earlier steps are not shown here; the log has all of them.</p> : null}
       {steps.map((step, i) => (
         <StepRow key={step.id} step={step} latest={active && i === steps.length - 1} />
       ))}

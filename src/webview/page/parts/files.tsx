@@ -2,6 +2,7 @@ import type { FilesView } from '../../model.ts';
 import type { ChangedFile } from '../../../tasks/ports.ts';
 import { usePage } from './context.ts';
 import { Icon, type IconName } from './icon.tsx';
+import { Lines } from './lines.tsx';
 
 const STATES: Record<ChangedFile['status'], { icon: IconName; label: string }> = {
   added: { icon: 'diff-added', label: 'added' },
@@ -14,7 +15,7 @@ const STATES: Record<ChangedFile['status'], { icon: IconName; label: string }> =
 export function Files({ files, hasWorktree }: { files: FilesView; hasWorktree: boolean }) {
   switch (files.state) {
     case 'unknown':
-      return <p class="quiet">Nothing was committed yet.</p>;
+      return <p class="quiet">Nothing has been committed yet.</p>;
     case 'failed':
       return (
         <p class="note">
@@ -23,7 +24,7 @@ export function Files({ files, hasWorktree }: { files: FilesView; hasWorktree: b
         </p>
       );
     case 'known':
-      if (files.total === 0) return <p class="quiet">The branch changes nothing.</p>;
+      if (files.total === 0) return <p class="quiet">The branch has no changes.</p>;
       return (
         <>
           <ul class="files">
@@ -32,7 +33,9 @@ export function Files({ files, hasWorktree }: { files: FilesView; hasWorktree: b
             ))}
           </ul>
           {files.total > files.files.length ? (
-            <p class="quiet">and {(files.total - files.files.length).toLocaleString()} more; Diff shows all of them.</p>
+            <p class="quiet">
+              and {(files.total - files.files.length).toLocaleString('en')} more; Diff shows all of them.
+            </p>
           ) : null}
         </>
       );
@@ -54,6 +57,7 @@ function FileRow({ file, hasWorktree }: { file: ChangedFile; hasWorktree: boolea
         <Icon name={icon} tone={file.status} />
         <span class="file-name">{file.path.slice(slash + 1)}</span>
         <span class="file-folder">{slash < 0 ? '' : file.path.slice(0, slash)}</span>
+        {file.lines ? <Lines lines={file.lines} /> : null}
         <span class="file-state">{file.oldPath && file.status === 'renamed' ? `from ${file.oldPath}` : label}</span>
       </button>
       {hasWorktree && file.status !== 'deleted' ? (

@@ -1,9 +1,12 @@
 import type { ComponentChildren } from 'preact';
 import type { Tone } from '../../attempts.ts';
-import type { Button, ButtonId, TaskView } from '../../model.ts';
+import type { Button, ButtonId, FilesView, TaskView } from '../../model.ts';
 import type { Action } from '../../protocol.ts';
 import { duration } from '../../duration.ts';
+import { money } from '../../money.ts';
+import { createClock } from '../../clock.ts';
 import { usePage } from './context.ts';
+import { Lines } from './lines.tsx';
 import { Icon, type IconName } from './icon.tsx';
 
 const TONE_ICONS: Record<Tone, IconName> = {
@@ -47,10 +50,11 @@ export function ActionButton({ button }: { button: Button }) {
   );
 }
 
-export const money = (usd: number): string => `$${usd.toFixed(usd < 1 ? 3 : 2)}`;
+const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
 
-export function Header({ task }: { task: TaskView }) {
+export function Header({ task, files }: { task: TaskView; files: FilesView }) {
   const { now } = usePage();
+  const clock = createClock(now, timeZone);
   const elapsed = task.elapsedMs + (task.runningSince === null ? 0 : now - task.runningSince);
   return (
     <header class="header">
@@ -85,8 +89,17 @@ export function Header({ task }: { task: TaskView }) {
             Attempt {task.attempt} of {task.maxAttempts}
           </Fact>
         ) : null}
+        {files.state === 'known' && files.total > 0 ? (
+          <Fact icon="diff-multiple" label="Changes" title="What the branch changes against its base">
+            {files.total.toLocaleString('en')} {files.total === 1 ? 'file' : 'files'} <Lines lines={files.lines} />
+          </Fact>
+        ) : null}
         {elapsed > 0 ? (
-          <Fact icon="watch" label="Working time" title="Time in which it worked; queues and pauses do not count">
+          <Fact
+            icon="watch"
+            label="Working time"
+            title="Time spent working; time in the queue or waiting for you does not count"
+          >
             <span class="number">{duration(elapsed)}</span>
           </Fact>
         ) : null}
@@ -95,6 +108,9 @@ export function Header({ task }: { task: TaskView }) {
             <span class="number">{money(task.costUsd)}</span>
           </Fact>
         ) : null}
+        <Fact label="Time" title={`Created ${new Date(task.createdAt).toLocaleString()}, by ${task.createdBy}`}>
+          {task.endedAt === null ? `started ${clock(task.createdAt)}` : `ended ${clock(task.endedAt)}`}
+        </Fact>
       </dl>
       <div class="actions" role="toolbar" aria-label="Task">
         {task.buttons.map((button) => (

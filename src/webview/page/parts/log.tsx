@@ -22,12 +22,12 @@ export function Log({ attempt, log, live }: { attempt: number; log: LogView | nu
   }, [log]);
 
   if (log === null) return <p class="quiet">Reading…</p>;
-  if (log.chars === 0) return <p class="quiet">{live ? 'Nothing was printed yet.' : 'Nothing was printed.'}</p>;
+  if (log.chars === 0) return <p class="quiet">{live ? 'Nothing has been printed yet.' : 'Nothing was printed.'}</p>;
   return (
     <div class="log-frame">
       {log.cut ? (
         <p class="quiet">
-          This is the last part.{' '}
+          Only the end is shown.{' '}
           <button type="button" class="link" onClick={() => void act({ kind: 'openLog' })}>
             Show the log in a terminal
           </button>

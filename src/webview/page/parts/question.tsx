@@ -34,7 +34,7 @@ export function PromptBox({ prompt }: { prompt: PromptView }) {
           <details class="context">
             <summary>
               <Icon name="chevron-right" />
-              What was said before ({prompt.context.length})
+              Earlier conversation ({prompt.context.length})
             </summary>
             {prompt.context.map((entry, i) => (
               <div key={i} class="entry">
@@ -45,7 +45,7 @@ export function PromptBox({ prompt }: { prompt: PromptView }) {
           </details>
         ) : null}
         <p class="hint">
-          Asked {asked}. It waits, and its clock stands still. {prompt.held}
+          Asked {asked}. The task is paused until you answer; the wait does not count as working time. {prompt.held}
         </p>
         {prompt.choices.length > 0 ? (
           <div class="answers">

@@ -1,5 +1,6 @@
 import type { Report } from '../../../scheduler/report.ts';
-import { latenessWords, lateScale, roughly, type Clock } from '../../reportView.ts';
+import type { Clock } from '../../clock.ts';
+import { latenessWords, lateScale, roughly } from '../../reportView.ts';
 import { Lines, place, ticksOf, TimeAxis } from './axis.tsx';
 import { percent, useWidth } from './width.ts';
 

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { Lane, Mark, Report } from '../../../scheduler/report.ts';
-import { laneWords, markKind, markWords, type Clock } from '../../reportView.ts';
+import { whenWords, type Clock } from '../../clock.ts';
+import { laneWords, markKind, markWords } from '../../reportView.ts';
 import type { ReportAction } from '../../reportProtocol.ts';
 import { Lines, place, ticksOf, TimeAxis } from './axis.tsx';
 import { percent, useWidth } from './width.ts';
@@ -84,9 +85,31 @@ export function Timeline({ report, clock, act }: Props) {
   );
 }
 
+const KINDS = [
+  { kind: 'good', label: 'succeeded' },
+  { kind: 'bad', label: 'failed' },
+  { kind: 'running', label: 'running' },
+  { kind: 'skipped', label: 'skipped' },
+] as const;
+
+/** Only what the lanes hold. */
+export function TimelineLegend({ lanes }: { lanes: readonly Lane[] }) {
+  const there = new Set(lanes.flatMap((lane) => lane.marks.map(markKind)));
+  return (
+    <span class="legend" aria-hidden="true">
+      {KINDS.filter(({ kind }) => there.has(kind)).map(({ kind, label }) => (
+        <span key={kind}>
+          <i class={`swatch ${kind}`} />
+          {label}
+        </span>
+      ))}
+    </span>
+  );
+}
+
 const laneLabel = (lane: Lane, clock: Clock): string => {
   const failed = lane.marks.findLast((it) => it.failed > 0);
-  return `${laneWords(lane)}${failed ? `, the last at ${clock(failed.from)}` : ''}`;
+  return `${laneWords(lane)}${failed ? `, the last ${whenWords(clock, failed.from)}` : ''}`;
 };
 
 function Bar({ mark, lane, width, report, clock, act }: Props & { mark: Mark; lane: Lane; width: number }) {

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { slowness } from '../../../support/computing.ts';
 import { activate, root, rowsOf, until } from '../host.ts';
 
 describe('A task in the editor', () => {
@@ -27,11 +28,7 @@ describe('A task in the editor', () => {
     await vscode.commands.executeCommand('ampa.startTask', { prompt: 'Give total a discount', permissions: 'all' });
     await until('the task', () => [...overview.tasks()].length === 1);
     const [task] = [...overview.tasks()];
-    await until(
-      'an end',
-      () => !['queued', 'running', 'retrying'].includes(overview.task(task!.id)?.status ?? ''),
-      60_000,
-    );
+    await until('an end', () => !['queued', 'running', 'retrying'].includes(overview.task(task!.id)?.status ?? ''));
     const ended = overview.task(task!.id)!;
     watch.dispose();
     assert.equal(ended.status, 'success', `${ended.reason} ${ended.reason_detail}`);
@@ -110,6 +107,7 @@ describe('The extension', () => {
     this.test!.title += `: ${ms.toFixed(1)}`;
     // The clock also runs while other processes have the processor, the processor's time also while other threads
     // of this one do: neither is ever below what activation itself takes.
-    assert.ok(Math.min(ms, cpuMs) <= 25, `${ms.toFixed(1)} ms, ${cpuMs.toFixed(1)} ms of processor time`);
+    const bound = 25 * slowness();
+    assert.ok(Math.min(ms, cpuMs) <= bound, `${ms} ms, ${cpuMs} ms of processor time; at most ${bound} here`);
   });
 });

@@ -30,7 +30,7 @@ describe('An error in the editor', () => {
   it('that nobody foresaw is a report behind its message, without secrets', async () => {
     problems.show('Merging', new TypeError('hunter22 is no function'));
     await until('the report', () => pages.length === 1);
-    assert.deepEqual(asked[0], ['AMPA: Merging failed: *** is no function', 'Show Report']);
+    assert.deepEqual(asked[0], ['AMPA: Merging failed: *** is no function', 'Show Error Report']);
     const { title, text } = pages[0]!;
     assert.equal(title, 'AMPA Error Report');
     for (const part of ['- Command: `Merging`', '- AMPA: `1.2.3`', '- Editor: `', '- Node: `v', '- Platform: `'])

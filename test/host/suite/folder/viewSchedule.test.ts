@@ -25,7 +25,7 @@ describe('The Schedule view', () => {
       return /succeeded/.test(String(row?.description));
     });
     const [run] = await rowsOf(schedule.provider, element);
-    assert.match(String(run?.description), /^succeeded after \d+\.\d s$/);
+    assert.match(String(run?.description), /^succeeded after <?\d+(?:\.\d)? s$/);
     const [runElement] = (await schedule.provider.getChildren(element)) ?? [];
     assert.equal(schedule.of(runElement!)?.command.id, 'hello');
 
@@ -49,10 +49,8 @@ describe('The Schedule view', () => {
     fs.writeFileSync(path.join(app.workspace.stateDir, '.env'), 'AMPA_SCHEDULER_GLOBAL_MIN_INTERVAL_SECONDS=0\n');
     await app.reloadConfig();
     await app.schedule.add('now', { command: 'true', frequency_minutes: 60 });
-    await until(
-      'a run',
-      () => schedule!.commands().some((it) => it.command.id === 'now' && it.command.last_status === 'succeeded'),
-      80_000,
+    await until('a run', () =>
+      schedule!.commands().some((it) => it.command.id === 'now' && it.command.last_status === 'succeeded'),
     );
     await app.schedule.remove('now');
     await app.schedule.remove('hello');

@@ -67,10 +67,13 @@ describe('A secret that the editor keeps', () => {
         .app()
         .then((app) => app.reloadConfig());
     }
-    const said = prompts.map((it) => [/ (The value of .* goes before it)\./.exec(it)?.[1], / Empty: /.test(it)]);
+    const said = prompts.map((it) => [
+      / (The value from .* takes precedence)\./.exec(it)?.[1],
+      / Leave empty to remove it\./.test(it),
+    ]);
     assert.deepEqual(said, [
       [undefined, false],
-      ['The value of .worklog/ampa/.env goes before it', false],
+      ['The value from .worklog/ampa/.env takes precedence', false],
       [undefined, true],
     ]);
   });

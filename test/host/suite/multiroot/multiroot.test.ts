@@ -15,11 +15,7 @@ describe('With two repositories in one workspace', () => {
     assert.equal(one?.state, 'guest', 'the other folder stays as it was');
     const item = await tree!.provider.getTreeItem(`task:${task.id}`);
     assert.match(String(item.description), / · two$/);
-    await until(
-      'its end',
-      () => !['queued', 'running', 'retrying'].includes(overview.task(task.id)?.status ?? ''),
-      60_000,
-    );
+    await until('its end', () => !['queued', 'running', 'retrying'].includes(overview.task(task.id)?.status ?? ''));
   });
 
   it('a folder inside one of the repositories shares its engine', async () => {

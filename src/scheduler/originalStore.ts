@@ -1,5 +1,5 @@
 /** The originals' store, one JSON file: read leniently, written in the same layout. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { MAX_MINUTES, type CommandSpec, type CommandState } from './spec.ts';
 import { AmpaError } from '../errors.ts';
 import { EMPTY_STATE } from './command.ts';
@@ -48,7 +48,7 @@ export function parseStore(content: unknown, file: string): ImportedStore {
     const where = issue?.path.join('.') || 'the file';
     throw new AmpaError(
       'usage',
-      `${file} is no scheduler store: ${where}: ${issue?.message ?? 'unreadable'}`,
+      `${file} is not a scheduler store: ${where}: ${issue?.message ?? 'unreadable'}`,
       'It needs {"commands": {…}, "state": {…}}.',
     );
   }
@@ -57,7 +57,7 @@ export function parseStore(content: unknown, file: string): ImportedStore {
   const result: ImportedCommand[] = [];
   for (const [id, raw] of Object.entries(commands)) {
     if (!isObject(raw)) {
-      warnings.push(`${file}: the command ${id} is no object and is left out`);
+      warnings.push(`${file}: the command ${id} is not an object and is left out`);
       continue;
     }
     const { spec, note } = readSpec(id, raw);
@@ -129,7 +129,7 @@ function readSpec(id: string, raw: Record<string, unknown>): { spec: CommandSpec
     spec.timezone = null;
     if (spec.frequency_minutes === null) problems.push('it has no frequency');
   }
-  if (priority !== undefined && weight === null) problems.push('its priority is no number');
+  if (priority !== undefined && weight === null) problems.push('its priority is not a number');
   if (spec.type === 'shell' && spec.command.trim() === '') problems.push('it has no command');
   if (problems.length > 0) spec.enabled = false;
   return { spec, note: problems.length > 0 ? `Disabled: ${problems.join('; ')}.` : null };
@@ -231,7 +231,3 @@ export function exportStore(
     dispatches: globals.dispatches,
   };
 }
-
-/** Text for people where a command cannot run here; else null. */
-export const unsupported = (spec: CommandSpec): string | null =>
-  runnable(spec.type) ? null : `unsupported: ${spec.type}`;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { AmpaError } from '../../src/errors.ts';
 import { parseJsonText } from '../../src/app/jsonText.ts';
-import { exportStore, parseStore as readStore } from '../../src/scheduler/layout.ts';
+import { exportStore, parseStore as readStore } from '../../src/scheduler/originalStore.ts';
 import { MAX_MINUTES } from '../../src/scheduler/spec.ts';
 import { ORIGINAL_STORE } from '../support/originalStore.ts';
 
@@ -11,7 +11,7 @@ const text = JSON.stringify(ORIGINAL_STORE);
 describe('the store of the originals', () => {
   it('is read with commands, state, history and what is not ours', () => {
     const store = parseStore(text, 'store.json');
-    assert.deepEqual(store.warnings, ['store.json: the command broken is no object and is left out']);
+    assert.deepEqual(store.warnings, ['store.json: the command broken is not an object and is left out']);
     const by = new Map(store.commands.map((command) => [command.spec.id, command]));
     assert.deepEqual([...by.keys()], ['wl-status', 'triage', 'never', 'odd']);
     const { spec, state, runs } = by.get('wl-status')!;
@@ -41,7 +41,7 @@ describe('the store of the originals', () => {
     assert.deepEqual([by.get('triage')!.spec.type, by.get('triage')!.spec.enabled], ['triage-audit', true]);
     assert.deepEqual([by.get('never')!.spec.enabled, by.get('never')!.note], [false, 'Disabled: it has no frequency.']);
     assert.equal(by.get('odd')!.spec.enabled, false);
-    assert.match(by.get('odd')!.note ?? '', /2 fields, not five; its priority is no number/);
+    assert.match(by.get('odd')!.note ?? '', /2 fields, not five; its priority is not a number/);
   });
 
   it('comes out of an export as it went in', () => {
@@ -113,10 +113,10 @@ describe('the store of the originals', () => {
     ['{"commands": {"a": 1', /s\.json, line 1, column 21/],
     ['', /s\.json, line 1, column 1/],
     ['{"commands": {"a": {"frequency_minutes": NaN}}}', /s\.json, line 1, column 42/],
-    ['[]', /no scheduler store/],
-    ['{"commands": []}', /no scheduler store: commands/],
-    ['{"commands": {}, "state": 3}', /no scheduler store: state/],
-    ['{}', /no scheduler store: commands/],
+    ['[]', /not a scheduler store/],
+    ['{"commands": []}', /not a scheduler store: commands/],
+    ['{"commands": {}, "state": 3}', /not a scheduler store: state/],
+    ['{}', /not a scheduler store: commands/],
   ] as const) {
     it(`refuses ${JSON.stringify(content)} as a whole`, () => {
       assert.throws(
