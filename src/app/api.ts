@@ -5,6 +5,7 @@ import type { Resolved } from '../config/resolve.ts';
 import type { Respond, Resumed, StartConversation } from '../conversations/ports.ts';
 import type { OpenPrompt } from '../conversations/prompt.ts';
 import type { Continued, TaskDetail, TaskFilter } from '../tasks/board.ts';
+import type { MergeMethod } from '../tasks/landing.ts';
 import type { ChangedFile, ConversationEntry } from '../tasks/ports.ts';
 import type { PermissionMode, Task } from '../tasks/task.ts';
 import type { Report } from '../scheduler/report.ts';
@@ -134,7 +135,7 @@ export interface App {
   continue(id: string, text: string | null): Promise<Continued>;
   /** Resolves when the task has stopped and its processes are gone. */
   abort(id: string): Promise<Task>;
-  merge(id: string, options: { method: 'merge' | 'squash' | 'rebase' | null; deleteBranch: boolean }): Promise<Task>;
+  merge(id: string, options: { method: MergeMethod | null; deleteBranch: boolean }): Promise<Task>;
   clean(options: { olderThanDays: number; force: boolean }): Promise<CleanReport>;
 
   /** Questions that wait for a person, oldest first, of tasks and of scripts. */

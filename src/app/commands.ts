@@ -3,6 +3,7 @@
  * the README's command reference (`npm run generate`); a test holds package.json to it.
  */
 import * as z from 'zod';
+import { MERGE_METHODS } from '../tasks/landing.ts';
 import { STATUSES, type Status } from '../tasks/task.ts';
 import { count, flag, option, text, type OptionMeta } from './commandOptions.ts';
 import { NOTIFY_COMMANDS } from './notifyCommands.ts';
@@ -154,8 +155,8 @@ export const COMMANDS = {
     summary: 'Merges the branch into its base and pushes that, never forced.',
     args: z.object({
       id: taskId,
-      method: option(z.enum(['squash', 'merge', 'rebase']).optional(), 'Merge method; default merge.', {
-        value: 'squash|merge|rebase',
+      method: option(z.enum(MERGE_METHODS).optional(), 'Merge method; default merge.', {
+        value: MERGE_METHODS.join('|'),
       }),
       deleteBranch: flag('Delete the branch afterwards.'),
     }),

@@ -2,7 +2,7 @@ import type { Landed } from '../adapters/git/deleteBranch.ts';
 import type { Repository } from '../adapters/git/repository.ts';
 import { AmpaError, describeError } from '../errors.ts';
 import type { TaskBoard } from '../tasks/board.ts';
-import { whyNotLand } from '../tasks/landing.ts';
+import { whyNotLand, type MergeMethod } from '../tasks/landing.ts';
 import { inFiles } from '../tasks/prompts.ts';
 import type { Clock } from '../tasks/ports.ts';
 import type { Task } from '../tasks/task.ts';
@@ -22,7 +22,7 @@ export interface MergeDeps {
 
 export interface MergeRequest {
   /** Null: the repository's own, or a merge commit. */
-  method: 'merge' | 'squash' | 'rebase' | null;
+  method: MergeMethod | null;
   deleteBranch: boolean;
 }
 

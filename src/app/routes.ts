@@ -5,6 +5,7 @@ import { isSigned, newsOf } from '../adapters/github/webhook.ts';
 import type { HttpAnswer, HttpRequest, Route } from '../adapters/http/server.ts';
 import type { Respond } from '../conversations/ports.ts';
 import { AmpaError, usageError } from '../errors.ts';
+import { MERGE_METHODS } from '../tasks/landing.ts';
 import { STATUSES, type Task } from '../tasks/task.ts';
 import type { App } from './api.ts';
 import { taskJson } from './json.ts';
@@ -40,7 +41,7 @@ const BODIES = {
     z.strictObject({ action: z.literal('abort') }),
     z.strictObject({
       action: z.literal('merge'),
-      method: z.enum(['merge', 'squash', 'rebase']).optional(),
+      method: z.enum(MERGE_METHODS).optional(),
       delete_branch: z.boolean().optional(),
     }),
   ]),

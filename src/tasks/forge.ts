@@ -2,6 +2,7 @@
  * What the loop needs of a forge: a place with pull requests that runs checks on commits. Declared
  * here, implemented by adapters/github/.
  */
+import type { MergeMethod } from './landing.ts';
 import type { ForgeRepo, CheckState } from './task.ts';
 import type { RedCheck } from './prompts.ts';
 
@@ -151,7 +152,7 @@ export interface Forge {
     repo: ForgeRepo,
     number: number,
     how: {
-      method: 'merge' | 'squash' | 'rebase' | null;
+      method: MergeMethod | null;
       sha: string;
       /** Where the diff begins that people are shown: refused where the base has not got it. Null: not asked. */
       from: string | null;

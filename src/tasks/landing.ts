@@ -1,7 +1,10 @@
-/** Whether a task may still land as the person saw it who asked for that. Pure. */
+/** How a task lands on its base, and whether it still may as the person saw it who asked for that. Pure. */
 import { AmpaError } from '../errors.ts';
 import { isActive, type Task } from './task.ts';
 import { transition } from './transition.ts';
+
+export const MERGE_METHODS = ['merge', 'squash', 'rebase'] as const;
+export type MergeMethod = (typeof MERGE_METHODS)[number];
 
 /** Why what was `confirmed` must not be merged, the task being as `now`; null: it still may. */
 export function whyNotLand(confirmed: Task, now: Task): AmpaError | null {

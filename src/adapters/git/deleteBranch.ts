@@ -5,6 +5,7 @@ import { detailOf } from './classify.ts';
 import type { Git } from './git.ts';
 import { isAncestor } from './head.ts';
 import { identityOf, peerOf, runNetwork } from './network.ts';
+import { refusalOf } from './refusal.ts';
 import { readSettings } from './settings.ts';
 import { listWorktrees } from './worktree.ts';
 
@@ -65,6 +66,3 @@ async function deleteThere(
   const deleted = await runNetwork(git, repo, args, { peer }, retrying);
   return deleted.ok ? null : failed([refusalOf(deleted.result.stdout), deleted.result.stderr].join('\n'));
 }
-
-/** What the remote said of the one ref that was pushed, where it refused it. */
-export const refusalOf = (stdout: string): string | undefined => /^!\t[^\t]*\t(.+)$/m.exec(stdout)?.[1];

@@ -3,21 +3,20 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { AmpaError } from '../../errors.ts';
+import type { MergeMethod } from '../../tasks/landing.ts';
 import type { Task } from '../../tasks/task.ts';
 import { baseRef, fetchBranch, mergedRef, readRefs } from './base.ts';
 import type { BaseDependencies } from './base.ts';
 import { detailOf } from './classify.ts';
-import { refusalOf } from './deleteBranch.ts';
 import { diffBase } from './diff.ts';
 import { HANDS_OFF } from './environment.ts';
 import type { Git } from './git.ts';
 import { conflictedFiles, isAncestor } from './head.ts';
 import { exists } from './layout.ts';
 import { identityOf, peerOf, runNetwork } from './network.ts';
+import { hasMoved, refusalOf } from './refusal.ts';
 import { readSettings } from './settings.ts';
 import { listWorktrees, removeWorktreeAt } from './worktree.ts';
-
-export type MergeMethod = 'merge' | 'squash' | 'rebase';
 
 /** The temporary worktree has no dependencies installed: hooks could only fail in it. */
 const QUIET = ['core.hooksPath=/dev/null', 'rebase.autoStash=false', 'rebase.updateRefs=false', 'merge.ff=true'];
@@ -106,7 +105,7 @@ async function landRemotely(
       return sha;
     }
     const refusal = refusalOf(pushed.result.stdout);
-    if (!again && refusal && /^\[rejected\]|cannot lock ref|failed to update ref/.test(refusal)) continue;
+    if (!again && refusal && hasMoved(refusal)) continue;
     const detail = [refusal, detailOf(pushed.result.stderr.replace(/^remote: ?/gm, ''))].filter(Boolean).join('\n');
     throw cannot(
       `${base} could not be pushed to ${remote}: ${detail}`,

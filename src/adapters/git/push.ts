@@ -14,6 +14,7 @@ import { gitDirOf, operationOf, readIfThere } from './layout.ts';
 import { identityOf, peerOf, runNetwork } from './network.ts';
 import type { Peer } from './network.ts';
 import { runOwned } from './owned.ts';
+import { hasMoved, refusalOf } from './refusal.ts';
 import { readSettings } from './settings.ts';
 import type { Settings } from './settings.ts';
 import { hasLfs, usesLfs } from './worktree.ts';
@@ -150,13 +151,10 @@ async function pushCommit(
   const { result } = outcome;
   if (outcome.ok)
     return /^=\t/m.test(result.stdout) ? { kind: 'up_to_date', sha } : { kind: 'pushed', sha, withheld: peer.withheld };
-  const refusal = /^!\t[^\t]*\t(.+)$/m.exec(result.stdout)?.[1];
+  const refusal = refusalOf(result.stdout);
   if (refusal) {
     const detail = [refusal, remoteLines(result)].filter(Boolean).join('\n');
-    const moved =
-      refusal.startsWith('[rejected]') ||
-      /cannot lock ref|failed to update ref|reference already exists/i.test(refusal);
-    return { kind: moved ? 'moved' : 'rejected', detail };
+    return { kind: hasMoved(refusal) ? 'moved' : 'rejected', detail };
   }
   const detail = detailOf(result.stderr) || `git push ended with exit code ${result.code}`;
   if (outcome.failure === 'auth') return { kind: 'auth', detail };

@@ -1,6 +1,7 @@
 /** What the use cases ask of a repository. */
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
+import type { MergeMethod } from '../../tasks/landing.ts';
 import type { Task } from '../../tasks/task.ts';
 import type { BaseDependencies } from './base.ts';
 import { clearPartialClones, cloneBare, fetchBare } from './clone.ts';
@@ -12,7 +13,6 @@ import { identity, inspect, locate, resolveBase } from './facts.ts';
 import type { Located, RepositoryFacts, ResolvedBase } from './facts.ts';
 import { exists } from './layout.ts';
 import { mergeToBase } from './merge.ts';
-import type { MergeMethod } from './merge.ts';
 import { removeWorktree, worktreeState } from './remove.ts';
 import type { Removal, WorktreeState } from './remove.ts';
 import { snapshot } from './snapshot.ts';

@@ -2,15 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ForgeRepo } from '../../tasks/task.ts';
 import type { ForgeMergeOutcome } from '../../tasks/forge.ts';
+import type { MergeMethod } from '../../tasks/landing.ts';
 import type { Client } from './client.ts';
 import { isForbidden, messageOf, statusOf } from './failures.ts';
 import { markReady } from './pulls.ts';
 
-type Method = 'merge' | 'squash' | 'rebase';
-
 export interface MergeHow {
   /** Null: the first that the repository allows. */
-  method: Method | null;
+  method: MergeMethod | null;
   /** The head that is meant; a newer one is not merged. */
   sha: string;
   /** Where the diff begins that people are shown; null: not asked. */
@@ -101,7 +100,7 @@ export async function mergePullRequest(
   }
 }
 
-async function allowedMethod(client: Client, repo: ForgeRepo, signal: AbortSignal): Promise<Method> {
+async function allowedMethod(client: Client, repo: ForgeRepo, signal: AbortSignal): Promise<MergeMethod> {
   const { data } = await client.octokit.request('GET /repos/{owner}/{repo}', {
     owner: repo.owner,
     repo: repo.name,
