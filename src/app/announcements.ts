@@ -9,7 +9,7 @@ import { doorbell, type LinkPlace } from '../notifications/doorbell.ts';
 import { audienceOf, heartbeatMessage } from '../notifications/heartbeat.ts';
 import type { Message } from '../notifications/message.ts';
 import { masked } from '../notifications/neutral.ts';
-import type { Channel, ChannelName, Fate, Outbox, Told } from '../notifications/ports.ts';
+import type { ChannelName, Fate, Outbox, Told } from '../notifications/ports.ts';
 import { channelTest, startupMessage } from '../notifications/runMessages.ts';
 import { redact } from '../tasks/redact.ts';
 import type { Clock } from '../tasks/ports.ts';
@@ -18,18 +18,11 @@ import type { ChannelInfo, DoctorCheck } from './api.ts';
 import { CHANNEL_TITLES, configuredChannels, halfConfigured, webChannels } from './channels.ts';
 import { bury, deadLetterFile } from './deadLetter.ts';
 import { sendDirectly } from './directSend.ts';
+import type { Discord } from './discord.ts';
 import type { EngineStore } from './engineStore.ts';
 import type { Meter } from './meter.ts';
 import { announceHost, isDesk, isOwnerDead, stateOfHost } from './hosts.ts';
 import { createPost } from './post.ts';
-
-/** The Discord bot: one gateway for each workspace, in the process that holds its lease. */
-export interface BotService {
-  /** The channel, where this process serves it now. */
-  channel(): Channel | null;
-  /** Serves it, as a host of that id, whenever the lease is to be had; until `stop`. */
-  run(it: EngineStore, host: string, stop: AbortSignal): Promise<void>;
-}
 
 export interface AnnouncementsDeps {
   workspace: { root: string; stateDir: string };
@@ -42,7 +35,7 @@ export interface AnnouncementsDeps {
   /** Values that nothing may show; read anew each time. */
   secrets: readonly string[];
   place: LinkPlace;
-  bot: BotService;
+  bot: Pick<Discord, 'channel' | 'run'>;
   existing(): Promise<EngineStore> | undefined;
   writable(): Promise<EngineStore>;
   /** git has that file as its own, as of now. */

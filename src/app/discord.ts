@@ -5,7 +5,6 @@ import type { ConfigValues } from '../config/knobs.ts';
 import { handleClick, type ClickDeps } from '../notifications/clicks.ts';
 import type { Channel } from '../notifications/ports.ts';
 import type { Clock } from '../tasks/ports.ts';
-import type { BotService } from './announcements.ts';
 import { configuredChannels } from './channels.ts';
 import type { EngineStore } from './engineStore.ts';
 import { withLease } from './lease.ts';
@@ -26,7 +25,7 @@ type Store = Pick<EngineStore, 'leases' | 'hosts' | 'deliveries'> & { watcher: P
 
 type Settings = Pick<BotOptions, 'token' | 'channelId' | 'api'>;
 
-export interface Discord extends BotService {
+export interface Discord {
   /**
    * The way out, while this host holds the connection; null: what is to be said waits for the host that
    * does, or for the first connection. A bot that has stopped takes everything and refuses it with the reason.

@@ -1,28 +1,12 @@
 /** Requests of the channels. */
-import { AnswerError, SendError, type Post } from '../notifications/ports.ts';
-
-type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
+import { AnswerError, isUnsent, SendError, type Post } from '../notifications/ports.ts';
+import type { Fetch } from '../tasks/ports.ts';
 
 /** An answer may take so long. */
 const TIMEOUT_MS = 15_000;
 /** As much of an answer as is read: a message's id is in its beginning. */
 const ANSWER_BYTES = 16 * 1024;
 const SHOWN = 200;
-
-/** Failures before anything was sent: what was to be said has surely not arrived. */
-const UNSENT = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ENETUNREACH',
-  'EHOSTUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'CERT_HAS_EXPIRED',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
-]);
 
 /** `now` is ms since the epoch; `fetch` goes the way that the user's proxy settings name. */
 export function createPost(fetch: () => Promise<Fetch>, now: () => number, timeoutMs = TIMEOUT_MS): Post {
@@ -45,7 +29,7 @@ export function createPost(fetch: () => Promise<Fetch>, now: () => number, timeo
       if (slow.aborted) throw new SendError(`no answer within ${timeoutMs / 1000} s`, { unsure: true });
       const code = codeOf(error);
       // The message of such an error may name the address.
-      throw new SendError(`it cannot be reached (${code})`, { unsure: !UNSENT.has(code) });
+      throw new SendError(`it cannot be reached (${code})`, { unsure: !isUnsent(code) });
     }
     if (response.status >= 200 && response.status < 300) return answer;
     throw failureOf(response, answer, now());

@@ -39,7 +39,7 @@ export function heartbeatMessage(pulse: Pulse): Message {
 }
 
 /** After another message the channel needs no sign of life for so long; ms. */
-const QUIET_MS = 5 * 60_000;
+export const QUIET_MS = 5 * 60_000;
 
 /**
  * What a channel does with a heartbeat: `silent` where it was told something else just now, `edit` the

@@ -63,6 +63,23 @@ export class SendError extends Error {
   }
 }
 
+/** Codes of failures before anything was sent: what was to be said has surely not arrived. */
+const UNSENT = new Set<unknown>([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+]);
+
+export const isUnsent = (code: unknown): boolean => UNSENT.has(code);
+
 /** A request as the channels make it. */
 export interface PostRequest {
   method?: 'POST' | 'PATCH';

@@ -26,6 +26,11 @@ export interface Pulse {
   done(next: number): void;
 }
 
+// ---------------------------------------------------------------- network
+
+/** As much of `fetch` as is used. */
+export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
+
 // ---------------------------------------------------------------- processes
 
 /** Why a process is running: recorded with its pid so that a takeover can end it. */

@@ -1,9 +1,9 @@
 /** The Discord bot: one connection to the gateway for clicks, and a channel to speak in. */
 import type { Click } from '../../notifications/clicks.ts';
 import { SendError, type Channel } from '../../notifications/ports.ts';
-import type { Clock } from '../../tasks/ports.ts';
+import type { Clock, Fetch } from '../../tasks/ports.ts';
 import { sendMessage } from './sending.ts';
-import { messageOf, runSession, type Ended, type Fetch, type Session } from './session.ts';
+import { messageOf, runSession, type Ended, type Session } from './session.ts';
 
 export interface BotState {
   /** `starting` also while a lost connection is mended. */

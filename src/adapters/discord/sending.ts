@@ -2,15 +2,14 @@
 import { createHash } from 'node:crypto';
 import type { APIChannel, APIMessage, ButtonStyle as DiscordStyle } from 'discord.js';
 import { BUTTONS_PER_ROW, offered, validateButtons } from '../../notifications/buttons.ts';
+import { QUIET_MS } from '../../notifications/heartbeat.ts';
 import type { Button, Message } from '../../notifications/message.ts';
 import { MESSAGE_CHARACTERS, renderText } from '../../notifications/render.ts';
-import { SendError, type SendOptions, type Sent } from '../../notifications/ports.ts';
+import { isUnsent, SendError, type SendOptions, type Sent } from '../../notifications/ports.ts';
 import type { Clock } from '../../tasks/ports.ts';
 import type { DiscordJs } from './load.ts';
 import { messageOf, type Session } from './session.ts';
 
-/** A heartbeat is not sent where somebody has spoken within this time, ms. */
-const QUIET_MS = 5 * 60_000;
 const UNKNOWN_MESSAGE = 10008;
 
 export interface SendingDeps {
@@ -114,9 +113,6 @@ function rowsOf(discord: DiscordJs, buttons: readonly Button[]): { type: number;
 /** At most 25 characters: Discord takes no more. */
 const nonceOf = (key: string): string => createHash('sha256').update(key).digest('base64url').slice(0, 25);
 
-/** What failed before anything was sent: the message has surely not arrived. */
-const UNSENT: readonly unknown[] = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH'];
-
 function asSendError(discord: DiscordJs, error: unknown, signal: AbortSignal): SendError {
   if (error instanceof discord.RateLimitError)
     return new SendError('too many messages', { retryAfterMs: Math.max(error.retryAfter, error.sublimitTimeout) });
@@ -133,5 +129,5 @@ function asSendError(discord: DiscordJs, error: unknown, signal: AbortSignal): S
   if (error instanceof Error && error.name === 'AbortError')
     return new SendError('no answer in time', { unsure: true });
   const cause = error instanceof Error ? (error.cause as { code?: unknown } | undefined) : undefined;
-  return new SendError(messageOf(error), { unsure: !UNSENT.includes(cause?.code), cause: error });
+  return new SendError(messageOf(error), { unsure: !isUnsent(cause?.code), cause: error });
 }

@@ -1,13 +1,10 @@
 /** One login to Discord's gateway, until it ends. */
 import type { Client, REST, RESTOptions } from 'discord.js';
 import type { Click } from '../../notifications/clicks.ts';
-import type { Clock } from '../../tasks/ports.ts';
+import type { Clock, Fetch } from '../../tasks/ports.ts';
 import { clickOf } from './click.ts';
 import { loadDiscord, type DiscordJs } from './load.ts';
 import { shardingStrategy } from './shards.ts';
-
-/** As much of `fetch` as is used here. */
-export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
 export interface SessionDeps {
   token: string;

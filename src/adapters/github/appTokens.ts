@@ -1,11 +1,11 @@
 /** Tokens of a GitHub App for one repository each: found, kept, renewed before they expire. */
 import type { KeyObject } from 'node:crypto';
+import type { Fetch } from '../../tasks/ports.ts';
 import type { ForgeRepo } from '../../tasks/task.ts';
 import { AmpaError } from '../../errors.ts';
 import { appJwt } from './appKey.ts';
 import { createClient } from './client.ts';
 import { failure, messageOf, statusOf } from './failures.ts';
-import type { Fetch } from './proxy.ts';
 
 export interface InstallationToken {
   token: string;

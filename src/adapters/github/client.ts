@@ -1,9 +1,9 @@
 /** One way to GitHub: octokit with its throttling and retry plugins, conditional requests, a count. */
+import type { Fetch } from '../../tasks/ports.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Octokit } from 'octokit';
 import type { ForgeBudget } from '../../tasks/forge.ts';
 import { limitEndsIn, statusOf } from './failures.ts';
-import type { Fetch } from './proxy.ts';
 import { graphqlUrlOf } from './remote.ts';
 
 export interface ClientOptions {

@@ -2,6 +2,7 @@
  * GitHub as the forge of tasks: github.com, tenants of ghe.com and Enterprise Server. Loads octokit,
  * so the composition root imports it only when a remote is on GitHub.
  */
+import type { Fetch } from '../../tasks/ports.ts';
 import type { ForgeRepo, IdentityKind } from '../../tasks/task.ts';
 import { AmpaError } from '../../errors.ts';
 import { isOpen, type Forge, type ForgeCheck, type WaitingCommit } from '../../tasks/forge.ts';
@@ -13,7 +14,7 @@ import { resolveIdentity, type Identity } from './identity.ts';
 import { failureOf } from './logs.ts';
 import { mergePullRequest } from './merge.ts';
 import { probeRepository } from './probe.ts';
-import { fetchOf, type Fetch } from './proxy.ts';
+import { fetchOf } from './proxy.ts';
 import {
   contents,
   defaultBranch,

@@ -1,12 +1,12 @@
 /** Who AMPA is to GitHub: an App, the editor's session, a token of the environment, or gh's. */
 import { homedir } from 'node:os';
+import type { Fetch } from '../../tasks/ports.ts';
 import type { ForgeRepo, IdentityKind } from '../../tasks/task.ts';
 import { AmpaError } from '../../errors.ts';
 import { findOnPath } from '../process/find.ts';
 import { probe } from '../process/probe.ts';
 import { createAppTokens, type AppTokens } from './appTokens.ts';
 import { loadKey } from './appKey.ts';
-import type { Fetch } from './proxy.ts';
 import { apiUrlOf } from './remote.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;

@@ -1,11 +1,9 @@
 /** Requests through the proxy that the environment names. */
+import type { Fetch } from '../../tasks/ports.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
 const valueOf = (env: Env, name: string): string | undefined => env[name.toLowerCase()] || env[name] || undefined;
-
-/** As much of `fetch` as is used here. */
-export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
 /**
  * `fetch` as the environment wants it: through HTTPS_PROXY or HTTP_PROXY but for the hosts of
