@@ -21,7 +21,7 @@ import { sendDirectly } from './directSend.ts';
 import type { Discord } from './discord.ts';
 import type { EngineStore } from './engineStore.ts';
 import type { Meter } from './meter.ts';
-import { announceHost, isDesk, isOwnerDead, stateOfHost } from './hosts.ts';
+import { announceHost, isResident, isOwnerDead, stateOfHost } from './hosts.ts';
 import { createPost } from './post.ts';
 
 export interface AnnouncementsDeps {
@@ -55,10 +55,10 @@ const LOOK_MS = 150;
 const SAME_START_MS = 600_000;
 
 /**
- * `desk`: a host that stays. `passive` leaves everything to one while there is one; `brief` has something
+ * `resident`: a host that stays. `passive` leaves everything to one while there is one; `brief` has something
  * of its own to bring out, and leaves what others have said to one: it may know channels that this process does not.
  */
-type Role = 'desk' | 'passive' | 'brief';
+type Role = 'resident' | 'passive' | 'brief';
 
 const ACTIVE = ['running', 'retrying'] as const;
 /** `<publisher>.<name>` of the extension. */
@@ -80,12 +80,14 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
   const told = new Map<ChannelName, string>();
 
   /** Hosts that stay: they bring out what others leave. */
-  async function liveDesks(it: EngineStore): Promise<HostRow[]> {
-    const desks = (await it.hosts.hosts()).filter((host) => isDesk(host) && now() - host.beat_at < HOST_GONE_MS);
-    const states = await Promise.all(desks.map(stateOfHost));
-    return desks.filter((_, i) => states[i] !== 'dead');
+  async function liveResidents(it: EngineStore): Promise<HostRow[]> {
+    const residents = (await it.hosts.hosts()).filter(
+      (host) => isResident(host) && now() - host.beat_at < HOST_GONE_MS,
+    );
+    const states = await Promise.all(residents.map(stateOfHost));
+    return residents.filter((_, i) => states[i] !== 'dead');
   }
-  const deskLives = async (it: EngineStore): Promise<boolean> => (await liveDesks(it)).length > 0;
+  const residentLives = async (it: EngineStore): Promise<boolean> => (await liveResidents(it)).length > 0;
 
   const deliverDeps = (it: EngineStore, owner: string, role: Role): DeliverDeps => ({
     store: it.deliveries,
@@ -104,8 +106,8 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
       ring: (kind, ring) =>
         doorbell(kind, ring, { ...deps.place, extension: EXTENSION, baseUrl: config().linkBaseUrl }),
     },
-    mayAct: async () => (await it.lookForeign()) === null && !(role === 'passive' && (await deskLives(it))),
-    mayFanOut: async () => role === 'desk' || !(await deskLives(it)),
+    mayAct: async () => (await it.lookForeign()) === null && !(role === 'passive' && (await residentLives(it))),
+    mayFanOut: async () => role === 'resident' || !(await residentLives(it)),
     isDead: (holder, lease) => isOwnerDead(it.hosts, holder, lease, now),
     bury: (letter) =>
       bury(deadLetterFile(config(), deps.workspace), letter, { ...deps.workspace, isTracked: deps.isTracked }),
@@ -134,7 +136,7 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
   });
 
   /** Runs the loop of a host until `stop`. */
-  async function run(it: EngineStore, host: string, stop: AbortSignal, role: Role = 'desk'): Promise<void> {
+  async function run(it: EngineStore, host: string, stop: AbortSignal, role: Role = 'resident'): Promise<void> {
     loops++;
     try {
       const bot =
@@ -310,8 +312,8 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
       const on = configured();
       if (on.length === 0 || (await it.lookForeign()) !== null) return;
       const { store, rendering } = deliverDeps(it, '', 'brief');
-      // A desk may know channels that this process does not.
-      if (loops === 0 && (await deskLives(it))) return;
+      // A resident may know channels that this process does not.
+      if (loops === 0 && (await residentLives(it))) return;
       if (await store.hasNews(on)) await store.fanOut({ ...rendering, channels: on, now: now() });
       if (only === 'record') return;
       const end = now() + DRAIN_MS;
@@ -327,7 +329,7 @@ export function createAnnouncements(deps: AnnouncementsDeps) {
     },
     /** `startup`, by the first of the hosts that run the schedule. */
     async startup(it: EngineStore, host: string): Promise<void> {
-      const live = await liveDesks(it);
+      const live = await liveResidents(it);
       const first = live.toSorted((a, b) => (`${a.started_at} ${a.id}` < `${b.started_at} ${b.id}` ? -1 : 1))[0];
       if (first?.id !== host || configured().length === 0) return;
       const commands = (await it.schedule.list()).filter(({ spec }) => spec.enabled).length;

@@ -5,7 +5,7 @@ import {
   byRule,
   projectIdOf,
   resolveFallback,
-  verdictOf,
+  fallbackAction,
   type Fallback,
   type FallbackFile,
 } from '../conversations/fallback.ts';
@@ -201,15 +201,15 @@ export function createConversations(deps: ConversationDeps): Conversations {
       const rule = await fallback(task, kind, details.metadata ?? {});
       for (const warning of rule.warnings) say(warning);
       const asked = maskedPrompt({ ...details, kind, session, asks: 'question', prompt_text: text }, deps.mask);
-      const verdict = verdictOf(rule, {
+      const action = fallbackAction(rule, {
         asks: 'question',
         choices: [...(asked.choices ?? [])],
         recommendation: details.recommendation ?? null,
       });
       const automatic = { mode: rule.mode, rule: rule.rule };
       // Inside a task its agent discusses it when it has answered; elsewhere there is no agent, and it is held.
-      return verdict.act === 'answer'
-        ? record(asked, { task, claim: null }, { response: verdict.response, automatic })
+      return action.act === 'answer'
+        ? record(asked, { task, claim: null }, { response: action.response, automatic })
         : record({ ...asked, automatic: rule.mode === 'hold' ? null : automatic }, { task, claim: null }, null);
     },
     wait,

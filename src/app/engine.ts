@@ -68,7 +68,7 @@ export interface EngineDeps {
   /** All loops of this host. */
   loops(): LoopState[];
   /** Brings out what is to be said, as a host of that id, until `stop`; a passive one only while no other host does. */
-  deliver(it: EngineStore, host: string, stop: AbortSignal, role: 'desk' | 'passive'): Promise<void>;
+  deliver(it: EngineStore, host: string, stop: AbortSignal, role: 'resident' | 'passive'): Promise<void>;
   /** Brings out what is due before this process ends; `record` leaves the sending to others. */
   drain(it: EngineStore, only?: 'record'): Promise<void>;
 }
@@ -275,7 +275,7 @@ export function createEngine(deps: EngineDeps) {
       throw error;
     }
     loops.push(runWorker(workerDeps(it), stop.signal), keepBackups(it), keepQuestions(it));
-    loops.push(deps.deliver(it, presence.id, stop.signal, 'desk'));
+    loops.push(deps.deliver(it, presence.id, stop.signal, 'resident'));
     if (schedule) loops.push(deps.runSchedule(it, presence.id, stop.signal));
     loops.push(deps.runBeside(it, presence.id, stop.signal));
   }

@@ -1,4 +1,4 @@
-import { isDesk, type HostInfo } from './hosts.ts';
+import { isResident, type HostInfo } from './hosts.ts';
 import type { LoopState } from './pulse.ts';
 import { HOST_GONE_MS } from '../tasks/timings.ts';
 
@@ -18,7 +18,7 @@ export interface HealthReason {
 const STALLED_MS = 40_000;
 
 /** What this process sees of the engines of a workspace. */
-export interface EngineSight {
+export interface EngineSnapshot {
   hosts: readonly HostInfo[];
   /** Id of this process among the hosts, null where it runs no engine. */
   own: string | null;
@@ -32,21 +32,21 @@ export interface EngineSight {
  * Why the engine has stalled, each a sentence for people; none where it has not. A process without an
  * engine looks at those that run one. Pure.
  */
-export function engineStalled(sight: EngineSight): string[] {
-  const { hosts, own } = sight;
-  const engines = hosts.filter(isDesk);
+export function engineStalled(snapshot: EngineSnapshot): string[] {
+  const { hosts, own } = snapshot;
+  const engines = hosts.filter(isResident);
   // Where one works, one that does not holds nothing up.
   const looked =
     own === null ? (engines.some((host) => host.live) ? [] : engines) : hosts.filter(({ id }) => id === own);
-  return [...lateLoops(sight), ...silentHosts(looked, sight)];
+  return [...lateLoops(snapshot), ...silentHosts(looked, snapshot)];
 }
 
 /** The same for whoever sees by itself whether this process beats: its loops, and every other engine. Pure. */
-export const stalledBeside = (sight: EngineSight): string[] => [
-  ...lateLoops(sight),
+export const stalledBeside = (snapshot: EngineSnapshot): string[] => [
+  ...lateLoops(snapshot),
   ...silentHosts(
-    sight.hosts.filter((host) => isDesk(host) && host.id !== sight.own),
-    sight,
+    snapshot.hosts.filter((host) => isResident(host) && host.id !== snapshot.own),
+    snapshot,
   ),
 ];
 
@@ -54,17 +54,17 @@ const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
 const named = (host: HostInfo): string => `${host.kind === 'vscode' ? 'editor' : 'daemon'} ${host.pid}`;
 
 /** Those of this process, and of every engine that still beats: whoever beats keeps what it holds. */
-function lateLoops({ hosts, own, loops }: EngineSight): string[] {
+function lateLoops({ hosts, own, loops }: EngineSnapshot): string[] {
   const late = (of: string, all: readonly LoopState[]): string[] =>
     all
       .filter((loop) => loop.overdueMs > STALLED_MS)
       .map((loop) => `The ${loop.name} of ${of} is ${seconds(loop.overdueMs)} late.`);
-  const others = hosts.filter((host) => isDesk(host) && host.live && host.id !== own);
+  const others = hosts.filter((host) => isResident(host) && host.live && host.id !== own);
   return [...late('this process', loops), ...others.flatMap((host) => late(`the ${named(host)}`, host.loops))];
 }
 
 /** Those that are there, keep what they hold, and have not said so for long. */
-const silentHosts = (hosts: readonly HostInfo[], { own, now }: EngineSight): string[] =>
+const silentHosts = (hosts: readonly HostInfo[], { own, now }: EngineSnapshot): string[] =>
   hosts
     .filter((host) => host.alive && now - host.lastBeat >= HOST_GONE_MS)
     .map((host) => {

@@ -129,7 +129,7 @@ export const isLive = async (host: HostRow, now: () => number): Promise<boolean>
   now() - host.beat_at < HOST_GONE_MS && (await stateOfHost(host)) !== 'dead';
 
 /** Hosts that stay and take on what comes; carriers and commands end with their own work. */
-export const isDesk = ({ kind }: { kind: HostKind }): boolean => kind === 'vscode' || kind === 'daemon';
+export const isResident = ({ kind }: { kind: HostKind }): boolean => kind === 'vscode' || kind === 'daemon';
 
 /** All hosts of a workspace as people see them, the oldest first; none without a store. */
 export async function listHosts(store: HostStore | undefined, now: () => number): Promise<HostInfo[]> {

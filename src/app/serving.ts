@@ -6,7 +6,7 @@ import type { Clock } from '../tasks/ports.ts';
 import { redact } from '../tasks/redact.ts';
 import type { App, Change, DoctorCheck } from './api.ts';
 import type { EngineStore } from './engineStore.ts';
-import { engineStalled, stalledBeside, type EngineSight, type HealthReason, type HealthReport } from './health.ts';
+import { engineStalled, stalledBeside, type EngineSnapshot, type HealthReason, type HealthReport } from './health.ts';
 import { httpError } from './httpErrors.ts';
 import { runLocalServer, SERVER_LEASE, type ServedRoutes } from './localServer.ts';
 import type { Meter } from './meter.ts';
@@ -74,7 +74,7 @@ export function createServing(deps: ServingDeps): Serving {
     }
   }
 
-  const sight = (hosts: readonly HostInfo[]): EngineSight => ({
+  const snapshot = (hosts: readonly HostInfo[]): EngineSnapshot => ({
     hosts,
     own: deps.hostId(),
     loops: deps.loops(),
@@ -91,7 +91,7 @@ export function createServing(deps: ServingDeps): Serving {
     if (problem !== null) reasons.push({ kind: 'database', detail: problem });
     else if (typeof hosts === 'string')
       reasons.push({ kind: 'database', detail: `The database cannot be read: ${hosts}` });
-    for (const detail of engineStalled(sight(typeof hosts === 'string' ? [] : hosts)))
+    for (const detail of engineStalled(snapshot(typeof hosts === 'string' ? [] : hosts)))
       reasons.push({ kind: 'engine', detail });
     return { ok: reasons.length === 0, reasons };
   }
@@ -136,7 +136,7 @@ export function createServing(deps: ServingDeps): Serving {
 
   return {
     health,
-    stalls: (hosts) => stalledBeside(sight(hosts)),
+    stalls: (hosts) => stalledBeside(snapshot(hosts)),
     async doctor() {
       const { reasons } = await health();
       return reasons

@@ -176,13 +176,13 @@ const noMode = (rule: string, text: string): string =>
   `${rule} is ${JSON.stringify(text)}, which is not a fallback mode, so hold is used`;
 
 /** What a mode makes of a question. */
-export type Verdict = { act: 'answer'; response: string } | { act: 'hold' } | { act: 'discuss' };
+export type FallbackAction = { act: 'answer'; response: string } | { act: 'hold' } | { act: 'discuss' };
 
 /** Accepting never means `always`. Where the choices leave it open, it holds. */
-export function verdictOf(
+export function fallbackAction(
   fallback: Pick<Fallback, 'mode'>,
   prompt: Pick<Prompt, 'asks' | 'choices' | 'recommendation'>,
-): Verdict {
+): FallbackAction {
   const means = meansOf(fallback.mode, prompt.recommendation);
   if (means === 'discuss') return { act: 'discuss' };
   if (means === null) return { act: 'hold' };

@@ -13,7 +13,7 @@ export const LONGEST_WAIT_MS = 3600_000;
 /** So often a message that fails keeps those behind it waiting; then they go first. */
 export const PATIENT_TRIES = 3;
 
-export type Verdict = { again: true; inMs: number } | { again: false };
+export type RetryDecision = { again: true; inMs: number } | { again: false };
 
 /**
  * What comes after the failed try number `tries` (1 is the first). The wait is base · 2^(tries − 1), a
@@ -23,7 +23,7 @@ export function afterFailure(
   policy: RetryPolicy,
   failure: { tries: number; permanent: boolean; retryAfterMs: number | null },
   random: number,
-): Verdict {
+): RetryDecision {
   if (failure.permanent || failure.tries >= policy.tries) return { again: false };
   const wait = policy.baseMs * 2 ** (failure.tries - 1) * (0.75 + random / 2);
   return { again: true, inMs: Math.ceil(Math.min(LONGEST_WAIT_MS, Math.max(wait, failure.retryAfterMs ?? 0))) };

@@ -2,7 +2,7 @@ import type { ForgeRepo, CheckState, Task } from './task.ts';
 import type { ForgeCheck } from './forge.ts';
 
 /** What all checks of one commit add up to. */
-export type Verdict = 'missing' | 'pending' | 'red' | 'rerun' | 'blocked' | 'green';
+export type ChecksVerdict = 'missing' | 'pending' | 'red' | 'rerun' | 'blocked' | 'green';
 
 /**
  * Folds the states of all checks of one commit (tasks: "Fold of checks"). Pure and total.
@@ -11,7 +11,7 @@ export type Verdict = 'missing' | 'pending' | 'red' | 'rerun' | 'blocked' | 'gre
  * its checks. Red outranks blocked: a failure is something the agent can mend. `rerunSpent` says
  * that cancelled or stale checks have had their one re-run.
  */
-export function foldChecks(states: readonly CheckState[], rerunSpent = false): Verdict {
+export function foldChecks(states: readonly CheckState[], rerunSpent = false): ChecksVerdict {
   const has = (...wanted: CheckState[]): boolean => states.some((state) => wanted.includes(state));
   if (states.length === 0) return 'missing';
   if (has('queued', 'running')) return 'pending';

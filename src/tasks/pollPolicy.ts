@@ -6,8 +6,8 @@ export interface Waiting {
   since: number;
   /** How long its checks usually take; null while nothing is known. */
   usualMs: number | null;
-  /** All that it still waits for are workflow runs, and of their end one hears by itself. */
-  heard?: boolean;
+  /** All that it still waits for are workflow runs, whose end is seen between two looks. */
+  covered?: boolean;
 }
 
 /** Between two looks at a repository, ms. */
@@ -65,10 +65,10 @@ export function pollDelay(
 ): number {
   const left = refilled(allowance, now);
   // Where all ends are heard of, looks only show how far it is: they leave the allowance to the ends.
-  const most = waiting.every((it) => it.heard)
+  const most = waiting.every((it) => it.covered)
     ? Math.min(HEARD_DELAY_MS, (MAX_DELAY_MS * BURST) / Math.max(1, left))
     : MAX_DELAY_MS;
-  let delay = Math.min(most, ...waiting.filter((it) => !it.heard).map((commit) => wanted(commit, now)));
+  let delay = Math.min(most, ...waiting.filter((it) => !it.covered).map((commit) => wanted(commit, now)));
   // The last quarter is spent no faster than it refills.
   if (left < BURST / 4) delay = Math.max(delay, REFILL_MS);
   if (left < 1) delay = Math.max(delay, (1 - left) * REFILL_MS);

@@ -1,5 +1,5 @@
 import type { Forge, ForgeBudget, ForgeSnapshot, UnknownCommit, WaitingCommit } from './forge.ts';
-import { createHearing, openChecks, type Hearing } from './hearing.ts';
+import { createEndedRuns, openChecks, type EndedRuns } from './endedRuns.ts';
 import type { Carry } from './phases/phase.ts';
 import { pollDelay, spend, type Allowance, type Waiting } from './pollPolicy.ts';
 import type { Task, TaskForge } from './task.ts';
@@ -23,7 +23,7 @@ export async function watchChecks<R>(
   const { watches: store, clock, onChange } = carry.deps;
   const target = task.forge!;
   const repo = watchKey(target);
-  const hearing = createHearing(forge, target, clock, carry.signal);
+  const endedRuns = createEndedRuns(forge, target, clock, carry.signal);
   const register = (): Promise<void> =>
     store.watch(carry.claim, { repo, sha, pullRequest: task.pr_number, since: clock.now() });
   await register();
@@ -40,12 +40,12 @@ export async function watchChecks<R>(
       return result;
     }
     const lead = await store.leadWatch(repo, carry.claim.owner);
-    if (lead && (lead.nextAt <= clock.now() || (await hearing.hasEnded(lead.allowance, () => store.waiting(repo))))) {
-      await look(carry, forge, target, lead.allowance, hearing);
+    if (lead && (lead.nextAt <= clock.now() || (await endedRuns.hasEnded(lead.allowance, () => store.waiting(repo))))) {
+      await look(carry, forge, target, lead.allowance, endedRuns);
       continue;
     }
     // The lease of another may run out without anything being written.
-    const wait = lead ? Math.min(lead.nextAt - clock.now(), hearing.dueIn()) : 5_000;
+    const wait = lead ? Math.min(lead.nextAt - clock.now(), endedRuns.dueIn()) : 5_000;
     await nextChange(onChange, clock, Math.max(wait, 50), carry.signal);
   }
 }
@@ -56,11 +56,11 @@ async function look(
   forge: Forge,
   target: TaskForge,
   allowance: Allowance,
-  hearing: Hearing,
+  endedRuns: EndedRuns,
 ): Promise<void> {
   const { watches: store, clock } = carry.deps;
   const repo = watchKey(target);
-  await hearing.begin();
+  await endedRuns.begin();
   const from = clock.now();
   const waiting = await store.waiting(repo);
   const commits: WaitingCommit[] = waiting.map((watch) => ({ sha: watch.sha, pullRequest: watch.pullRequest }));
@@ -75,13 +75,13 @@ async function look(
     error = carry.mask(cause instanceof Error ? cause.message : String(cause));
   }
   const at = clock.now();
-  const spent = spend(allowance, at, 1 + hearing.takeCounted());
+  const spent = spend(allowance, at, 1 + endedRuns.takeCounted());
   const times: Waiting[] = [];
   for (const watch of waiting) {
     const seen = snapshots.find((snapshot) => snapshot.sha === watch.sha);
     const workflows = [...new Set((seen?.checks ?? []).flatMap((check) => check.workflow ?? []))];
-    const heard = hearing.hears(openChecks(seen));
-    times.push({ since: watch.since, usualMs: await store.usualMs(repo, workflows), heard });
+    const covered = endedRuns.covers(openChecks(seen));
+    times.push({ since: watch.since, usualMs: await store.usualMs(repo, workflows), covered });
   }
   await store.saveLook(repo, carry.claim.owner, {
     snapshots,

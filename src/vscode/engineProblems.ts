@@ -11,7 +11,7 @@ const UNTAKEN_MS = 50_000;
 /** A beat and a half. */
 const COME_ROUND_MS = 22_000;
 
-export interface EngineSight {
+export interface WindowSnapshot {
   /** Since when this process has been looking without a pause. */
   awakeSince: number;
   /** This process among the hosts of the folder; undefined: it is not among them. */
@@ -29,8 +29,8 @@ export interface EngineSight {
 }
 
 /** One sentence for each thing that stands still; none where all is well. */
-export function engineProblems(sight: EngineSight): string[] {
-  const { awakeSince, own, seenAt, tasks, slots, freeSince, stalls, now } = sight;
+export function engineProblems(snapshot: WindowSnapshot): string[] {
+  const { awakeSince, own, seenAt, tasks, slots, freeSince, stalls, now } = snapshot;
   // A machine that slept has beaten as little as it has looked: its engine has a moment to come round.
   if (now - awakeSince < COME_ROUND_MS) return [];
   const found = [...stalls];

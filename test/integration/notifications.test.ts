@@ -116,12 +116,12 @@ describe('notifications', () => {
         backupDir: path.join(dir, 'backups'),
         now: Date.now,
       });
-      const of = { id: 'desk', kind: 'daemon', asks: false } as const;
-      const desk = await announceHost(createHostStore(database.db), of, Date.now, assert.fail);
+      const of = { id: 'resident', kind: 'daemon', asks: false } as const;
+      const resident = await announceHost(createHostStore(database.db), of, Date.now, assert.fail);
       await app.carryHere(id, never);
       const told = await app.notify({ type: 'other', title: 'of its own', body: null });
       assert.deepEqual(told, [{ channel: 'ntfy', outcome: 'sent', detail: null }]);
-      await desk.stop();
+      await resident.stop();
       await database.close();
       assert.equal(server.received.length, 1);
       const host = await project.open(undefined, slack(), { asks: true });

@@ -10,7 +10,7 @@ import {
   projectIdOf,
   projectOf,
   resolveFallback,
-  verdictOf,
+  fallbackAction,
   type FallbackConfig,
   type FallbackFile,
 } from '../../src/conversations/fallback.ts';
@@ -276,29 +276,29 @@ describe('Fallback rules', () => {
     const hold = { act: 'hold' };
 
     it('once and never for good, where it is a permission', () => {
-      assert.deepEqual(verdictOf({ mode: 'auto-accept' }, permission), answer('allow'));
-      assert.deepEqual(verdictOf({ mode: 'auto-decline' }, permission), answer('reject'));
-      assert.deepEqual(verdictOf({ mode: 'hold' }, permission), hold);
-      assert.deepEqual(verdictOf({ mode: 'accept-recommendation' }, permission), hold);
-      assert.deepEqual(verdictOf({ mode: 'discuss-options' }, permission), { act: 'discuss' });
+      assert.deepEqual(fallbackAction({ mode: 'auto-accept' }, permission), answer('allow'));
+      assert.deepEqual(fallbackAction({ mode: 'auto-decline' }, permission), answer('reject'));
+      assert.deepEqual(fallbackAction({ mode: 'hold' }, permission), hold);
+      assert.deepEqual(fallbackAction({ mode: 'accept-recommendation' }, permission), hold);
+      assert.deepEqual(fallbackAction({ mode: 'discuss-options' }, permission), { act: 'discuss' });
     });
 
     it('the choice that means it, and hold where none or several do', () => {
-      const accept = (choices: string[]) => verdictOf({ mode: 'auto-accept' }, plain(choices));
+      const accept = (choices: string[]) => fallbackAction({ mode: 'auto-accept' }, plain(choices));
       assert.deepEqual(accept(['No', 'Yes']), answer('Yes'));
       assert.deepEqual(accept(['Go ahead.', 'Wait']), answer('Go ahead.'));
       assert.deepEqual(accept(['Yes, delete it', 'No, keep it']), answer('Yes, delete it'));
       assert.deepEqual(accept(['Yes, all', 'Yes, one']), hold);
       assert.deepEqual(accept(['Postgres', 'SQLite']), hold);
       assert.deepEqual(accept([]), hold);
-      const decline = (choices: string[]) => verdictOf({ mode: 'auto-decline' }, plain(choices));
+      const decline = (choices: string[]) => fallbackAction({ mode: 'auto-decline' }, plain(choices));
       assert.deepEqual(decline(['yes', 'no']), answer('no'));
       assert.deepEqual(decline(['No problem', 'Yes']), hold);
     });
 
     it('what is recommended, and hold where nothing is', () => {
       const recommended = (text: string | null) =>
-        verdictOf({ mode: 'accept-recommendation' }, plain(['yes', 'no'], text));
+        fallbackAction({ mode: 'accept-recommendation' }, plain(['yes', 'no'], text));
       assert.deepEqual(recommended('accept'), answer('yes'));
       assert.deepEqual(recommended(' Decline '), answer('no'));
       assert.deepEqual(recommended('maybe'), hold);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { foldChecks, workflowRun, type Verdict } from '../../src/tasks/fold.ts';
+import { foldChecks, workflowRun, type ChecksVerdict } from '../../src/tasks/fold.ts';
 import type { CheckState } from '../../src/tasks/task.ts';
 
 const STATES: readonly CheckState[] = [
@@ -18,7 +18,7 @@ const STATES: readonly CheckState[] = [
 ];
 
 describe('the fold of checks', () => {
-  const table: [CheckState[], Verdict][] = [
+  const table: [CheckState[], ChecksVerdict][] = [
     [[], 'missing'],
     [['success'], 'green'],
     [['success', 'skipped', 'neutral'], 'green'],

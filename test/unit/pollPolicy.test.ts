@@ -52,7 +52,7 @@ describe('the rhythm of looks at a repository', () => {
   });
 
   it('leaves what it may ask to the ends of runs where those are heard of', () => {
-    const waiting = [{ since: T0, usualMs: 60_000, heard: true }];
+    const waiting = [{ since: T0, usualMs: 60_000, covered: true }];
     const low = spend(fullAllowance(T0), T0, 40);
     assert.equal(pollDelay(waiting, fullAllowance(T0), null, T0), 30_000);
     assert.equal(pollDelay(waiting, low, null, T0), 90_000);

@@ -9,7 +9,7 @@ import {
   withAnswer,
   type Discussion,
 } from '../../conversations/discussion.ts';
-import { byRule, verdictOf } from '../../conversations/fallback.ts';
+import { byRule, fallbackAction } from '../../conversations/fallback.ts';
 import { DECLINE } from '../../conversations/form.ts';
 import type { NewPrompt } from '../../conversations/ports.ts';
 import type { Automatic, ContextEntry, Prompt } from '../../conversations/prompt.ts';
@@ -214,17 +214,17 @@ export function startAsking(deps: AskingDeps): Asking {
     for (const warning of fallback.warnings) log.note(warning);
     const rule: Automatic = { mode: fallback.mode, rule: fallback.rule };
     const choices = [...(question.choices ?? [])];
-    const verdict = verdictOf(fallback, {
+    const action = fallbackAction(fallback, {
       asks: question.asks,
       choices,
       recommendation: question.recommendation ?? null,
     });
     const held = { ...question, automatic: fallback.mode === 'hold' ? null : rule };
-    if (verdict.act === 'hold') return { act: 'ask', question: held };
-    if (verdict.act === 'answer') {
-      await prompts.answered(claim, task, question, verdict.response, rule);
-      note(`${verdict.response}, answered by ${byRule(rule)}: ${question.summary ?? question.prompt_text}`);
-      return { act: 'answer', response: verdict.response };
+    if (action.act === 'hold') return { act: 'ask', question: held };
+    if (action.act === 'answer') {
+      await prompts.answered(claim, task, question, action.response, rule);
+      note(`${action.response}, answered by ${byRule(rule)}: ${question.summary ?? question.prompt_text}`);
+      return { act: 'answer', response: action.response };
     }
     const key = `${kind}\n${question.detail ?? question.prompt_text}`;
     if (discussed.has(key)) return { act: 'ask', question: held };

@@ -19,7 +19,7 @@ const SETTLED_MS = 10_000;
 /** What an agent is shown at a time; the first failures explain the rest. */
 const MAX_RED = 3;
 
-type Verdict = { kind: 'green' | 'red' } | { kind: 'stop'; reason: Exclude<Reason, 'user'>; detail: string };
+type ChecksDecision = { kind: 'green' | 'red' } | { kind: 'stop'; reason: Exclude<Reason, 'user'>; detail: string };
 
 /** Waits for all checks of the pushed commit on the forge, and acts on what they add up to. */
 export async function forgeChecksPhase(carry: Carry, task: Task): Promise<Task> {
@@ -33,7 +33,7 @@ export async function forgeChecksPhase(carry: Carry, task: Task): Promise<Task> 
   let checks: readonly ForgeCheck[] = [];
   let hidden: readonly string[] = [];
 
-  const verdict = await watchChecks<Verdict>(carry, forge, task, sha, async (watch) => {
+  const decision = await watchChecks<ChecksDecision>(carry, forge, task, sha, async (watch) => {
     checks = watch.snapshot?.checks ?? [];
     hidden = watch.snapshot?.hidden ?? [];
     const state = JSON.stringify(checks);
@@ -48,14 +48,14 @@ export async function forgeChecksPhase(carry: Carry, task: Task): Promise<Task> 
   signal.throwIfAborted();
   await learn(carry, task, checks);
 
-  if (verdict.kind !== 'green') {
+  if (decision.kind !== 'green') {
     const merged = await ifMerged(carry, task);
     if (merged) return merged;
   }
-  switch (verdict.kind) {
+  switch (decision.kind) {
     case 'stop':
-      log.note(`${verdict.reason}: ${verdict.detail}`);
-      return store.apply(claim, { type: 'stop', reason: verdict.reason, detail: verdict.detail });
+      log.note(`${decision.reason}: ${decision.detail}`);
+      return store.apply(claim, { type: 'stop', reason: decision.reason, detail: decision.detail });
     case 'green':
       log.note('all checks are green');
       if (hidden.length > 0) await store.note(claim, `Green without what is not visible here: ${hidden.join(', ')}.`);
@@ -75,7 +75,7 @@ export async function forgeChecksPhase(carry: Carry, task: Task): Promise<Task> 
  * What is seen now as a decision; undefined: not yet. Time is what lay between the push and the look, not the
  * wall's: a machine that slept has to look again before anything is late, and so has one whose newest look failed.
  */
-async function judge(carry: Carry, forge: Forge, task: Task, watch: Watch): Promise<Verdict | undefined> {
+async function judge(carry: Carry, forge: Forge, task: Task, watch: Watch): Promise<ChecksDecision | undefined> {
   const { watches } = carry.deps;
   const { snapshot, seenAt, failure } = watch;
   if (failure && failure.at - failure.since > task.limits.checksMs) {

@@ -8,19 +8,19 @@ import type { TaskForge } from './task.ts';
 const REST_MS = 10 * 60_000;
 
 /** A commit that waits, and what was last seen of it. */
-interface Heard {
+interface SeenCommit {
   sha: string;
   snapshot: ForgeSnapshot | null;
 }
 
 /** Between two looks at a repository: a question that costs nothing while no workflow run has ended. */
-export interface Hearing {
+export interface EndedRuns {
   /** Before the first look, and where it had stopped: what has ended until now, the look will show. */
   begin(): Promise<void>;
   /** Whether all runs of one of these commits have ended since; asks every 5 s at most. */
-  hasEnded(allowance: Allowance, waiting: () => Promise<readonly Heard[]>): Promise<boolean>;
-  /** Whether the end of what a commit still waits for will be heard: of workflow runs that have not ended, and nothing else. */
-  hears(open: readonly ForgeCheck[]): boolean;
+  hasEnded(allowance: Allowance, waiting: () => Promise<readonly SeenCommit[]>): Promise<boolean>;
+  /** Whether the end of what a commit still waits for will be seen: of workflow runs that have not ended, and nothing else. */
+  covers(open: readonly ForgeCheck[]): boolean;
   /** ms until it may ask again; five seconds where it does not. */
   dueIn(): number;
   /** Requests that were counted since the last call. */
@@ -31,7 +31,7 @@ export interface Hearing {
 export const openChecks = (snapshot: ForgeSnapshot | null | undefined): ForgeCheck[] =>
   (snapshot?.checks ?? []).filter(isOpen);
 
-export function createHearing(forge: Forge, target: TaskForge, clock: Clock, signal: AbortSignal): Hearing {
+export function createEndedRuns(forge: Forge, target: TaskForge, clock: Clock, signal: AbortSignal): EndedRuns {
   let known: readonly EndedRun[] | undefined;
   let askedAt = Number.NEGATIVE_INFINITY;
   let restUntil = Number.NEGATIVE_INFINITY;
@@ -74,7 +74,7 @@ export function createHearing(forge: Forge, target: TaskForge, clock: Clock, sig
       );
     },
     // Of a run that has ended the checks may show late: then the looks stay close.
-    hears: (open) => known !== undefined && open.every((it) => it.workflow !== null) && !open.every(isOver),
+    covers: (open) => known !== undefined && open.every((it) => it.workflow !== null) && !open.every(isOver),
     dueIn: () => (known ? Math.max(0, askedAt + MIN_DELAY_MS - clock.now()) : MIN_DELAY_MS) || MIN_DELAY_MS,
     takeCounted() {
       const taken = counted;
