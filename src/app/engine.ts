@@ -16,7 +16,7 @@ import { redact } from '../tasks/redact.ts';
 import { isActive, type Task } from '../tasks/task.ts';
 import { HOST_GONE_MS } from '../tasks/timings.ts';
 import { nextChange } from '../tasks/waiting.ts';
-import { runWorker, workOnce, type Powers, type WorkerDeps } from '../tasks/worker.ts';
+import { runWorker, workOnce, type Capabilities, type WorkerDeps } from '../tasks/worker.ts';
 import type { Change } from './api.ts';
 import { markerOf, processesOfClaim, reapPredecessors, startCarrier, type CarrierCommand } from './carriers.ts';
 import { followChanges, watchSoon } from './changes.ts';
@@ -26,7 +26,7 @@ import { type HostKind, announceHost, isOwnerDead, type HostPresence } from './h
 import type { Meter } from './meter.ts';
 import { meterTask } from './metering.ts';
 import type { LoopState } from './pulse.ts';
-import { createPowers, type PowersDeps } from './powers.ts';
+import { createCapabilities, type CapabilitiesDeps } from './capabilities.ts';
 import type { StatePaths, Workspace } from './state.ts';
 
 export interface EngineDeps {
@@ -39,8 +39,8 @@ export interface EngineDeps {
   /** git whose processes carry the marker of a claim, so that a takeover finds what a killed carrier left. */
   gitFor(marker: string): TaskGit;
   agents: Agents;
-  signedIn: PowersDeps['signedIn'];
-  onConfig: PowersDeps['onConfig'];
+  signedIn: CapabilitiesDeps['signedIn'];
+  onConfig: CapabilitiesDeps['onConfig'];
   /** The forge of a task; rejects when its identity is not to be had here. */
   forge(task: Task): Promise<Forge>;
   config(): ConfigValues;
@@ -167,13 +167,17 @@ export function createEngine(deps: EngineDeps) {
     await it.tasks.apply(claim, { type: 'stop', reason: 'internal', detail: why + left });
   }
 
-  let powers: Powers | undefined;
-  const powersOf = (it: EngineStore): Powers =>
-    (powers ??= createPowers({ ...deps, missing: deps.agents.missing, now }, it.hosts, () => presence?.id ?? null));
+  let capabilities: Capabilities | undefined;
+  const capabilitiesOf = (it: EngineStore): Capabilities =>
+    (capabilities ??= createCapabilities(
+      { ...deps, missingProgram: deps.agents.missingProgram, now },
+      it.hosts,
+      () => presence?.id ?? null,
+    ));
 
   const workerDeps = (it: EngineStore): WorkerDeps => ({
     queue: it.tasks,
-    powers: powersOf(it),
+    capabilities: capabilitiesOf(it),
     clock,
     newOwner: newId,
     startCarrier: async (claim) =>
@@ -314,7 +318,7 @@ export function createEngine(deps: EngineDeps) {
       const busy = async (): Promise<boolean> => {
         if ((await it.tasks.running()).length > 0) return true;
         for (const task of await it.tasks.queuedBeside([]))
-          if (task.waits_for === null || (await powersOf(it).lackOf(task.needs, task)) === null) return true;
+          if (task.waits_for === null || (await capabilitiesOf(it).missingFor(task.needs, task)) === null) return true;
         return false;
       };
       while (!signal.aborted && (await busy())) {

@@ -147,7 +147,8 @@ export async function openEngineStore(
     database,
     hosts: {
       ...hosts,
-      sayPowers: async (...said) => ((await lookForeign()) === null ? hosts.sayPowers(...said) : undefined),
+      reportCapabilities: async (...said) =>
+        (await lookForeign()) === null ? hosts.reportCapabilities(...said) : undefined,
     },
     watches: createWatchStore(database.db, now),
     webhooks: createWebhookStore(database.db, now),

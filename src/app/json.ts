@@ -1,4 +1,4 @@
-import { waitingFor } from '../tasks/powers.ts';
+import { waitingFor } from '../tasks/capabilities.ts';
 import type { Task } from '../tasks/task.ts';
 
 /** A task as `--json` prints it: stable, snake case, times in ISO 8601 UTC. */

@@ -4,7 +4,7 @@ import type { Resolved } from '../config/resolve.ts';
 import { KNOBS, type Knob, type KnobName } from '../config/knobs.ts';
 import type { TaskDetail } from '../tasks/board.ts';
 import { indent, questionText } from './question.ts';
-import { waitingFor } from '../tasks/powers.ts';
+import { waitingFor } from '../tasks/capabilities.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import { isActive, type Status, type Task } from '../tasks/task.ts';
 

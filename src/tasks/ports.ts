@@ -154,7 +154,7 @@ export interface Agents {
   /** `Name <address>` of the agent, for the trailer of its commits. */
   coAuthor(spec: AgentSpec): string;
   /** Looks the program up, and no more: its name where it is not there, else null. */
-  missing(spec: AgentSpec): Promise<string | null>;
+  missingProgram(spec: AgentSpec): Promise<string | null>;
   /** Looks the program up and, where that is cheap, its login. Starts no session. */
   check(spec: AgentSpec): Promise<AgentReadiness>;
   runTurn(spec: AgentSpec, turn: AgentTurn, processes: TaskProcesses): Promise<TurnOutcome>;

@@ -1,23 +1,23 @@
 import type { Claim, Clock, Pulse, QueuedTask, WorkQueue } from './ports.ts';
-import { needsKey, verdict, type Lack, type Needy, type Said } from './powers.ts';
+import { needsKey, tryOrLeave, type Missing, type NeedsSource, type Reported } from './capabilities.ts';
 import { whyGivenUp } from './takeover.ts';
 import type { Task } from './task.ts';
 
-/** What this host has the power for, and what the others have said of theirs. */
-export interface Powers {
+/** What this host is capable of, and what the others have said of themselves. */
+export interface Capabilities {
   /** Names of needs that are known to be met here. */
   able(): string[];
   /** What is lacking here of the needs of that name; null: nothing. Remembered for some seconds. */
-  lackOf(key: string, task: Needy): Promise<Lack | null>;
+  missingFor(key: string, task: NeedsSource): Promise<Missing | null>;
   /** Tells the other hosts what is known here, `left` being what is lacking and wanted; resolves to what each live one has said. */
-  exchange(left: ReadonlySet<string>): Promise<Readonly<Record<string, Said>>[]>;
+  exchange(left: ReadonlySet<string>): Promise<Readonly<Record<string, Reported>>[]>;
   /** What was known does not count any more. */
   onChange(listener: () => void): () => void;
 }
 
 export interface WorkerDeps {
   queue: WorkQueue;
-  powers: Powers;
+  capabilities: Capabilities;
   clock: Clock;
   /** A fresh id for the carrier to be. */
   newOwner(): string;
@@ -50,7 +50,7 @@ const LOOK_MS = 5_000;
 export async function runWorker(deps: WorkerDeps, stop: AbortSignal): Promise<void> {
   while (!stop.aborted) {
     const wake = new AbortController();
-    const offs = [deps.onChange, deps.powers.onChange].map((on) => on(() => wake.abort()));
+    const offs = [deps.onChange, deps.capabilities.onChange].map((on) => on(() => wake.abort()));
     try {
       deps.pulse?.begins();
       await workOnce(deps);
@@ -68,21 +68,21 @@ export async function runWorker(deps: WorkerDeps, stop: AbortSignal): Promise<vo
 interface Left {
   task: Pick<QueuedTask, 'id' | 'token' | 'waits_for' | 'updated_at'>;
   key: string;
-  lack: Lack;
+  missing: Missing;
   /** Its carrier has died. */
   begun: boolean;
   carry(): Promise<void>;
 }
 
-/** One pass: takeovers first, then new work, then what this host has not the power for. */
+/** One pass: takeovers first, then new work, then what this host is not capable of. */
 export async function workOnce(deps: WorkerDeps): Promise<void> {
   const left: Left[] = [];
   for (const task of await deps.queue.running()) {
     if (!(await deps.isDead(task.owner, task.lease_expires_at))) continue;
     const carry = (): Promise<void> => takeOver(deps, task);
     const key = needsKey(task);
-    const lack = await deps.powers.lackOf(key, task);
-    if (lack) left.push({ task, key, lack, begun: true, carry });
+    const missing = await deps.capabilities.missingFor(key, task);
+    if (missing) left.push({ task, key, missing, begun: true, carry });
     else await carry();
   }
   left.push(...(await takeNew(deps)));
@@ -97,10 +97,10 @@ async function takeOver(deps: WorkerDeps, task: Task): Promise<void> {
   else await deps.giveUp(claim, why);
 }
 
-/** Claims what this host has the power for, as long as slots are free; the queued tasks that it has it not for. */
+/** Claims what this host is capable of, as long as slots are free; resolves to the queued tasks that it is not. */
 async function takeNew(deps: WorkerDeps): Promise<Left[]> {
-  const { queue, powers } = deps;
-  const able = new Set(powers.able());
+  const { queue, capabilities } = deps;
+  const able = new Set(capabilities.able());
   for (;;) {
     const claim = await queue.claimNext(deps.newOwner(), deps.slots(), [...able]);
     if (claim) {
@@ -111,13 +111,13 @@ async function takeNew(deps: WorkerDeps): Promise<Left[]> {
     let gained = false;
     for (const task of await queue.queuedBeside([...able])) {
       const key = task.needs;
-      const lack = await powers.lackOf(key, task);
-      if (lack) {
+      const missing = await capabilities.missingFor(key, task);
+      if (missing) {
         const carry = async (): Promise<void> => {
           const taken = await queue.claimQueued(task.id, deps.newOwner(), deps.slots());
           if (taken) await start(deps, taken);
         };
-        left.push({ task, key, lack, begun: false, carry });
+        left.push({ task, key, missing, begun: false, carry });
       } else {
         gained = true;
         able.add(key);
@@ -127,13 +127,13 @@ async function takeNew(deps: WorkerDeps): Promise<Left[]> {
   }
 }
 
-/** What other hosts may have the power for is left to them; the rest is tried here, to end in words that help. */
+/** What other hosts may be capable of is left to them; the rest is tried here, to end in words that help. */
 async function settle(deps: WorkerDeps, left: readonly Left[]): Promise<void> {
-  const others = await deps.powers.exchange(new Set(left.map((it) => it.key)));
-  for (const { task, key, lack, begun, carry } of left) {
+  const others = await deps.capabilities.exchange(new Set(left.map((it) => it.key)));
+  for (const { task, key, missing, begun, carry } of left) {
     const unchangedMs = deps.clock.now() - Date.parse(task.updated_at);
     const said = others.map((other) => other[key]);
-    const next = verdict(lack, said, { begun, unchangedMs });
+    const next = tryOrLeave(missing, said, { begun, unchangedMs });
     if (next.do === 'try') await carry();
     else if (next.words !== null && next.words !== task.waits_for) await deps.queue.sayWaiting(task, next.words);
   }

@@ -1,6 +1,6 @@
 /** What a row of the Tasks tree says. Pure. */
 import type { OpenPrompt } from '../conversations/prompt.ts';
-import { waitingFor } from '../tasks/powers.ts';
+import { waitingFor } from '../tasks/capabilities.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import { isActive, type Attempt, type Check, type CheckState, type Phase, type Task } from '../tasks/task.ts';
 import { CHECK_STATES } from '../webview/attempts.ts';

@@ -5,7 +5,7 @@
 import type { TaskDetail } from '../tasks/board.ts';
 import type { ChangedFile } from '../tasks/ports.ts';
 import { hasDiff, hasLog, hasWorktree, isAbortable, isContinuable, isMergeable } from '../tasks/abilities.ts';
-import { waitingFor } from '../tasks/powers.ts';
+import { waitingFor } from '../tasks/capabilities.ts';
 import { reasonText, type NextStep } from '../tasks/reasons.ts';
 import { holdsSlot, isActive, type PermissionMode, type Status, type Task } from '../tasks/task.ts';
 import { attemptViews, type AttemptView, type Tone } from './attempts.ts';

@@ -13,7 +13,7 @@ import { AmpaError } from '../../src/errors.ts';
 import type { Forge, ForgeCheck, ForgeSnapshot } from '../../src/tasks/forge.ts';
 import { forgeChecksPhase } from '../../src/tasks/phases/forgeChecks.ts';
 import { fullAllowance } from '../../src/tasks/pollPolicy.ts';
-import { needsKey } from '../../src/tasks/powers.ts';
+import { needsKey } from '../../src/tasks/capabilities.ts';
 import type { Claim } from '../../src/tasks/ports.ts';
 import type { CheckState, Task } from '../../src/tasks/task.ts';
 import { makeTask } from '../support/repo.ts';

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { needsKey } from '../../src/tasks/powers.ts';
+import { needsKey } from '../../src/tasks/capabilities.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { readTree, writeTree, type Tree } from './gitTemplate.ts';
 

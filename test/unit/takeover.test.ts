@@ -25,9 +25,9 @@ describe('a task whose carriers die', () => {
         queuedBeside: () => Promise.resolve([]),
         sayWaiting: () => Promise.reject(new Error('nothing waits here')),
       },
-      powers: {
+      capabilities: {
         able: () => [],
-        lackOf: () => Promise.resolve(null),
+        missingFor: () => Promise.resolve(null),
         exchange: () => Promise.resolve([]),
         onChange: () => () => undefined,
       },

@@ -49,7 +49,7 @@ export function createAgents(options: CreateAgentsOptions): Agents {
   };
   return {
     coAuthor: (spec) => knownAgent(spec.name)?.coAuthor ?? `${spec.name} <${spec.name}@agents.invalid>`,
-    missing: (spec) => missingProgram(spec, checking),
+    missingProgram: (spec) => missingProgram(spec, checking),
     check: (spec) => checkAgent(spec, checking),
     runTurn: async (spec, turn, processes) => {
       try {

@@ -12,9 +12,9 @@ export interface HostStore {
    */
   beat(id: string, at: number, loops: string): Promise<boolean>;
   unregister(id: string): Promise<void>;
-  /** Each with what it has said of its powers and its loops, as JSON. */
-  hosts(): Promise<(HostRow & { powers: string; loops: string })[]>;
-  sayPowers(id: string, powers: string): Promise<void>;
+  /** Each with what it has said of its capabilities and its loops, as JSON. */
+  hosts(): Promise<(HostRow & { capabilities: string; loops: string })[]>;
+  reportCapabilities(id: string, capabilities: string): Promise<void>;
   host(id: string): Promise<HostRow | undefined>;
   /** Rejects with `lost_claim` where its token is not the task's any more: the process must not act. */
   recordProcess(row: ProcessRow): Promise<void>;
@@ -50,9 +50,9 @@ export function createHostStore(db: Kysely<Schema>): HostStore {
     async unregister(id) {
       await db.deleteFrom('hosts').where('id', '=', id).execute();
     },
-    hosts: () => db.selectFrom('hosts').selectAll().orderBy('started_at').execute(),
-    async sayPowers(id, powers) {
-      await db.updateTable('hosts').set({ powers }).where('id', '=', id).execute();
+    hosts: () => db.selectFrom('hosts').selectAll().select('powers as capabilities').orderBy('started_at').execute(),
+    async reportCapabilities(id, capabilities) {
+      await db.updateTable('hosts').set({ powers: capabilities }).where('id', '=', id).execute();
     },
     host: (id) => db.selectFrom('hosts').selectAll().where('id', '=', id).executeTakeFirst(),
     async recordProcess(row) {

@@ -183,6 +183,7 @@ export interface Schema extends ScheduleSchema, DeliverySchema {
   checks: Check;
   messages: Omit<Message, 'id'> & { id: Generated<number> };
   events: EventRow;
+  /** `powers`: its capabilities, in a column that keeps its name for hosts of earlier versions that have the file open. */
   hosts: HostRow & { powers: Generated<string>; loops: Generated<string> };
   processes: ProcessRow;
   prompts: PromptRow;

@@ -4,7 +4,7 @@ import { AmpaError, notFound } from '../../errors.ts';
 import { type Continued, noSuchTask, type TaskBoard } from '../../tasks/board.ts';
 import { continuedPrompt } from '../../tasks/continuing.ts';
 import { isLanding, whyNotLand } from '../../tasks/landing.ts';
-import { needsKey } from '../../tasks/powers.ts';
+import { needsKey } from '../../tasks/capabilities.ts';
 import { isActive, type Task, type TaskEvent } from '../../tasks/task.ts';
 import { transition } from '../../tasks/transition.ts';
 import { lastAttemptOf } from './attempts.ts';

@@ -14,7 +14,7 @@ import { createTaskStore } from '../../src/adapters/sqlite/taskStore.ts';
 import type { App } from '../../src/app/api.ts';
 import { openEngineStore, type EngineStore } from '../../src/app/engineStore.ts';
 import { announceHost, type HostPresence } from '../../src/app/hosts.ts';
-import { createPowers } from '../../src/app/powers.ts';
+import { createCapabilities } from '../../src/app/capabilities.ts';
 import { resolveWorkspace, statePaths } from '../../src/app/state.ts';
 import { wallClock } from '../../src/app/clock.ts';
 import { isActive, type Task } from '../../src/tasks/task.ts';
@@ -30,7 +30,7 @@ describe('a host whose PATH lacks the agent of a task', () => {
   let project: Project;
   let away: string;
   beforeEach(() => {
-    project = createProject('ampa-powers-');
+    project = createProject('ampa-capabilities-');
     away = path.join(project.box.dir, 'agents');
     project.box.write(path.join(away, AGENT), '#!/bin/sh\ncat >/dev/null; echo good > state.txt\n', 0o755);
   });
@@ -209,16 +209,16 @@ describe('two hosts that lack something for the same task', () => {
       );
       presences.push(presence);
       const deps = {
-        missing: async () => missing,
+        missingProgram: async () => missing,
         signedIn: async () => false,
         onConfig: () => () => undefined,
         now,
       };
-      const powers = createPowers(deps, it_.hosts, () => presence.id);
+      const capabilities = createCapabilities(deps, it_.hosts, () => presence.id);
       return {
         pass: () =>
           workOnce({
-            ...{ queue: it_.tasks, powers, clock: wallClock, newOwner: newId, slots: () => 2 },
+            ...{ queue: it_.tasks, capabilities, clock: wallClock, newOwner: newId, slots: () => 2 },
             startCarrier: () => Promise.reject(new Error('neither can')),
             giveUp: () => Promise.reject(new Error('neither holds it')),
             failed: () => Promise.reject(new Error('nothing was started')),

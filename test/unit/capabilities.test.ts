@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict';
 import type { HostStore } from '../../src/adapters/sqlite/hostStore.ts';
-import { createPowers } from '../../src/app/powers.ts';
+import { createCapabilities } from '../../src/app/capabilities.ts';
 import type { QueuedTask } from '../../src/tasks/ports.ts';
-import { lackOf, needsKey, needsOf, verdict, waitingFor, type Lack, type Said } from '../../src/tasks/powers.ts';
+import {
+  missingOf,
+  needsKey,
+  needsOf,
+  tryOrLeave,
+  waitingFor,
+  type Missing,
+  type Reported,
+} from '../../src/tasks/capabilities.ts';
 import type { IdentityKind, Task, TaskForge } from '../../src/tasks/task.ts';
-import { runWorker, workOnce, type Powers, type WorkerDeps } from '../../src/tasks/worker.ts';
+import { runWorker, workOnce, type Capabilities, type WorkerDeps } from '../../src/tasks/worker.ts';
 import { makeTask } from '../support/repo.ts';
 import { until } from '../support/until.ts';
 
@@ -15,10 +23,10 @@ const forge = (identity: IdentityKind, over: Partial<TaskForge> = {}): TaskForge
 const task = (over: Partial<Task> = {}): Task => makeTask({ repo: '/repo', ...over });
 const SESSION = "the editor's GitHub session";
 const CLAUDE = 'claude on its PATH';
-const EDITOR: Lack = { words: [SESSION], editor: true };
-const PROGRAM: Lack = { words: [CLAUDE], editor: false };
+const EDITOR: Missing = { words: [SESSION], editor: true };
+const PROGRAM: Missing = { words: [CLAUDE], editor: false };
 
-describe('the powers that a task needs of its host', () => {
+describe('the capabilities that a task needs of its host', () => {
   it('are the same for tasks that need the same, whatever else they are', () => {
     const one = task({ forge: forge('gh'), request: 'a' });
     assert.equal(needsKey(one), needsKey(task({ forge: forge('gh', { issue: 7, name: 'gadget' }), request: 'b' })));
@@ -41,14 +49,14 @@ describe('the powers that a task needs of its host', () => {
 
   it('are named where they lack', () => {
     const needs = needsOf(task({ forge: forge('editor') }));
-    assert.equal(lackOf(needs, null, true), null);
-    assert.deepEqual(lackOf(needs, 'claude', true), PROGRAM);
-    assert.deepEqual(lackOf(needs, null, false), EDITOR);
-    assert.deepEqual(lackOf(needs, '/opt/claude', false), { words: ['/opt/claude', SESSION], editor: true });
-    assert.equal(lackOf(needsOf(task({ forge: forge('gh') })), null, false)!.editor, false);
+    assert.equal(missingOf(needs, null, true), null);
+    assert.deepEqual(missingOf(needs, 'claude', true), PROGRAM);
+    assert.deepEqual(missingOf(needs, null, false), EDITOR);
+    assert.deepEqual(missingOf(needs, '/opt/claude', false), { words: ['/opt/claude', SESSION], editor: true });
+    assert.equal(missingOf(needsOf(task({ forge: forge('gh') })), null, false)!.editor, false);
   });
 
-  const cases: [string, Lack, Said[], { begun?: boolean; unchangedMs?: number }, string | null][] = [
+  const cases: [string, Missing, Reported[], { begun?: boolean; unchangedMs?: number }, string | null][] = [
     ['tries alone what lacks its program', PROGRAM, [], {}, 'try'],
     ['waits alone for the editor', EDITOR, [], {}, SESSION],
     ['tries alone what has begun, for what it still can', EDITOR, [], { begun: true }, 'try'],
@@ -60,9 +68,9 @@ describe('the powers that a task needs of its host', () => {
     ['says what it waits for where another does not look', PROGRAM, [undefined], { unchangedMs: 4_000 }, CLAUDE],
     ['says what each of them lacks', EDITOR, [PROGRAM.words, [CLAUDE, SESSION]], {}, `${CLAUDE} and ${SESSION}`],
   ];
-  for (const [what, lack, others, how, expected] of cases)
+  for (const [what, missing, others, how, expected] of cases)
     it(`that a host has not: it ${what}`, () => {
-      const it_ = verdict(lack, others, { begun: false, unchangedMs: 0, ...how });
+      const it_ = tryOrLeave(missing, others, { begun: false, unchangedMs: 0, ...how });
       assert.deepEqual(it_, expected === 'try' ? { do: 'try' } : { do: 'leave', words: expected });
     });
 
@@ -77,17 +85,17 @@ describe('the powers that a task needs of its host', () => {
   });
 });
 
-describe('the powers of a host', () => {
+describe('the capabilities of a host', () => {
   const HOSTS = { hosts: () => Promise.resolve([]) } as unknown as HostStore;
   let now: number;
   let asked: string[];
   let have: { program: boolean; account: boolean };
   let changed: () => void;
-  const make = (): Powers =>
-    createPowers(
+  const make = (): Capabilities =>
+    createCapabilities(
       {
         now: () => now,
-        async missing(spec) {
+        async missingProgram(spec) {
           asked.push('program');
           return have.program ? null : spec.argv[0]!;
         },
@@ -114,47 +122,47 @@ describe('the powers of a host', () => {
   });
 
   it('are looked up once for the same needs, an account for half a minute, and again when the settings change', async () => {
-    const powers = make();
-    assert.deepEqual(powers.able(), []);
-    for (let i = 0; i < 5; i++) assert.equal(await powers.lackOf(key, it_), null);
+    const capabilities = make();
+    assert.deepEqual(capabilities.able(), []);
+    for (let i = 0; i < 5; i++) assert.equal(await capabilities.missingFor(key, it_), null);
     assert.deepEqual(takeAsked(), ['program', 'account']);
-    assert.deepEqual(powers.able(), [key]);
+    assert.deepEqual(capabilities.able(), [key]);
     now += 29_999;
-    assert.deepEqual(powers.able(), [key]);
+    assert.deepEqual(capabilities.able(), [key]);
     now += 1;
-    assert.deepEqual(powers.able(), []);
-    assert.equal(await powers.lackOf(key, it_), null);
+    assert.deepEqual(capabilities.able(), []);
+    assert.equal(await capabilities.missingFor(key, it_), null);
     assert.deepEqual(takeAsked(), ['program', 'account']);
     let heard = 0;
-    powers.onChange(() => heard++);
+    capabilities.onChange(() => heard++);
     changed();
     assert.equal(heard, 1);
-    assert.deepEqual(powers.able(), []);
+    assert.deepEqual(capabilities.able(), []);
   });
 
   it('are looked up again after 5 s where a program lacks, after 30 s where it is an account', async () => {
-    const powers = make();
+    const capabilities = make();
     have = { program: false, account: true };
-    assert.equal((await powers.lackOf(key, it_))!.words[0], 'true on its PATH');
+    assert.equal((await capabilities.missingFor(key, it_))!.words[0], 'true on its PATH');
     have = { program: true, account: false };
     now += 5_000;
-    assert.equal((await powers.lackOf(key, it_))!.words[0], 'gh signed in');
+    assert.equal((await capabilities.missingFor(key, it_))!.words[0], 'gh signed in');
     takeAsked();
     now += 5_000;
-    assert.equal((await powers.lackOf(key, it_))!.words[0], 'gh signed in');
+    assert.equal((await capabilities.missingFor(key, it_))!.words[0], 'gh signed in');
     assert.deepEqual(takeAsked(), []);
     have.account = true;
     now += 25_000;
-    assert.equal(await powers.lackOf(key, it_), null);
+    assert.equal(await capabilities.missingFor(key, it_), null);
   });
 });
 
-describe('the loop of a host that has not the power for a task', () => {
+describe('the loop of a host that is not capable of a task', () => {
   let calls: string[];
   let queued: QueuedTask[];
   let running: Task[];
-  let lacks: Lack | null;
-  let others: Record<string, Said>[];
+  let lacks: Missing | null;
+  let others: Record<string, Reported>[];
   let now: number;
   let sleeping: { ms: number; end(): void } | undefined;
   let change: () => void;
@@ -187,9 +195,9 @@ describe('the loop of a host that has not the power for a task', () => {
         queued = queued.map((it) => (it.id === id ? { ...it, waits_for: words } : it));
       },
     },
-    powers: {
+    capabilities: {
       able: () => [],
-      lackOf: () => Promise.resolve(lacks),
+      missingFor: () => Promise.resolve(lacks),
       exchange: () => Promise.resolve(others),
       onChange: () => () => undefined,
     },
@@ -254,10 +262,13 @@ describe('the loop of a host that has not the power for a task', () => {
     await loop;
   });
 
-  it('leaves it, and takes the next that it has the power for', async () => {
-    const powers = { ...deps().powers, lackOf: (key: string) => Promise.resolve(key === KEY ? EDITOR : null) };
+  it('leaves it, and takes the next that it is capable of', async () => {
+    const capabilities = {
+      ...deps().capabilities,
+      missingFor: (key: string) => Promise.resolve(key === KEY ? EDITOR : null),
+    };
     queued.push({ ...task({ id: 'T2' }), needs: 'others' });
-    await workOnce({ ...deps(), powers });
+    await workOnce({ ...deps(), capabilities });
     assert.deepEqual(calls.slice(-4), ['start T2', 'claim next', 'look', `say T1: ${SESSION}`]);
   });
 
