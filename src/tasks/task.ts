@@ -174,6 +174,7 @@ export interface Attempt {
   outcome: 'completed' | 'failed' | 'cancelled' | 'stalled' | 'interrupted' | null;
   summary: string | null;
   error: string | null;
+  /** The commit that it came to; null: it has not come to one. */
   head_sha: string | null;
   cost_usd: number | null;
   input_tokens: number | null;

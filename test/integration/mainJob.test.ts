@@ -24,6 +24,11 @@ describe('the main job', () => {
     const { attempts, checks, events } = await app.show(task.id);
     assert.match(attempts[1]!.prompt, /FAIL: state\.txt is not good: error 42/);
     assert.deepEqual(
+      attempts.map((attempt) => attempt.head_sha),
+      checks.map((check) => check.sha),
+      'each attempt and the commit that it came to',
+    );
+    assert.deepEqual(
       checks.map((check) => check.state),
       ['failure', 'success'],
     );

@@ -265,4 +265,16 @@ export const MIGRATIONS: readonly string[] = [
   `
   alter table hosts add column loops text not null default '[]';
   `,
+  // Each attempt knows the commit that it came to. The change of the task tells of that: only the end of an attempt takes
+  // a revision of its own.
+  `
+  drop trigger attempts_rev_update;
+  create trigger attempts_rev_update after update of ended_at on attempts
+    when (select status from tasks where id = new.task_id) in ('queued', 'running', 'retrying') begin
+    update tasks set rev = (select max(id) from events) + 1, note = null where id = new.task_id;
+  end;
+  create trigger attempts_head after update of head_sha on tasks begin
+    update attempts set head_sha = new.head_sha where task_id = new.id and number = new.attempts;
+  end;
+  `,
 ];
