@@ -88,7 +88,10 @@ export function activate(context: vscode.ExtensionContext): Internals {
   );
   contribute('The status bar item', () =>
     createStatusBar({
-      ...{ folders, overview, notices: () => notices, onError: log('status bar') },
+      folders,
+      overview,
+      notices: () => notices,
+      onError: log('status bar'),
       scheduled: () => scheduleTree?.commands() ?? [],
       channels: async (folder) => failingChannels(await (await folder.app()).channels()),
       more: async (folder) => githubLines(await (await folder.app()).github(), Date.now()),
@@ -118,7 +121,13 @@ export function activate(context: vscode.ExtensionContext): Internals {
     },
   });
   const handlers = createHandlers({
-    ...{ folders, overview, unread, documents, secrets, start, openTask },
+    folders,
+    overview,
+    unread,
+    documents,
+    secrets,
+    start,
+    openTask,
     tree: () => present(tree, 'The Tasks view'),
     written: () => present(written, 'The page for longer tasks'),
     logs: () => present(logs, 'The log view'),

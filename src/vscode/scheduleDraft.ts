@@ -22,8 +22,14 @@ export interface Draft {
 }
 
 export const newDraft = (kind: 'shell' | 'task', text: string, timing: Timing): Draft => ({
-  ...{ kind, text, timing },
-  ...{ title: null, agent: null, maxMinutes: null, catchUp: true, metadata: {} },
+  kind,
+  text,
+  timing,
+  title: null,
+  agent: null,
+  maxMinutes: null,
+  catchUp: true,
+  metadata: {},
 });
 
 const words = (value: unknown): string => (typeof value === 'string' ? value : '');

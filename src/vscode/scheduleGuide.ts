@@ -228,7 +228,9 @@ async function fillIn(app: App, start: Draft, verb: 'Add' | 'Save'): Promise<Dra
       ...nextTimes(app.schedule, draft.timing),
       { label: 'Change', kind: Separator },
       ...fieldRows(draft).map(({ field, icon, label, value }) => ({
-        ...{ label: `$(${icon}) ${label}`, description: withoutIcons(value), field },
+        label: `$(${icon}) ${label}`,
+        description: withoutIcons(value),
+        field,
       })),
     ];
     const chosen = await pickOne(

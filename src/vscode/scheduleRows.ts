@@ -101,8 +101,14 @@ export function runRow(run: RunReport, now: number): ScheduleRow {
 /** "Fri 20 Nov 2026, 09:41:40", on this machine's clock. */
 const startWords = (iso: string): string =>
   new Intl.DateTimeFormat('en-GB', {
-    ...{ weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' },
-    ...{ hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' },
+    weekday: 'short',
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    hourCycle: 'h23',
   })
     .format(new Date(iso))
     .replace(', ', ' ');

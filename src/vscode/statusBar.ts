@@ -64,7 +64,9 @@ export function createStatusBar({
   const input = (): StatusInput => {
     const count = (group: Group): number => overview.layout().counts.get(elementId({ kind: 'group', group })) ?? 0;
     return {
-      ...{ running: count('running'), queued: count('queued'), needs: count('needs') },
+      running: count('running'),
+      queued: count('queued'),
+      needs: count('needs'),
       starting: ofEach((it) => (it.starting ? [it.starting.waitsFor] : [])),
       problems: ofEach(problemsOf),
     };

@@ -90,7 +90,9 @@ async function elsewhere(folders: Folders, env: string): Promise<string | null> 
 export async function askForSecret(secrets: StoredSecrets, folders: Folders): Promise<void> {
   await secrets.ready();
   const items = secretKnobs().map(({ env, description }) => ({
-    ...{ label: env, detail: description, env },
+    label: env,
+    detail: description,
+    env,
     description: secrets.get(env) === undefined ? '' : 'stored',
   }));
   const title = 'Store a Secret';

@@ -162,8 +162,12 @@ export function taskRow(task: Task, question: string | null, folder: string | nu
 /** "Fri 20 Nov, 14:40", on this machine's clock. */
 const dateTime = (iso: string): string =>
   new Intl.DateTimeFormat('en-GB', {
-    ...{ weekday: 'short', day: 'numeric', month: 'short' },
-    ...{ hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
+    weekday: 'short',
+    day: 'numeric',
+    month: 'short',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
   })
     .format(new Date(iso))
     .replace(/^(\w+),/, '$1');

@@ -141,8 +141,12 @@ export interface Tick {
 /** Round times of the reader's clock on an axis, at most `most` of them. */
 export function timeTicks(from: number, to: number, timeZone: string, most: number): Tick[] {
   const parts = new Intl.DateTimeFormat('en-GB', {
-    ...{ timeZone, hourCycle: 'h23' },
-    ...{ weekday: 'short', day: 'numeric', hour: 'numeric', minute: 'numeric' },
+    timeZone,
+    hourCycle: 'h23',
+    weekday: 'short',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: 'numeric',
   });
   const steps = [1, 2, 3, 6, 12, 24, 48, 96];
   const step = steps.find((hours) => (to - from) / (hours * HOUR) <= most) ?? 96;

@@ -88,7 +88,7 @@ function App({ host }: { host: Host }) {
       ) : isEmpty(report) ? (
         <Invitation act={act} />
       ) : (
-        <Whole {...{ report, clock, act }} />
+        <Whole report={report} clock={clock} act={act} />
       )}
     </main>
   );
@@ -109,10 +109,10 @@ function Whole({ report, clock, act }: Props) {
         <Icon name={TONES[said.tone] ?? 'circle'} tone={said.tone} />
         <span>{said.text}</span>
       </p>
-      <Failures {...{ report, clock, act }} />
+      <Failures report={report} clock={clock} act={act} />
       <Part title="Runs" aside={report.lanes.length > 0 ? <TimelineLegend lanes={report.lanes} /> : null}>
         {report.lanes.length > 0 ? (
-          <Timeline {...{ report, clock, act }} />
+          <Timeline report={report} clock={clock} act={act} />
         ) : (
           <p class="quiet">
             Nothing is scheduled.{' '}

@@ -62,7 +62,15 @@ export function Timeline({ report, clock, act }: Props) {
                     </rect>
                   )}
                   {lane.marks.map((mark) => (
-                    <Bar key={mark.from} {...{ mark, lane, width, report, clock, act }} />
+                    <Bar
+                      key={mark.from}
+                      mark={mark}
+                      lane={lane}
+                      width={width}
+                      report={report}
+                      clock={clock}
+                      act={act}
+                    />
                   ))}
                 </svg>
               </td>
