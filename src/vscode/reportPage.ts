@@ -1,8 +1,8 @@
 /** The report page's registration: light, so that activation stays instant. What it does is reportPanel.ts. */
-import * as vscode from 'vscode';
+import type * as vscode from 'vscode';
 import type { Documents } from './documents.ts';
 import type { Folders } from './folders.ts';
-import type { ReportPanels } from './reportPanel.ts';
+import { registerLazyPanels } from './lazyPanels.ts';
 
 /** Type of the panels; the manifest activates the extension for it. */
 const REPORT_VIEW = 'ampa.report';
@@ -17,26 +17,14 @@ export function registerReportPage(
   folders: Folders,
   documents: Documents,
 ): ReportPage {
-  let loading: Promise<ReportPanels> | null = null;
-  const panels = (): Promise<ReportPanels> => {
-    loading ??= import('./reportPanel.ts').then(({ createReportPanels }) =>
-      createReportPanels(REPORT_VIEW, context.extensionUri, folders, documents),
-    );
-    return loading;
-  };
-  const serializer = vscode.window.registerWebviewPanelSerializer(REPORT_VIEW, {
-    async deserializeWebviewPanel(panel, state: unknown) {
-      (await panels()).restore(panel, state);
-    },
+  const { panels, dispose } = registerLazyPanels(REPORT_VIEW, async () => {
+    const { createReportPanels } = await import('./reportPanel.ts');
+    return createReportPanels(REPORT_VIEW, context.extensionUri, folders, documents);
   });
   return {
     async open(folder) {
       (await panels()).open(folder);
     },
-    dispose() {
-      serializer.dispose();
-      // A failure to load was reported to whoever asked for the page.
-      loading?.then((it) => it.dispose()).catch(() => undefined);
-    },
+    dispose,
   };
 }

@@ -7,13 +7,12 @@ import { parseReportMemory, parseReportMessage } from '../webview/reportSchema.t
 import type { CommandId } from './commandTable.ts';
 import type { Documents } from './documents.ts';
 import type { Folder, Folders } from './folders.ts';
+import type { RestorablePanels } from './lazyPanels.ts';
 import { pageHtml } from './pageHtml.ts';
 import { historyPage } from './scheduleRows.ts';
 
-export interface ReportPanels extends vscode.Disposable {
+export interface ReportPanels extends RestorablePanels {
   open(folder: vscode.Uri): void;
-  /** A panel that the editor brings back after a reload. */
-  restore(panel: vscode.WebviewPanel, state: unknown): void;
 }
 
 /** Between two reports while something changes, ms; more where reading takes longer. */

@@ -11,17 +11,21 @@ import type { Diffs } from './diff.ts';
 import { cutTitle } from './diffQuery.ts';
 import type { Folder, Folders } from './folders.ts';
 import { pause } from './followTask.ts';
+import type { RestorablePanels } from './lazyPanels.ts';
 import { openWeb } from './openWeb.ts';
 import { createFeed, type Feed } from './pageFeed.ts';
 import { pageHtml } from './pageHtml.ts';
 
-export interface Panels extends vscode.Disposable {
+export interface TaskPanels extends RestorablePanels {
   open(taskId: string, folder: vscode.Uri): void;
-  /** A panel that the editor brings back after a reload. */
-  restore(panel: vscode.WebviewPanel, state: unknown): void;
 }
 
-export function createPanels(viewType: string, extensionUri: vscode.Uri, folders: Folders, diffs: Diffs): Panels {
+export function createTaskPanels(
+  viewType: string,
+  extensionUri: vscode.Uri,
+  folders: Folders,
+  diffs: Diffs,
+): TaskPanels {
   const open = new Map<string, vscode.WebviewPanel>();
   const media = vscode.Uri.joinPath(extensionUri, 'dist', 'webview');
 
