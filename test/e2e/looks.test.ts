@@ -92,7 +92,7 @@ describe('A workspace in the morning', () => {
 
   it('has a walkthrough of four steps for a newcomer', async () => {
     await runCommand(page, 'Welcome: Open Walkthrough...');
-    await filterAndPick(page, 'Get started with AMPA');
+    await filterAndPick(page, 'Get Started with AMPA');
     await page.getByText('From a sentence to green checks.').first().waitFor();
     for (const step of ['Set up an agent', 'Start a task', 'Watch it, or close the window', 'Review and merge'])
       await page.locator('.getting-started-step').filter({ hasText: step }).waitFor();
