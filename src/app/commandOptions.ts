@@ -19,8 +19,19 @@ export const option = <T extends z.ZodType>(type: T, help: string, meta: OptionM
 export const flag = (help: string, short?: string) => option(z.boolean().optional(), help, short ? { short } : {});
 export const text = (help: string, value: string, short?: string) =>
   option(z.string().optional(), help, short ? { value, short } : { value });
-export const count = (help: string, value = 'N') =>
-  option(z.string().regex(/^\d+$/, 'is not a whole number').transform(Number).optional(), help, { value });
+/** A whole number from `least` that a column of the database can hold. */
+export const count = (help: string, value = 'N', least = 0) =>
+  option(
+    z
+      .string()
+      .regex(/^\d+$/, 'is not a whole number')
+      .transform(Number)
+      .refine((n) => n >= least, `is less than ${least}`)
+      .refine((n) => n <= 2 ** 31 - 1, 'is too large')
+      .optional(),
+    help,
+    { value },
+  );
 export const number = (help: string, value: string) =>
   option(
     z

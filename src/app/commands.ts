@@ -83,7 +83,7 @@ export const COMMANDS = {
     args: z.object({
       all: flag("Everyone's tasks, not only yours."),
       status: statuses,
-      limit: count('At most this many.'),
+      limit: count('At most this many.', 'N', 1),
       watch: flag('Redraw as they change.', 'w'),
     }),
     example: 'ampa ls --status running,needs_review',

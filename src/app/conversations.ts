@@ -254,6 +254,6 @@ export function createConversations(deps: ConversationDeps): Conversations {
   };
 }
 
-/** Where a task's work is seen: its pull request, else its title. */
+/** The pull request of a task as `owner/name#12`; null where there is none. */
 const placeOf = (task: Task | null): string | null =>
   task?.forge && task.pr_number !== null ? `${task.forge.owner}/${task.forge.name}#${task.pr_number}` : null;

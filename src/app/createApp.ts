@@ -13,6 +13,7 @@ import { type LinkPlace, taskLink } from '../notifications/doorbell.ts';
 import { isDiscord } from '../notifications/heartbeat.ts';
 import type { Clock } from '../tasks/ports.ts';
 import { secretForms } from '../tasks/redact.ts';
+import { requestText } from '../tasks/requestText.ts';
 import { abortTask } from './abort.ts';
 import { createAnnouncements, EXTENSION } from './announcements.ts';
 import type { App } from './api.ts';
@@ -255,7 +256,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         customCommand: config.values().agentCommand || undefined,
         customType: config.values().agentType,
       }),
-    workspaceRepo: repo?.root ?? null,
+    ...{ workspaceRepo: repo?.root ?? null, folder: options.folder, repoAt },
     forgeAt: forges.at,
     loginAt: forges.login,
     cloneUrl: (url) => git.repository.cloneBare(url, paths.repos),
@@ -294,7 +295,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     show: async (id) => (await required(id)).board.detail(id),
     async continue(id, text) {
       const it = await engine.writable();
-      const result = await it.board.continueTask(id, text?.trim() || null);
+      const result = await it.board.continueTask(id, requestText(text ?? '') || null);
       it.watcher.poke();
       return result;
     },

@@ -233,13 +233,18 @@ export function createEngine(deps: EngineDeps) {
     return it.tasks.takeOver(task.id, task.token, newId());
   }
 
+  /** One a day. Who only ever uses the command line has no host that would make it. */
+  async function backUp(it: EngineStore): Promise<void> {
+    try {
+      await it.database.backupDaily();
+    } catch (error) {
+      say(`The daily backup failed: ${describeError(error)}`);
+    }
+  }
+
   async function keepBackups(it: EngineStore): Promise<void> {
     while (!stop.signal.aborted) {
-      try {
-        await it.database.backupDaily();
-      } catch (error) {
-        say(`The daily backup failed: ${describeError(error)}`);
-      }
+      await backUp(it);
       await clock.sleep(3600_000, stop.signal);
     }
   }
@@ -327,6 +332,7 @@ export function createEngine(deps: EngineDeps) {
         if (!task) throw noSuchTask(id);
         if (!isActive(task.status) || signal.aborted) {
           await deps.drain(it, 'record');
+          await backUp(it);
           return task;
         }
         const held = await claim(it, task);

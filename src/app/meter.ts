@@ -59,6 +59,7 @@ export function createMeter(onError: (error: unknown) => void): Meter {
     },
     flush() {
       const next = flushing.then(write);
+      // The caller gets the failure; the next write does not fail with it.
       flushing = next.catch(() => undefined);
       return next;
     },

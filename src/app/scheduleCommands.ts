@@ -130,7 +130,7 @@ export const SCHEDULE_COMMANDS = {
     palette: 'Show Runs of Scheduled Command…',
     cli: ['schedule history'],
     summary: 'Shows the last runs of a scheduled command with their output.',
-    args: z.object({ id, limit: count('At most this many; default 10.') }),
+    args: z.object({ id, limit: count('At most this many; default 10.', 'N', 1) }),
     example: 'ampa schedule history backup --limit 3',
   },
   scheduleSimulate: {

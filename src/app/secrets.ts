@@ -17,7 +17,8 @@ export const PERSONAL_TOKENS: readonly string[] = ['GITHUB_TOKEN', 'GH_TOKEN'];
 export function secretValues(env: Readonly<Record<string, string | undefined>>): string[] {
   const values = new Set<string>();
   for (const [name, value] of Object.entries(env)) {
-    if (value === undefined || value.length < 8) continue;
+    // Where a secret lies is none, and an error must be able to name it.
+    if (value === undefined || value.length < 8 || name.endsWith('_PATH')) continue;
     if (SECRET_NAMES.includes(name) || /TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|PRIVATE_KEY|CREDENTIAL/i.test(name))
       for (const form of secretForms(value)) values.add(form);
   }

@@ -8,6 +8,7 @@ import { AmpaError, describeError, usageError } from '../errors.ts';
 import type { Forge } from '../tasks/forge.ts';
 import { branchOf, titleOf } from '../tasks/naming.ts';
 import { fenced } from '../tasks/prompts.ts';
+import { requestText } from '../tasks/requestText.ts';
 import type { AgentSpec, ChecksSpec, PermissionMode, Task, TaskForge, TaskLimits } from '../tasks/task.ts';
 import type { StartPlan, StartRequest } from './api.ts';
 import type { Forges } from './forges.ts';
@@ -20,9 +21,12 @@ export interface StartDeps {
   resolveAgent(name: string | undefined, permissions: PermissionMode): Promise<{ spec: AgentSpec; notes: string[] }>;
   /** Where the workspace's own repository is; null where the folder is none. */
   workspaceRepo: string | null;
+  /** The folder that somebody stands in: that repository, a folder of it, or a linked worktree with a branch of its own. */
+  folder: string;
   /** Clones or fetches a URL into the workspace's state; returns the bare repository. */
   cloneUrl(url: string): Promise<string>;
   forgeAt: Forges['at'];
+  repoAt: Forges['repoAt'];
   loginAt: Forges['login'];
   now(): number;
   newId(): string;
@@ -36,7 +40,7 @@ interface FullPlan {
   forge: TaskForge | null;
   /** The request with an issue's words, where one was named. */
   prompt: string;
-  repo: { root: string; remote: string | null; branch: string | null; head: string | null };
+  repo: { root: string; checkout: string; remote: string | null; branch: string | null; head: string | null };
   setup: string | null;
   /** Who starts it. */
   creator: string;
@@ -44,7 +48,7 @@ interface FullPlan {
 
 /** The repository that was named, or the workspace's own. */
 export async function repositoryOf(
-  deps: Pick<StartDeps, 'repository' | 'workspaceRepo' | 'cloneUrl'>,
+  deps: Pick<StartDeps, 'repository' | 'workspaceRepo' | 'folder' | 'cloneUrl'>,
   named: string | undefined,
 ): ReturnType<Repository['inspect']> {
   const location =
@@ -55,6 +59,10 @@ export async function repositoryOf(
       'this folder is not a git repository',
       'Run `git init` and make a first commit, or name one with --repo.',
     );
+  }
+  if (named === undefined && deps.folder !== location) {
+    const here = await deps.repository.inspect(deps.folder);
+    if (here.root === location) return here;
   }
   return deps.repository.inspect(location);
 }
@@ -90,7 +98,7 @@ async function makePlan(deps: StartDeps, request: StartRequest): Promise<FullPla
     request.agent ?? (values.agent || undefined),
     request.permissions ?? values.permissions,
   );
-  const remote = await planForge(deps, request, values, repo.remoteUrl);
+  const remote = await planForge(deps, request, values, repo.remoteUrl, notes);
   if (remote && branch === null && remote.target.pullRequest !== 'never') {
     const { owner, name } = remote.target;
     notes.push(`It starts from no branch: its pull request goes to the default branch of ${owner}/${name}.`);
@@ -110,7 +118,7 @@ async function makePlan(deps: StartDeps, request: StartRequest): Promise<FullPla
     prompt,
     setup: setup.command,
     creator: (await login) ?? (await identityOf(deps.repository, repo.root)),
-    repo: { root: repo.root, remote: repo.remote, branch, head },
+    repo: { root: repo.root, checkout: repo.worktree ?? repo.root, remote: repo.remote, branch, head },
     shown: {
       agent: { name: spec.name, notes: agentNotes },
       checks: checks.shown,
@@ -129,6 +137,7 @@ async function planForge(
   request: StartRequest,
   values: ConfigValues,
   remoteUrl: string | null,
+  notes: string[],
 ): Promise<Remote | null> {
   const found = remoteUrl === null ? null : await deps.forgeAt(remoteUrl);
   if (found) {
@@ -143,11 +152,20 @@ async function planForge(
       : values.checksProvider === 'github'
         ? 'ampa.checksProvider is github'
         : null;
-  if (wanted === null) return null;
+  const repo = remoteUrl === null ? null : await deps.repoAt(remoteUrl);
+  const signIn = 'Sign in with `gh auth login`, or set GITHUB_TOKEN; `ampa doctor` shows who is found.';
+  if (wanted === null) {
+    if (repo)
+      notes.push(
+        `Nobody is signed in to ${repo.host}, so ${repo.owner}/${repo.name} gets no pull request and its checks are not seen. ${signIn}`,
+      );
+    return null;
+  }
+  if (repo) throw new AmpaError('external', `${wanted}, but nobody is signed in to ${repo.host}`, signIn);
   throw new AmpaError(
     'external',
-    `${wanted}, but ${remoteUrl === null ? 'there is no remote' : 'the remote is not on GitHub, or nobody is signed in to it'}`,
-    'Sign in with `gh auth login`, or set GITHUB_TOKEN; `ampa doctor` shows who is found.',
+    `${wanted}, but ${remoteUrl === null ? 'there is no remote' : 'the remote is not on GitHub'}`,
+    'Where it is an Enterprise Server, sign in to it with `gh auth login`, or set AMPA_GITHUB_API_URL.',
   );
 }
 
@@ -205,7 +223,7 @@ function planChecks(
     shown: { provider: 'none', command: null, source } as const,
   });
   if (request.checks === 'none') return none('asked for');
-  if (request.checks) return local(request.checks, 'asked for');
+  if (request.checks?.trim()) return local(request.checks, 'asked for');
   if (values.checksProvider === 'none') return none('ampa.checksProvider');
   if (values.checksCommand) return local(values.checksCommand, deps.config().sources.checksCommand);
   const found = detectChecks(repo.root);
@@ -244,7 +262,7 @@ export async function planStart(deps: StartDeps, request: StartRequest): Promise
 
 /** The task that `start` records: everything resolved, nothing left to be chosen midway. */
 export async function newTask(deps: StartDeps, request: StartRequest): Promise<Task> {
-  if (request.prompt.trim() === '' && request.issue === undefined)
+  if (requestText(request.prompt) === '' && request.issue === undefined)
     throw usageError('the task is empty', 'Say what the agent should do: --task "…".');
   if (
     request.maxAttempts !== undefined &&
@@ -256,7 +274,7 @@ export async function newTask(deps: StartDeps, request: StartRequest): Promise<T
   const { prompt } = plan;
   const { values } = deps.config();
   const snapshot =
-    request.includeChanges && plan.shown.dirty.length > 0 ? await deps.repository.snapshot(plan.repo.root) : null;
+    request.includeChanges && plan.shown.dirty.length > 0 ? await deps.repository.snapshot(plan.repo.checkout) : null;
   const id = deps.newId();
   const title = titleOf(prompt);
   const at = new Date(deps.now()).toISOString();

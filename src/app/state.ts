@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { commonDirOf, gitDirOf } from '../adapters/git/layout.ts';
+import { usageError } from '../errors.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -19,11 +20,21 @@ export interface Workspace {
  * then the nearest parent with `.worklog`, else the repository's root, else the folder itself.
  */
 export async function resolveWorkspace(folder: string): Promise<Workspace> {
-  let start = fs.realpathSync(folder);
+  let start = existingFolder(folder);
   const repository = await findRepository(start);
   if (repository && repository.main !== repository.top) start = repository.main;
   const root = nearestWith(start, '.worklog') ?? repository?.main ?? start;
   return { root, stateDir: path.join(root, '.worklog', 'ampa'), isGit: repository !== undefined };
+}
+
+function existingFolder(folder: string): string {
+  const there = fs.statSync(folder, { throwIfNoEntry: false });
+  if (there?.isDirectory()) return fs.realpathSync(folder);
+  const shown = JSON.stringify(folder);
+  throw usageError(
+    there ? `${shown} is not a folder` : `the folder ${shown} does not exist`,
+    'Name one that exists with --workspace DIR.',
+  );
 }
 
 async function findRepository(folder: string): Promise<{ top: string; main: string } | undefined> {

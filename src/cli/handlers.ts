@@ -66,7 +66,7 @@ export const HANDLERS: Handlers<CommandName> = {
     const draw = async (): Promise<void> => {
       const { tasks, total } = await app.list(filter);
       if (io.asJson) return io.json({ tasks: tasks.map(taskJson), total }, args.watch);
-      if (args.watch && io.isTerminal) io.out('\u001b[H\u001b[2J');
+      if (args.watch) io.clear();
       const asking = new Set((await app.prompts()).map((prompt) => prompt.task_id));
       if (tasks.length > 0) io.out(taskTable(tasks, asking, Date.now(), io.paint));
       else
@@ -102,6 +102,12 @@ export const HANDLERS: Handlers<CommandName> = {
       else io.out(red.excerpt!);
       return 0;
     }
+    if (args.attempt !== undefined && args.attempt > task.attempts)
+      throw new AmpaError(
+        'refused',
+        `task ${task.id} has had ${task.attempts} ${task.attempts === 1 ? 'attempt' : 'attempts'}, no attempt ${args.attempt}`,
+        '`ampa show` lists them.',
+      );
     const print = (lines: string[]): void => {
       if (lines.length === 0) return;
       if (!io.asJson) io.out(lines.join('\n'));
@@ -120,7 +126,10 @@ export const HANDLERS: Handlers<CommandName> = {
       return 0;
     }
     print(lines);
-    if (!args.follow) return 0;
+    if (!args.follow) {
+      if (piece.text === '') io.err('There is no log of it: nothing was printed yet, or `ampa clean` has removed it.');
+      return 0;
+    }
     for (let ended = false; !io.signal.aborted;) {
       const next = await app.readLog(task.id, { cursor: piece.cursor });
       piece = next;

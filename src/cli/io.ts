@@ -7,6 +7,8 @@ import { painter, type Paint } from './render.ts';
 export interface Io {
   out(text: string): void;
   err(text: string): void;
+  /** Begins the screen again, where there is one. */
+  clear(): void;
   /** One JSON document, or one line of JSON Lines. */
   json(value: unknown, line?: boolean): void;
   readStdin(): Promise<string>;
@@ -32,6 +34,30 @@ export type Handlers<N extends CommandName> = {
   readonly [K in N]: (session: Session, args: ArgsOf<K>) => Promise<number>;
 };
 
+/* eslint-disable no-control-regex -- control characters are what these look for */
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001a\u001c-\u001f\u007f-\u009f]|\u001b(?!\[[0-9;:]*m)/g;
+/* eslint-enable no-control-regex */
+
+/** A text without what would move, clear, rename or question a terminal: prompts, issues and logs are others' words. */
+export const harmless = (text: string): string => text.replace(/\r+\n?/g, '\n').replace(CONTROL, '');
+
+/** Into a pipe or a file it goes as it is. */
+function lineFor(stream: { isTTY?: boolean }, text: string): string {
+  const line = text.endsWith('\n') ? text : `${text}\n`;
+  return stream.isTTY ? harmless(line) : line;
+}
+
+/** Ends the work when nobody reads any more what it says, as behind `| head`, or when that cannot be written. */
+export function watchOutput(stop: AbortController): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => stop.abort());
+}
+
+/** Why what a command printed is not where it was to go; a reader who has gone needs no more. */
+export function outputFailure(): Error | null {
+  const error: NodeJS.ErrnoException | null = process.stdout.errored;
+  return error?.code === 'EPIPE' ? null : error;
+}
+
 export function terminalIo(
   asJson: boolean,
   signal: AbortSignal,
@@ -39,8 +65,9 @@ export function terminalIo(
 ): Io {
   const isTerminal = process.stdout.isTTY;
   return {
-    out: (text) => void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`),
-    err: (text) => void process.stderr.write(text.endsWith('\n') ? text : `${text}\n`),
+    out: (text) => void process.stdout.write(lineFor(process.stdout, text)),
+    err: (text) => void process.stderr.write(lineFor(process.stderr, text)),
+    clear: () => void (isTerminal && process.stdout.write('\u001b[H\u001b[2J')),
     json: (value, line) =>
       void process.stdout.write(`${line ? JSON.stringify(value) : JSON.stringify(value, null, 2)}\n`),
     async readStdin() {

@@ -9,7 +9,7 @@ import { AmpaError, describeError } from '../errors.ts';
 import { redact } from '../tasks/redact.ts';
 import { HANDLERS } from './handlers.ts';
 import { helpText } from './help.ts';
-import { terminalIo, type Session } from './io.ts';
+import { outputFailure, terminalIo, watchOutput, type Session } from './io.ts';
 import { parseLine } from './parse.ts';
 
 /** Runs one command line and resolves to its exit status. `entry` is the script that carriers are started with. */
@@ -19,8 +19,14 @@ export async function main(argv: readonly string[], entry: string): Promise<numb
   const env: Record<string, string | undefined> = { ...process.env };
   // Once the settings are read there are more.
   let known = (): readonly string[] => secretValues(env);
+  const stop = new AbortController();
+  watchOutput(stop);
   try {
-    return await run(argv, entry, env, (app) => (known = app.secrets));
+    const status = await run(argv, entry, env, stop, (app) => (known = app.secrets));
+    const failure = outputFailure();
+    if (failure)
+      throw new AmpaError('external', `the output cannot be written: ${failure.message}`, 'Make room for it.', failure);
+    return status;
   } catch (error) {
     const code = exitCodeOf(error);
     const secrets = known();
@@ -46,6 +52,7 @@ async function run(
   argv: readonly string[],
   entry: string,
   env: Record<string, string | undefined>,
+  stop: AbortController,
   onApp: (app: App) => void,
 ): Promise<number> {
   const line = parseLine(argv);
@@ -64,7 +71,6 @@ async function run(
       'Run it outside the task.',
     );
   }
-  const stop = new AbortController();
   const onSignal = (): void => {
     // The second time the person means it.
     if (stop.signal.aborted) process.exit(130);
@@ -78,7 +84,7 @@ async function run(
   const credentials = isCarrier && !process.stdin.isTTY ? parseCredentials(await io.readStdin()) : undefined;
   Object.assign(env, credentials?.tokens);
   const app = await createApp({
-    folder: line.common.workspace ?? ((line.command.speaksInTask && env['AMPA_WORKSPACE']) || process.cwd()),
+    folder: line.common.workspace ?? ((line.command.speaksInTask && env['AMPA_WORKSPACE']) || currentFolder()),
     kind: isCarrier ? 'carrier' : line.name === 'daemon' ? 'daemon' : 'cli',
     env,
     settings: fileSettings,
@@ -102,6 +108,14 @@ async function run(
     await app.close();
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
+  }
+}
+
+function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch (error) {
+    throw new AmpaError('usage', 'the current folder has been removed', 'Go to one that exists.', error);
   }
 }
 

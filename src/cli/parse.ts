@@ -137,8 +137,15 @@ function parse(config: Parameters<typeof parseArgs>[0], command: Command | null)
       positionals: string[];
     };
   } catch (error) {
-    const message =
-      error instanceof Error ? error.message.split('\n')[0]!.replace(/\. To specify.*$/, '') : String(error);
-    throw new AmpaError('usage', message, command ? `Usage: ${usageOf(command)}` : 'Run `ampa --help`.', error);
+    const message = error instanceof Error ? error.message : String(error);
+    const dashed = /argument is ambiguous[^]*'(--[\w-]+)=/.exec(message)?.[1];
+    if (dashed !== undefined)
+      throw new AmpaError('usage', `the value of ${dashed} begins with a dash`, `Write ${dashed}=VALUE.`, error);
+    throw new AmpaError(
+      'usage',
+      message.split('\n')[0]!.replace(/\. To specify.*$/, ''),
+      command ? `Usage: ${usageOf(command)}` : 'Run `ampa --help`.',
+      error,
+    );
   }
 }

@@ -2,6 +2,7 @@ import os from 'node:os';
 import type { PROMPT_COMMANDS } from '../app/promptCommands.ts';
 import { choiceLabel } from '../conversations/choices.ts';
 import { payloadOf, type Prompt } from '../conversations/prompt.ts';
+import { usageError } from '../errors.ts';
 import type { Handlers, Session } from './io.ts';
 import { indent, questionText } from './question.ts';
 import { ago, columns } from './render.ts';
@@ -27,6 +28,8 @@ export const PROMPT_HANDLERS: Handlers<keyof typeof PROMPT_COMMANDS> = {
   },
 
   async ask({ app, io }, args) {
+    if (args.choice?.some((choice) => choice.trim() === ''))
+      throw usageError('a --choice is empty', 'Name an answer, or leave it out for one in words.');
     const prompt = await app.startConversation(args.session, args.text, {
       choices: args.choice ?? [],
       work_item: args.workItem ?? null,

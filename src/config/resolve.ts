@@ -31,7 +31,7 @@ export function resolveConfig(sources: readonly Source[], trusted: boolean): Res
     from[name] = 'default';
     for (const source of sources) {
       const raw = source.get(knob);
-      if (raw === undefined || raw === null || raw === '') continue;
+      if (raw === undefined || raw === null || (typeof raw === 'string' && raw.trim() === '')) continue;
       if (source.repository && knob.ownOnly) {
         warnings.push(
           `${nameIn(knob, source)} of ${source.name} is not read: it must be your own, in the environment or \`.worklog/ampa/.env\``,

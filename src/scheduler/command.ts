@@ -1,5 +1,5 @@
 /** What a scheduled command is: its fields, their defaults, and what makes one refuse to be recorded. */
-import type { CommandSpec, CommandState, CommandPatch } from './spec.ts';
+import { MAX_MINUTES, type CommandPatch, type CommandSpec, type CommandState } from './spec.ts';
 import { AmpaError, notFound, usageError } from '../errors.ts';
 import { compileCron } from './cron.ts';
 import { TYPE_NAMES, typeOf } from './types.ts';
@@ -88,11 +88,13 @@ function checkType({ type, metadata }: CommandSpec): void {
 
 function check(spec: CommandSpec): void {
   const { frequency_minutes: every, max_runtime_minutes: longest } = spec;
-  if (every !== null && !(Number.isFinite(every) && every > 0))
-    throw usageError(`--every is ${every}`, 'Give a number of minutes above 0.');
-  if (longest !== null && !(Number.isFinite(longest) && longest > 0))
-    throw usageError(`--max-runtime is ${longest}`, 'Give a number of minutes above 0.');
-  if (!Number.isInteger(spec.priority)) throw usageError(`--priority is ${spec.priority}`, 'Give a whole number.');
+  for (const [flag, minutes] of [
+    ['--every', every],
+    ['--max-runtime', longest],
+  ] as const)
+    if (minutes !== null && !(minutes > 0 && minutes <= MAX_MINUTES))
+      throw usageError(`${flag} is ${minutes}`, 'Give a number of minutes above 0, and not over a hundred years.');
+  if (!Number.isSafeInteger(spec.priority)) throw usageError(`--priority is ${spec.priority}`, 'Give a whole number.');
   if (spec.type === 'shell' && spec.command.trim() === '')
     throw usageError('the command is empty', 'Give the shell command to run.');
   if (spec.cron !== null) compileCron(spec.cron, spec.timezone);

@@ -1,6 +1,6 @@
 /** The originals' store, one JSON file: read leniently, written in the same layout. */
 import * as z from 'zod';
-import type { CommandSpec, CommandState } from './spec.ts';
+import { MAX_MINUTES, type CommandSpec, type CommandState } from './spec.ts';
 import { AmpaError } from '../errors.ts';
 import { EMPTY_STATE } from './command.ts';
 import { compileCron } from './cron.ts';
@@ -76,7 +76,13 @@ export function parseStore(content: unknown, file: string): ImportedStore {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
-const finite = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null);
+/** Some stores were edited by hand: a number in quotes is one. */
+function finite(value: unknown): number | null {
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+  return typeof number === 'number' && Number.isFinite(number) ? number : null;
+}
+const minutes = (value: number | null): number | null =>
+  value !== null && value > 0 ? Math.min(value, MAX_MINUTES) : null;
 
 /** ISO 8601; without an offset it is UTC, as the originals write it. */
 function time(value: unknown): number | null {
@@ -98,12 +104,12 @@ function readSpec(id: string, raw: Record<string, unknown>): { spec: CommandSpec
     command: text(command) ?? '',
     title: text(title) ?? id,
     type: text(type) ?? 'shell',
-    frequency_minutes: every !== null && every > 0 ? every : null,
+    frequency_minutes: minutes(every),
     cron: text(cron),
     timezone: text(timezone),
     priority: weight === null ? 0 : Math.trunc(weight),
     requires_llm: requires_llm === true,
-    max_runtime_minutes: longest !== null && longest > 0 ? longest : null,
+    max_runtime_minutes: minutes(longest),
     metadata: isObject(metadata) ? metadata : {},
     enabled: enabled !== false,
     catch_up: catch_up !== false,

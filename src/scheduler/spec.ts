@@ -1,5 +1,8 @@
 /** The shapes of a scheduled command, of what is known of its runs, and of the rules that choose. Plain values. */
 
+/** A hundred years: beyond what dates can hold nothing is ever due, and no list could say when. */
+export const MAX_MINUTES = 100 * 366 * 24 * 60;
+
 export interface CommandSpec {
   id: string;
   /** Shell text; other types read their metadata. */

@@ -184,6 +184,7 @@ async function answered<T>(asked: Promise<T>): Promise<T> {
     return await Promise.race([asked, late]);
   } finally {
     stop.abort();
+    // The stopped timer rejects, and nobody waits for it any longer.
     late.catch(() => undefined);
   }
 }

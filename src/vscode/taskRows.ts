@@ -3,6 +3,7 @@ import type { OpenPrompt } from '../conversations/prompt.ts';
 import { waitingFor } from '../tasks/powers.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import { isActive, type Attempt, type Check, type CheckState, type Phase, type Task } from '../tasks/task.ts';
+import { CHECK_STATES } from '../webview/attempts.ts';
 import { duration } from '../webview/duration.ts';
 import { money } from '../webview/money.ts';
 import { tokensOf, type Group, type Token } from './abilities.ts';
@@ -233,7 +234,7 @@ export function attemptRow(attempt: Attempt, task: Task, last: boolean, now: num
   const time = attempt.ended_at ? duration(Date.parse(attempt.ended_at) - Date.parse(attempt.started_at)) : '';
   return {
     label: `Attempt ${attempt.number}`,
-    description: [outcome === 'completed' ? 'agent done' : `agent ${outcome}`, time].filter(Boolean).join(' · '),
+    description: [outcome === 'completed' ? 'agent finished' : `agent ${outcome}`, time].filter(Boolean).join(' · '),
     icon: icons[outcome] ?? null,
     tokens: ['attempt', 'hasLog'],
     tooltip: [
@@ -247,28 +248,28 @@ export function attemptRow(attempt: Attempt, task: Task, last: boolean, now: num
   };
 }
 
-const CHECK_LOOKS: Record<CheckState, { words: string; icon: NonNullable<Row['icon']> }> = {
-  queued: { words: 'waiting', icon: { id: 'clock' } },
-  running: { words: 'running', icon: { id: 'sync~spin', color: 'charts.blue' } },
-  success: { words: 'green', icon: { id: 'pass', color: 'testing.iconPassed' } },
-  failure: { words: 'red', icon: { id: 'error', color: 'testing.iconFailed' } },
-  timed_out: { words: 'timed out', icon: { id: 'error', color: 'testing.iconFailed' } },
-  cancelled: { words: 'cancelled', icon: { id: 'circle-slash' } },
-  stale: { words: 'stale', icon: { id: 'circle-slash' } },
-  action_required: { words: 'waits for a person', icon: { id: 'warning', color: 'problemsWarningIcon.foreground' } },
-  startup_failure: { words: 'could not start', icon: { id: 'warning', color: 'problemsWarningIcon.foreground' } },
-  skipped: { words: 'skipped', icon: { id: 'debug-step-over' } },
-  neutral: { words: 'neutral', icon: { id: 'circle-outline' } },
+const CHECK_ICONS: Record<CheckState, NonNullable<Row['icon']>> = {
+  queued: { id: 'clock' },
+  running: { id: 'sync~spin', color: 'charts.blue' },
+  success: { id: 'pass', color: 'testing.iconPassed' },
+  failure: { id: 'error', color: 'testing.iconFailed' },
+  timed_out: { id: 'error', color: 'testing.iconFailed' },
+  cancelled: { id: 'circle-slash' },
+  stale: { id: 'circle-slash' },
+  action_required: { id: 'warning', color: 'problemsWarningIcon.foreground' },
+  startup_failure: { id: 'warning', color: 'problemsWarningIcon.foreground' },
+  skipped: { id: 'debug-step-over' },
+  neutral: { id: 'circle-outline' },
 };
 
 export function checkRow(check: Check): Row {
-  const { words, icon } = CHECK_LOOKS[check.state];
+  const words = CHECK_STATES[check.state].label;
   const time =
     check.started_at && check.ended_at ? duration(Date.parse(check.ended_at) - Date.parse(check.started_at)) : '';
   return {
     label: check.name,
     description: [words, time].filter(Boolean).join(' · '),
-    icon,
+    icon: CHECK_ICONS[check.state],
     tokens: ['check', ...(check.log_path || check.url ? (['hasLog'] as const) : [])],
     tooltip: [
       `**${escapeMarkdown(check.name)}** ${words}`,

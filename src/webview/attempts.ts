@@ -51,7 +51,7 @@ export function attemptViews(detail: TaskDetail): AttemptView[] {
       number: attempt.number,
       title: `Attempt ${attempt.number}`,
       ...(current && attempt.ended_at === null && detail.prompts.length > 0
-        ? { tone: 'attention', label: 'waits for your answer' }
+        ? { tone: 'attention', label: 'waiting for your answer' }
         : attemptState(attempt, own, current, task)),
       prompt: attempt.prompt,
       segments: segments.get(attempt.number) ?? [],
@@ -144,7 +144,8 @@ function lastCommit(checks: readonly Check[]): Check[] {
   return checks.filter((it) => it.sha === sha);
 }
 
-const CHECK_STATES: Record<CheckState, { tone: Tone; label: string }> = {
+/** What a check's state is called, and its tone: the same on pages and in trees. */
+export const CHECK_STATES: Record<CheckState, { tone: Tone; label: string }> = {
   queued: { tone: 'idle', label: 'queued' },
   running: { tone: 'active', label: 'running' },
   success: { tone: 'good', label: 'passed' },

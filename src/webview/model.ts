@@ -181,7 +181,7 @@ function activity({ task, prompts }: TaskDetail): string | null {
   if (task.status === 'success') return 'The checks are green.';
   if (!isActive(task.status)) return null;
   if (task.abort_requested_at) return 'Ending the agent and everything it started…';
-  if (prompts.length > 0) return 'The agent waits for your answer.';
+  if (prompts.length > 0) return 'The agent is waiting for your answer.';
   const waiting = waitingFor(task);
   if (waiting) return `W${waiting.text.slice(1)}. ${waiting.hint}`;
   if (task.status === 'queued') return 'Waiting for its turn.';

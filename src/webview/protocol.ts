@@ -7,6 +7,7 @@
  */
 import type { ConversationEntry } from '../tasks/ports.ts';
 import type { AttemptView } from './attempts.ts';
+import { isCommonMessage, messageFields, type CommonHostMessage } from './hostMessage.ts';
 import type { Page, TaskView } from './model.ts';
 
 /** Something that a person asked for on the page. */
@@ -57,25 +58,19 @@ export type Change =
 export type HostMessage =
   | { type: 'snapshot'; seq: 0; page: Page }
   | { type: 'delta'; seq: number; changes: Change[] }
-  /** The task cannot be shown; `error` is for people. Nothing follows until the page is `ready` again. */
-  | { type: 'failed'; error: string }
-  /** The end of an action; `error` is for people. */
-  | { type: 'done'; id: number; error: string | null };
+  /** After `failed` nothing follows until the page is `ready` again. */
+  | CommonHostMessage;
 
 /** Whether a message that reached the page has the outline of one from its host. */
 export function isHostMessage(value: unknown): value is HostMessage {
-  if (typeof value !== 'object' || value === null || !('type' in value)) return false;
-  const it = value as Record<string, unknown>;
+  const it = messageFields(value);
+  if (!it) return false;
   switch (it['type']) {
     case 'snapshot':
       return it['seq'] === 0 && typeof it['page'] === 'object' && it['page'] !== null;
     case 'delta':
       return typeof it['seq'] === 'number' && Array.isArray(it['changes']);
-    case 'failed':
-      return typeof it['error'] === 'string';
-    case 'done':
-      return typeof it['id'] === 'number' && (it['error'] === null || typeof it['error'] === 'string');
     default:
-      return false;
+      return isCommonMessage(it);
   }
 }

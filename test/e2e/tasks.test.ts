@@ -64,6 +64,9 @@ describe('Tasks in the editor', () => {
     await page.locator('.welcome-view-content').getByText('Start Task', { exact: true }).waitFor();
     await statusBarItem(page, 'AMPA').waitFor();
     await screenshot(page, 'tasks-welcome');
+    await page.locator('.welcome-view-content a').getByText('Take the tour').click();
+    await page.locator('.getting-started-step').filter({ hasText: 'Set up an agent' }).waitFor();
+    await runCommand(page, 'View: Close All Editors');
     assert.equal(fs.existsSync(path.join(session.sample.folder, '.worklog')), false);
   });
 
@@ -118,8 +121,8 @@ describe('Tasks in the editor', () => {
     await row('Give total a discount').locator('.monaco-tl-twistie').click();
     await row('Attempt 2').waitFor();
     await row('Attempt 1').locator('.monaco-tl-twistie').click();
-    await row(/^npm test\s*red · \d/).waitFor();
-    await row(/^npm test\s*green · \d/).waitFor();
+    await row(/^npm test\s*failed · \d/).waitFor();
+    await row(/^npm test\s*passed · \d/).waitFor();
     await screenshot(page, 'tasks-attempts');
     await screenshot(page, 'tasks-attempts-light', { theme: 'light' });
     await screenshot(page, 'tasks-attempts-dark', { theme: 'dark' });

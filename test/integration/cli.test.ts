@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { CHECK, createProject, MENDING_AGENT, type Project } from '../support/project.ts';
+import { CHECK, CLI, createProject, MENDING_AGENT, type Project } from '../support/project.ts';
 
 describe('the command line', () => {
   let project: Project;
@@ -19,6 +19,7 @@ describe('the command line', () => {
     status: string;
     attempts: number;
     repo: string;
+    base: string;
     branch: string;
     head_sha: string;
     worktree: string;
@@ -85,7 +86,16 @@ describe('the command line', () => {
     [['start', '--task-file', 'nowhere.md'], /nowhere\.md cannot be read/],
     [['start', '--task', 'x', '--max-attempts', 'many'], /--max-attempts "many" is not a whole number/],
     [['start', '--tusk', 'x'], /--tusk/],
-    [['ls', '--status', 'sleeping'], /--status "sleeping" names sleeping; there are queued/],
+    [['start', '--task', '-x'], /the value of --task begins with a dash\. Write --task=VALUE/],
+    [['ls', '--limit', '99999999999999999999'], /--limit "99999999999999999999" is too large/],
+    [['ls', '--limit', '0'], /--limit "0" is less than 1/],
+    [
+      ['ls', '--workspace', '/nowhere'],
+      /the folder "\/nowhere" does not exist\. Name one that exists with --workspace/,
+    ],
+    [['ls', '--workspace', ''], /the folder "" does not exist/],
+    [['ls', '--workspace', process.execPath], /is not a folder/],
+    [['ls', '--status', 'sleeping'], /--status "sleeping" has unknown states: sleeping; known are queued/],
     [['show'], /ID is missing/],
     [['show', 'zzzz'], /"zzzz" does not exist/],
     [['merge', 'x', '--method', 'octopus'], /--method is "octopus", not one of squash\|merge\|rebase/],
@@ -111,6 +121,61 @@ describe('the command line', () => {
     assert.match((await project.ampa(['--help'])).stdout, /start[\s\S]*doctor/);
     assert.match((await project.ampa(['start', '--help'])).stdout, /--include-changes[\s\S]*Example:/);
     assert.match((await project.ampa(['--version'])).stdout, /^ampa \d+\.\d+\.\d+\n$/);
+  });
+
+  it('ends without a word where the reader of its output has gone, and says where it could not be written', () => {
+    const shell = (text: string) =>
+      spawnSync('/bin/bash', ['-c', text, process.execPath, CLI, project.repo], { env: project.env, encoding: 'utf8' });
+    const piped = shell('"$0" "$1" config --workspace "$2" | true; echo "${PIPESTATUS[0]}"');
+    assert.deepEqual([piped.stdout, piped.stderr], ['0\n', '']);
+    if (process.platform !== 'linux') return;
+    const full = shell('"$0" "$1" config --workspace "$2" > /dev/full');
+    assert.match(full.stderr, /^ampa: the output cannot be written: ENOSPC[^\n]*\n$/);
+    assert.equal(full.status, 1);
+  });
+
+  it('takes no task that is no text', async () => {
+    const file = path.join(project.box.dir, 'binary');
+    for (const [content, message] of [
+      ['a\0b', /the task holds a NUL character\. Give text/],
+      ['x'.repeat(1024 * 1024 + 1), /1048577 characters, more than 1048576\. Put it into a file/],
+    ] as const) {
+      project.box.write(file, content);
+      const { code, stderr } = await project.ampa(['start', '--task-file', file, '--checks', CHECK], agent);
+      assert.match(stderr, message);
+      assert.equal(code, 2);
+    }
+  });
+
+  it('takes no blank check for one that is green', async () => {
+    const { stderr } = await project.ampa(['start', '--task', 'x', '--checks', ' '], agent);
+    assert.match(stderr, /No check was found/);
+  });
+
+  it('says that an attempt was never made, and that a log is no more', async () => {
+    const task = json((await project.ampa(['start', '--task', 'x', '--checks', CHECK, '--json'], agent)).stdout);
+    const missing = await project.ampa(['logs', task.id, '--attempt', '2']);
+    assert.match(missing.stderr, /has had 0 attempts, no attempt 2/);
+    assert.equal(missing.code, 1);
+    const empty = await project.ampa(['logs', task.id]);
+    assert.match(empty.stderr, /There is no log of it/);
+    assert.deepEqual([empty.code, empty.stdout], [0, '']);
+  });
+
+  it('says what is missing where a GitHub is there and cannot be used', async () => {
+    project.box.git(project.repo, 'remote', 'set-url', 'origin', 'https://github.com/acme/widget.git');
+    const start = (...args: string[]) => project.ampa(['start', '--task', 'x', ...args, '--checks', CHECK], agent);
+    assert.match((await start()).stderr, /^Nobody is signed in to github\.com, so acme\/widget gets no pull request/);
+    assert.match((await start('--issue', '1')).stderr, /an issue was named, but nobody is signed in to github\.com/);
+    const keyless = { ...agent, AMPA_GITHUB_APP_ID: '1', AMPA_GITHUB_APP_PRIVATE_KEY_PATH: '/nowhere/key.pem' };
+    assert.match(
+      (await project.ampa(['start', '--task', 'x'], keyless)).stderr,
+      /file \/nowhere\/key\.pem cannot be read/,
+    );
+    const lost = { ...agent, GITHUB_TOKEN: 'x', AMPA_GITHUB_API_URL: 'github.example.org' };
+    const { code, stderr } = await project.ampa(['start', '--task', 'x'], lost);
+    assert.match(stderr, /AMPA_GITHUB_API_URL is "github\.example\.org", no http or https address/);
+    assert.equal(code, 1);
   });
 
   it('refuses merge and trust inside a task', async () => {
@@ -218,6 +283,21 @@ describe('the command line', () => {
     assert.match((await project.ampa(['diff', task.id])).stdout, /\+good/, 'the work is still there');
   });
 
+  it('finds its tasks again after git clean, with no host but the command line', async () => {
+    const started = await project.ampa(
+      ['start', '--task', 'Make it good', '--checks', CHECK, '--wait', '--json'],
+      agent,
+    );
+    assert.equal(started.code, 0, started.stderr);
+    project.box.git(project.repo, 'clean', '-fdxq');
+    const { stdout, stderr } = await project.ampa(['ls', '--json']);
+    assert.deepEqual(
+      json(stdout).tasks.map(({ id }) => id),
+      [json(started.stdout).id],
+    );
+    assert.match(stderr, /restored/);
+  });
+
   it('finds the workspace from a folder below and from a linked worktree', async () => {
     await project.ampa(['start', '--task', 'Make it good', '--checks', CHECK], agent);
     mkdirSync(path.join(project.repo, 'deep/er'), { recursive: true });
@@ -226,6 +306,25 @@ describe('the command line', () => {
     for (const folder of [path.join(project.repo, 'deep/er'), linked]) {
       assert.equal(json((await project.ampa(['ls', '--json', '--workspace', folder])).stdout).total, 1, folder);
     }
+  });
+
+  it('starts in a linked worktree from the branch of that, with what is uncommitted there', async () => {
+    const linked = path.join(project.box.dir, 'linked');
+    project.box.git(project.repo, 'worktree', 'add', '-q', '-b', 'other', linked);
+    project.box.commit(linked, 'only-here.txt', 'x');
+    project.box.write(path.join(linked, 'uncommitted.txt'), 'x');
+    const args = ['start', '--task', 'x', '--checks', CHECK, '--include-changes', '--json', '--workspace', linked];
+    const { stdout, stderr, code } = await project.ampa(args, agent);
+    assert.equal(code, 0, stderr);
+    const task = json(stdout);
+    assert.deepEqual([task.base, task.repo], ['other', project.repo]);
+    const app = await project.open(agent.AMPA_AGENT_COMMAND);
+    const { base_sha: base, snapshot_sha: snapshot } = await app.find(task.id);
+    assert.equal(base, project.box.git(linked, 'rev-parse', 'HEAD'));
+    assert.match(
+      project.box.git(project.repo, 'ls-tree', '--name-only', snapshot!),
+      /only-here\.txt[^]*uncommitted\.txt/,
+    );
   });
 
   it('works on a repository given by URL, cloned bare into the state folder', async () => {

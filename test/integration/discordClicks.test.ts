@@ -121,7 +121,7 @@ describe("A click on the Discord bot's button", function () {
     const it = await asked();
     const { said } = await it.click(bench.twin.alice, 'prompt:P1:yes');
     assert.deepEqual(it.answers, []);
-    assert.match(said[0]!.content, /set AMPA_DISCORD_ALLOWED_IDS/);
+    assert.match(said[0]!.content, /Set AMPA_DISCORD_ALLOWED_IDS/);
     assert.equal(said[0]!.flags, EPHEMERAL);
   });
 

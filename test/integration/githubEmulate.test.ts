@@ -98,7 +98,7 @@ describe("AMPA as a GitHub App, to somebody else's emulator", () => {
       (await github).forge.gitToken(repoOf(owner), signal);
     await assert.rejects(token(as(12, stranger)), /does not accept the private key of App 12/);
     await assert.rejects(token(as(99)), /does not accept the private key of App 99/);
-    await assert.rejects(token(as(13), 'poor'), /App 13 has not the permissions pull_requests: write on poor\/widget/);
+    await assert.rejects(token(as(13), 'poor'), /App 13 lacks the permissions pull_requests: write on poor\/widget/);
     await assert.rejects(token(as(12), 'other'), /App 12 is not installed on other\/widget/);
   });
 

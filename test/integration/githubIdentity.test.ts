@@ -97,7 +97,7 @@ describe('Who AMPA is to GitHub', () => {
     });
 
     const broken: [string, () => Record<string, string>, RegExp][] = [
-      ['a key that is none', () => ({ AMPA_GITHUB_APP_PRIVATE_KEY: 'hunter22hunter22' }), /is no PEM/],
+      ['a key that is none', () => ({ AMPA_GITHUB_APP_PRIVATE_KEY: 'hunter22hunter22' }), /is not PEM/],
       [
         'a damaged key',
         () => ({ AMPA_GITHUB_APP_PRIVATE_KEY: pem('pkcs8').replace(/\n.{40}/, '\n') }),
@@ -149,7 +149,7 @@ describe('Who AMPA is to GitHub', () => {
     it('without a vital permission says so; what it lacks besides is told by probe', async () => {
       it_.fake.app!.installations['acme/widget'] = { ...ALL, pull_requests: 'read' };
       const { forge } = await it_.make(asApp());
-      await assert.rejects(forge.gitToken(ACME, it_.signal), /has not the permissions pull_requests: write/);
+      await assert.rejects(forge.gitToken(ACME, it_.signal), /lacks the permissions pull_requests: write/);
       const { checks: _checks, workflows: _workflows, ...less } = ALL;
       it_.fake.app!.installations['acme/widget'] = { ...less, actions: 'write' };
       assert.deepEqual((await forge.probe(ACME)).missing, ['workflows: write', 'checks: read']);

@@ -93,6 +93,10 @@ describe('scheduled commands', () => {
       [['add', 'x', 'true'], /no time to run at/],
       [['add', 'x', 'true', '--every', '5', '--cron', '* * * * *'], /cannot be used together/],
       [['add', 'x', 'true', '--every', '0'], /--every is 0/],
+      [
+        ['add', 'x', 'true', '--every', '99999999999999999'],
+        /--every is 100000000000000000\. .*not over a hundred years/,
+      ],
       [['add', 'x', 'true', '--every', 'often'], /--every "often" is not a number/],
       [['add', 'x', 'true', '--cron', '* * *'], /3 fields, not five/],
       [['add', 'x', '--every', '5'], /the command is empty/],

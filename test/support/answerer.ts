@@ -75,7 +75,9 @@ const SURFACES: Record<string, Surface> = {
     response: 'reject',
     answer(prompt, text) {
       const { signal } = new AbortController();
-      const io = { ...{ out() {}, err() {}, json() {}, asJson: true, isTerminal: false, taskId: null, signal } };
+      const io = {
+        ...{ out() {}, err() {}, clear() {}, json() {}, asJson: true, isTerminal: false, taskId: null, signal },
+      };
       const terminal = {
         ...io,
         readStdin: async () => '',

@@ -65,6 +65,14 @@ describe('configuration', () => {
     assert.deepEqual([values.maxConcurrentTasks, sources.maxConcurrentTasks], [2, 'default']);
   });
 
+  it('takes blank text for none: a blank check would be green', () => {
+    const { values, warnings } = resolveConfig(
+      [source('environment', { AMPA_CHECKS_COMMAND: ' ' }), source('user settings', { AMPA_CHECKS_COMMAND: 'make' })],
+      true,
+    );
+    assert.deepEqual([values.checksCommand, warnings], ['make', []]);
+  });
+
   it('falls back to the default with a warning that names knob and source', () => {
     for (const [value, problem] of [
       ['many', 'not a number'],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { AmpaError } from '../../src/errors.ts';
 import { parseJsonText } from '../../src/app/jsonText.ts';
 import { exportStore, parseStore as readStore } from '../../src/scheduler/originalStore.ts';
+import { MAX_MINUTES } from '../../src/scheduler/spec.ts';
 import { ORIGINAL_STORE } from '../support/originalStore.ts';
 
 const parseStore = (content: string, file: string) => readStore(parseJsonText(content, file), file);
@@ -83,6 +84,20 @@ describe('the store of the originals', () => {
     const out = exportStore(commands, { last_start: null, dispatches: [], extra: {} });
     const written = (out['commands'] as Record<string, Record<string, unknown>>)['watch']!;
     assert.deepEqual([written['cron'], written['timezone']], [watch.cron, watch.timezone]);
+  });
+
+  it('takes a number in quotes for one, and one that no date can hold for a hundred years', () => {
+    const { commands } = parseStore(
+      '{"commands": {"a": {"command": "x", "frequency_minutes": "7"}, "b": {"command": "x", "frequency_minutes": 1e300}}}',
+      'f',
+    );
+    assert.deepEqual(
+      commands.map(({ spec, note }) => [spec.frequency_minutes, spec.enabled, note]),
+      [
+        [7, true, null],
+        [MAX_MINUTES, true, null],
+      ],
+    );
   });
 
   it('reads times without an offset as UTC, whatever this machine thinks', () => {

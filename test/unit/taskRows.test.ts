@@ -109,7 +109,7 @@ describe('The rows below a task', () => {
   };
 
   it('say how an attempt ended and how long it took', () => {
-    assert.equal(attemptRow(attempt, task, false, 0).description, 'agent done · 1 min 5 s');
+    assert.equal(attemptRow(attempt, task, false, 0).description, 'agent finished · 1 min 5 s');
     assert.equal(
       attemptRow({ ...attempt, outcome: 'stalled' }, task, false, 0).description,
       'agent stalled · 1 min 5 s',
@@ -136,7 +136,7 @@ describe('The rows below a task', () => {
       excerpt: 'not ok 1 ```',
       log_path: '/l',
     });
-    assert.equal(row.description, 'red · 9 s');
+    assert.equal(row.description, 'failed · 9 s');
     assert.match(row.tooltip, /````text\nnot ok 1 ```\n````/);
     assert.equal(row.command, 'ampa.showCheck');
   });

@@ -116,7 +116,7 @@ export async function resolveAgent(options: ResolveAgentOptions): Promise<Resolv
     throw new AmpaError(
       'agent',
       `the agent ${JSON.stringify(name)} is not known`,
-      `Choose one of ${names}, or define your own with ampa.agentCommand.`,
+      `Choose one of ${names}, or define your own with ampa.agentCommand (AMPA_AGENT_COMMAND).`,
     );
   }
   for (const agent of wanted ? [wanted] : KNOWN_AGENTS) {
@@ -136,7 +136,7 @@ export async function resolveAgent(options: ResolveAgentOptions): Promise<Resolv
   throw new AmpaError(
     'agent',
     'no coding agent was found on PATH',
-    `Install one: ${choices}; or set ampa.agentCommand.`,
+    `Install one: ${choices}; or set ampa.agentCommand (AMPA_AGENT_COMMAND).`,
   );
 }
 

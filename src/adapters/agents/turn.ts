@@ -66,6 +66,7 @@ export function plainError(text: string): string {
     const message = field(inner, 'message');
     return typeof message === 'string' && message ? message : trimmed;
   } catch {
+    // Not JSON after all, only text with a brace.
     return trimmed;
   }
 }

@@ -165,6 +165,7 @@ export async function clearStaleLocks(gitDir: string, worktree: string, branch: 
   }
 }
 
+/** Linux: whether a git process stands in one of these folders. One that ended meanwhile, or is another user's, does not count. */
 async function gitWorksIn(dirs: readonly string[]): Promise<boolean> {
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry)) continue;

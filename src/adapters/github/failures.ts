@@ -93,6 +93,6 @@ function hintOf(error: unknown, { status, headers }: Answer): string {
     return needed ? `The token needs: ${needed}.` : 'The token lacks a permission; `ampa doctor` names it.';
   }
   if (status === 404) return 'The repository does not exist, or the token cannot see it; `ampa doctor` shows which.';
-  if (status >= 500) return 'GitHub is having trouble; it is asked again later.';
+  if (status >= 500) return 'GitHub is having trouble; that usually passes within minutes.';
   return '';
 }

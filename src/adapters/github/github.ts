@@ -70,6 +70,12 @@ const NOBODY_MS = 15_000;
 export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
   const { env, now, secrets = [], secondMs, timeoutMs } = options;
   const apiUrl = options.apiUrl || env.AMPA_GITHUB_API_URL || undefined;
+  if (apiUrl !== undefined && !/^https?:$/.test(URL.parse(apiUrl)?.protocol ?? ''))
+    throw new AmpaError(
+      'external',
+      `AMPA_GITHUB_API_URL is ${JSON.stringify(apiUrl)}, no http or https address`,
+      'Give it as https://HOST/api/v3, or leave it out.',
+    );
   const fetch = options.fetch ?? (await fetchOf(env));
   const identities = new Map<string, { found: Promise<Identity | null>; at: number }>();
   const clients = new Map<string, Promise<Client>>();

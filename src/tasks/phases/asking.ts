@@ -184,6 +184,7 @@ export function startAsking(deps: AskingDeps): Asking {
   function book(work: () => Promise<void>): void {
     books = books.then(() => clock.sleep(0)).then(work);
     afterwards(books);
+    // Its failure was handed to `afterwards`; the next one does not fail with it.
     books = books.catch(() => undefined);
   }
 

@@ -1,13 +1,6 @@
-/** The page's side of the wire: the editor's API, actions with their answers, and what the page remembers. */
+/** The task page's side of the wire, and what the page remembers. */
+import { createActions, editorApi, type Actions } from './editorApi.ts';
 import { isHostMessage, type Action, type HostMessage, type PageMessage } from '../../protocol.ts';
-
-interface EditorApi {
-  postMessage(message: unknown): void;
-  getState(): unknown;
-  setState(state: unknown): void;
-}
-
-declare function acquireVsCodeApi(): EditorApi;
 
 /** Kept by the editor over hiding and reloading; `taskId` and `folder` bring the page back after a restart. */
 export interface Memory {
@@ -19,31 +12,22 @@ export interface Memory {
   scroll: number;
 }
 
-export interface Host {
+export interface Host extends Pick<Actions<Action>, 'act'> {
   send(message: PageMessage): void;
-  /** Resolves with what went wrong, for people, or null. */
-  act(action: Action): Promise<string | null>;
   memory: Memory;
   remember(change: Partial<Memory>): void;
   listen(listener: (message: Exclude<HostMessage, { type: 'done' }>) => void): void;
 }
 
 export function connect(taskId: string, folder: string): Host {
-  const api = acquireVsCodeApi();
-  const waiting = new Map<number, (error: string | null) => void>();
+  const api = editorApi();
+  const { act, settle } = createActions<Action>((message) => api.postMessage(message));
   const listeners: ((message: Exclude<HostMessage, { type: 'done' }>) => void)[] = [];
-  let lastId = 0;
   let saving: number | undefined;
 
   const host: Host = {
     send: (message) => api.postMessage(message),
-    act(action) {
-      const id = ++lastId;
-      return new Promise((resolve) => {
-        waiting.set(id, resolve);
-        host.send({ type: 'action', id, action });
-      });
-    },
+    act,
     memory: { ...restore(api.getState()), taskId, folder },
     remember(change) {
       Object.assign(host.memory, change);
@@ -61,10 +45,8 @@ export function connect(taskId: string, folder: string): Host {
   window.addEventListener('message', (event: MessageEvent<unknown>) => {
     const message = event.data;
     if (!isHostMessage(message)) return;
-    if (message.type === 'done') {
-      waiting.get(message.id)?.(message.error);
-      waiting.delete(message.id);
-    } else for (const listener of listeners) listener(message);
+    if (message.type === 'done') settle(message);
+    else for (const listener of listeners) listener(message);
   });
   return host;
 }

@@ -47,7 +47,7 @@ describe('A task in the editor', () => {
       below.map((it) => it.id?.split(':')[0]),
       ['check', 'log', 'diff'],
     );
-    assert.match(String(below[0]?.description), /^green · \d+(\.\d)? s$/);
+    assert.match(String(below[0]?.description), /^passed · <?\d+(\.\d)? s$/);
     const item = await tree!.provider.getTreeItem(`task:${ended.id}`);
     assert.match(item.contextValue ?? '', /\bended\b.*\bsuccess\b.*\bmergeable\b.*\bhasDiff\b/);
     assert.match(

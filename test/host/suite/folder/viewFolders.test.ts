@@ -21,7 +21,9 @@ const appOf = (root: vscode.Uri, over: Partial<App>): App =>
   }) as unknown as App;
 
 describe('A folder in which a task is started from the terminal of its window', () => {
-  it('is woken when that command has ended, for no window has gained the focus', async () => {
+  it('is woken when that command has ended, for no window has gained the focus', async function () {
+    // The shell has to be one that the editor is told by when a command ends.
+    if (process.platform === 'win32') return this.skip();
     const root = vscode.workspace.workspaceFolders![0]!.uri;
     let store = false;
     const secrets = new vscode.EventEmitter<void>();
