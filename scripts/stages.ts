@@ -107,9 +107,8 @@ export const STAGES: readonly Stage[] = [
   { ...suite('host', ['build', 'setup'], 1), argv: ['node', 'test/host/run.ts', 'source'], files: undefined },
   { ...suite('vsix', ['package', 'setup'], 1), argv: ['node', 'test/host/run.ts', 'vsix'], files: undefined },
   suite('pages', ['build', 'setup'], 1),
-  // Alone: browsers, servers and agents on two cores leave no room for a person's patience to be measured beside others.
   {
-    ...suite('e2e', ['build', 'setup'], 2),
+    ...suite('e2e', ['build', 'setup'], 1),
     // Two windows side by side, the longest file first: what comes last has no other to run beside.
     argv: mocha(
       ['test/e2e/tasks.test.ts', 'test/e2e/!(tasks).test.ts'],

@@ -108,37 +108,40 @@ export const HANDLERS: Handlers<CommandName> = {
         `task ${task.id} has had ${task.attempts} ${task.attempts === 1 ? 'attempt' : 'attempts'}, no attempt ${args.attempt}`,
         '`ampa show` lists them.',
       );
+    const attempt = args.attempt ?? task.attempts;
+    // `--json` is one object, unless lines are followed.
+    const whole: string[] | null = io.asJson && !args.follow ? [] : null;
     const print = (lines: string[]): void => {
       if (lines.length === 0) return;
-      if (!io.asJson) io.out(lines.join('\n'));
+      if (whole) for (const line of lines) whole.push(line);
+      else if (!io.asJson) io.out(lines.join('\n'));
       else for (const line of lines) io.json({ line }, true);
     };
-    let piece = await app.readLog(task.id, {
-      attempt: args.attempt ?? task.attempts,
-      tailBytes: args.tail === undefined ? 64 * 1024 * 1024 : Math.max(64 * 1024, args.tail * 400),
-    });
-    let lines = piece.text.split('\n');
-    let partial = args.follow ? (lines.pop() ?? '') : '';
-    if (!args.follow && lines.at(-1) === '') lines.pop();
-    if (args.tail !== undefined) lines = lines.slice(-args.tail);
-    if (io.asJson && !args.follow) {
-      io.json({ lines });
-      return 0;
-    }
-    print(lines);
-    if (!args.follow) {
-      if (piece.text === '') io.err('There is no log of it: nothing was printed yet, or `ampa clean` has removed it.');
-      return 0;
-    }
+    let partial = '';
+    const linesOf = (text: string): string[] => {
+      const lines = (partial + text).split('\n');
+      partial = lines.pop() ?? '';
+      return lines;
+    };
+    // In pieces: the whole of a log may be hundreds of megabytes.
+    let piece = await app.readLog(
+      task.id,
+      args.tail === undefined
+        ? { cursor: { attempt, offset: 0 } }
+        : { attempt, tailBytes: Math.max(64 * 1024, args.tail * 400) },
+    );
+    if (piece.text === '' && !args.follow)
+      io.err('There is no log of it: nothing was printed yet, or `ampa clean` has removed it.');
+    const first = linesOf(piece.text);
+    const shown = args.tail === undefined ? first.length : args.tail - (partial === '' || args.follow ? 0 : 1);
+    print(first.slice(Math.max(0, first.length - shown)));
     for (let ended = false; !io.signal.aborted;) {
-      const next = await app.readLog(task.id, { cursor: piece.cursor });
-      piece = next;
-      if (next.text !== '') {
-        lines = (partial + next.text).split('\n');
-        partial = lines.pop() ?? '';
-        print(lines);
+      piece = await app.readLog(task.id, { cursor: piece.cursor });
+      if (piece.text !== '') {
+        print(linesOf(piece.text));
         continue;
       }
+      if (!args.follow) break;
       const now = await app.find(task.id);
       if (args.attempt === undefined && now.attempts > piece.attempt) {
         piece = { text: '', attempt: now.attempts, cursor: { attempt: now.attempts, offset: 0 } };
@@ -150,6 +153,7 @@ export const HANDLERS: Handlers<CommandName> = {
       if (!ended) await wallClock.sleep(300, io.signal);
     }
     if (partial) print([partial]);
+    if (whole) io.json({ lines: whole });
     return 0;
   },
 

@@ -162,6 +162,19 @@ describe('the command line', () => {
     assert.deepEqual([empty.code, empty.stdout], [0, '']);
   });
 
+  it('prints all lines of a long log, or the last ones', async () => {
+    const loud = { AMPA_AGENT_COMMAND: 'seq 1 200000; echo good > state.txt' };
+    const start = ['start', '--task', 'Count', '--checks', CHECK, '--wait', '--json'];
+    const { id } = JSON.parse((await project.ampa(start, loud)).stdout) as { id: string };
+    const numbers = (lines: string[]): number[] => lines.map(Number).filter((it) => it > 0);
+    const all = numbers((await project.ampa(['logs', id])).stdout.split('\n'));
+    assert.deepEqual([all.length, all[0], all.at(-1)], [200_000, 1, 200_000]);
+    const { lines } = JSON.parse((await project.ampa(['logs', id, '--json'])).stdout) as { lines: string[] };
+    assert.deepEqual(numbers(lines), all);
+    const tail = (await project.ampa(['logs', id, '--tail', '7'])).stdout.trimEnd().split('\n');
+    assert.deepEqual(tail, lines.slice(-7));
+  });
+
   it('says what is missing where a GitHub is there and cannot be used', async () => {
     project.box.git(project.repo, 'remote', 'set-url', 'origin', 'https://github.com/acme/widget.git');
     const start = (...args: string[]) => project.ampa(['start', '--task', 'x', ...args, '--checks', CHECK], agent);

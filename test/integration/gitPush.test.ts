@@ -274,7 +274,7 @@ describe("git: pushing a task's branch", () => {
     await pushed();
     box.git(repo, 'remote', 'remove', 'origin');
     const none = await push();
-    assert.ok(none.kind === 'unreachable' && /no remote called origin/.test(none.detail));
+    assert.ok(none.kind === 'unreachable' && /no longer has a remote called origin/.test(none.detail));
   });
 
   describe('the pre-push hook', () => {
