@@ -19,7 +19,7 @@ import { forgeChecksPhase } from '../src/tasks/phases/forgeChecks.ts';
 import { startFakeGitHub } from '../test/support/fakeGitHub.ts';
 import type { FakeRun } from '../test/support/fakeGitHubState.ts';
 import { makeTask } from '../test/support/repo.ts';
-import { ACME_FORGE, carryOfChecks } from '../test/support/waiting.ts';
+import { ACME_FORGE, carryOfChecks } from '../test/support/checksPhase.ts';
 import { seeded } from '../test/support/seeded.ts';
 import { simulatedTime } from './simulatedTime.ts';
 import { median, percentile, type Row } from './table.ts';

@@ -12,7 +12,7 @@ import { newCommand } from '../src/scheduler/command.ts';
 import { rememberCron } from '../src/scheduler/cron.ts';
 import { createScheduleIndex } from '../src/scheduler/scheduleIndex.ts';
 import { START } from '../test/support/movedClock.ts';
-import { scheduleBench } from '../test/support/schedule.ts';
+import { scheduleBench } from '../test/support/scheduleBench.ts';
 import { until } from '../test/support/until.ts';
 import { median, race, type Row } from './table.ts';
 

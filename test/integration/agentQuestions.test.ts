@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { App } from '../../src/app/api.ts';
 import { leapingClock } from '../support/leapingClock.ts';
 import { CHECK, CLI, processesOf } from '../support/project.ts';
-import { createQuestions, type Questions } from '../support/questions.ts';
+import { createQuestions, type Questions } from '../support/questionProject.ts';
 import { until } from '../support/until.ts';
 
 const never = new AbortController().signal;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { runAnswers } from '../support/answers.ts';
+import { runAnswers } from '../support/answerCampaign.ts';
 import { CHECK } from '../support/project.ts';
-import { createQuestions } from '../support/questions.ts';
+import { createQuestions } from '../support/questionProject.ts';
 import { until } from '../support/until.ts';
 
 describe('Answers', () => {

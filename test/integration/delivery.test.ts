@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { SendError, type Sent } from '../../src/notifications/ports.ts';
 import { sayIn } from '../../src/adapters/sqlite/outbox.ts';
-import { deliveryBench } from '../support/delivery.ts';
+import { deliveryBench } from '../support/deliveryBench.ts';
 import { makeTask, NEEDS } from '../support/repo.ts';
 import { START } from '../support/movedClock.ts';
 import { until } from '../support/until.ts';

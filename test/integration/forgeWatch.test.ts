@@ -17,7 +17,7 @@ import { needsKey } from '../../src/tasks/capabilities.ts';
 import type { Claim } from '../../src/tasks/ports.ts';
 import type { CheckState, Task } from '../../src/tasks/task.ts';
 import { makeTask } from '../support/repo.ts';
-import { ACME_FORGE, carryOfChecks } from '../support/waiting.ts';
+import { ACME_FORGE, carryOfChecks } from '../support/checksPhase.ts';
 
 const REPO = 'github.com/acme/widget';
 const SHA = 'c'.repeat(40);

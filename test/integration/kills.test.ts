@@ -1,4 +1,4 @@
-import { runCampaign } from '../support/kills.ts';
+import { runCampaign } from '../support/killCampaign.ts';
 
 describe('twenty carriers killed at random moments', () => {
   it('lose no task, push no commit twice, leave no process, and every task ends as it would have', async () => {

@@ -10,7 +10,7 @@ import type { EngineStore } from '../../src/app/engineStore.ts';
 import { createProject, type Project } from '../support/project.ts';
 import { START } from '../support/movedClock.ts';
 import { makeTask } from '../support/repo.ts';
-import { scheduleBench } from '../support/schedule.ts';
+import { scheduleBench } from '../support/scheduleBench.ts';
 
 const MINUTE = 60_000;
 

@@ -6,7 +6,7 @@ import { compileCron } from '../../src/scheduler/cron.ts';
 import { createScheduler } from '../../src/scheduler/loop.ts';
 import type { Clock } from '../../src/tasks/ports.ts';
 import { START } from '../support/movedClock.ts';
-import { scheduleBench } from '../support/schedule.ts';
+import { scheduleBench } from '../support/scheduleBench.ts';
 import { until } from '../support/until.ts';
 
 const MINUTE = 60_000;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { scheduleBench } from '../support/schedule.ts';
+import { scheduleBench } from '../support/scheduleBench.ts';
 import { addDay, checkDay, dayHost } from '../support/scheduleDay.ts';
-import { dayOfProcesses } from '../support/scheduleProcesses.ts';
+import { dayOfProcesses } from '../support/scheduleProcessDay.ts';
 
 const HOUR = 3600_000;
 

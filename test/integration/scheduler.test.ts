@@ -3,7 +3,7 @@ import type { CommandPatch } from '../../src/scheduler/spec.ts';
 import { AmpaError } from '../../src/errors.ts';
 import type { Claimed, RunEnd } from '../../src/scheduler/ports.ts';
 import { START } from '../support/movedClock.ts';
-import { scheduleBench } from '../support/schedule.ts';
+import { scheduleBench } from '../support/scheduleBench.ts';
 import { until } from '../support/until.ts';
 
 const MINUTE = 60_000;

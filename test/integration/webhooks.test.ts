@@ -16,7 +16,7 @@ import { freePort } from '../support/freePort.ts';
 import { createProject, type Project } from '../support/project.ts';
 import { makeTask } from '../support/repo.ts';
 import { until } from '../support/until.ts';
-import { ACME_FORGE } from '../support/waiting.ts';
+import { ACME_FORGE } from '../support/checksPhase.ts';
 import { deliver, payloadsOf } from '../support/webhooks.ts';
 
 const SECRET = 'a secret of ours';

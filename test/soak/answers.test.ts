@@ -1,4 +1,4 @@
-import { runAnswers } from '../support/answers.ts';
+import { runAnswers } from '../support/answerCampaign.ts';
 
 describe('a thousand questions, each answered at the same moment from four surfaces on two hosts', () => {
   it('are resumed once each, and all three thousand that came too late hear who won', async () => {

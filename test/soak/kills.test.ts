@@ -1,4 +1,4 @@
-import { runCampaign } from '../support/kills.ts';
+import { runCampaign } from '../support/killCampaign.ts';
 
 /** `AMPA_TEST_SEED=N` repeats a campaign. */
 describe('two hundred carriers killed at random moments', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { dayOfProcesses } from '../support/scheduleProcesses.ts';
+import { dayOfProcesses } from '../support/scheduleProcessDay.ts';
 
 describe('a day of a scheduler on five processes', () => {
   for (const begin of ['2026-03-28T12:00Z', '2026-10-24T12:00Z']) {

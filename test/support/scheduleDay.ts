@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { compileCron } from '../../src/scheduler/cron.ts';
 import type { Run, ScheduleStore } from '../../src/scheduler/ports.ts';
-import type { scheduleBench } from './schedule.ts';
+import type { scheduleBench } from './scheduleBench.ts';
 
 const MINUTE = 60_000;
 const ZONE = 'Europe/Berlin';

@@ -1,6 +1,6 @@
 /** A host of a day in a process of its own: `scheduleProcess.ts DIR NAME AT`. It is told where to step, and answers what comes next. */
 import { dayHost } from './scheduleDay.ts';
-import { scheduleBench } from './schedule.ts';
+import { scheduleBench } from './scheduleBench.ts';
 
 export type ToHost = { to: number } | { dead: string };
 export interface FromHost {

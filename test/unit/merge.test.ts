@@ -3,7 +3,7 @@ import { mock } from 'node:test';
 import { mergeTask, type MergeDeps } from '../../src/app/merge.ts';
 import type { Message } from '../../src/tasks/task.ts';
 import { makeTask } from '../support/repo.ts';
-import { ACME_FORGE } from '../support/waiting.ts';
+import { ACME_FORGE } from '../support/checksPhase.ts';
 
 describe('merging a task', () => {
   beforeEach(() => mock.timers.enable({ apis: ['setTimeout', 'Date'] }));

@@ -6,7 +6,7 @@ import type { Task } from '../../src/tasks/task.ts';
 import type { Carry } from '../../src/tasks/phases/phase.ts';
 import { forgeOnBase, localOnBase } from '../../src/tasks/phases/onBase.ts';
 import { makeTask } from '../support/repo.ts';
-import { ACME_FORGE } from '../support/waiting.ts';
+import { ACME_FORGE } from '../support/checksPhase.ts';
 
 const check = (name: string, state: ForgeCheck['state'], workflow: string | null): ForgeCheck => ({
   ...{ id: name, name, state, workflow, url: null, startedAt: null, endedAt: null },

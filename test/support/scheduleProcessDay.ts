@@ -3,7 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { scheduleBench } from './schedule.ts';
+import { scheduleBench } from './scheduleBench.ts';
 import { addDay, checkDay } from './scheduleDay.ts';
 import type { FromHost, ToHost } from './scheduleProcess.ts';
 

@@ -4,7 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import readline from 'node:readline';
 import { CHECK } from './project.ts';
-import { createQuestions } from './questions.ts';
+import { createQuestions } from './questionProject.ts';
 import { until } from './until.ts';
 
 interface Fate {
