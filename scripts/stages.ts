@@ -108,11 +108,11 @@ export const STAGES: readonly Stage[] = [
   { ...suite('vsix', ['package', 'setup'], 1), argv: ['node', 'test/host/run.ts', 'vsix'], files: undefined },
   suite('pages', ['build', 'setup'], 1),
   {
-    ...suite('e2e', ['build', 'setup'], 1),
-    // Two windows side by side, the longest file first: what comes last has no other to run beside.
+    ...suite('e2e', ['build', 'setup'], 2),
+    // Three windows side by side, the longest file first: what comes last has no other to run beside.
     argv: mocha(
       ['test/e2e/tasks.test.ts', 'test/e2e/!(tasks).test.ts'],
-      ['--timeout', '120000', '--parallel', '--jobs', '2'],
+      ['--timeout', '120000', '--parallel', '--jobs', '3'],
     ),
   },
 ];

@@ -98,7 +98,7 @@ describe('the command line', () => {
     [['ls', '--status', 'sleeping'], /--status "sleeping" has unknown states: sleeping; known are queued/],
     [['show'], /ID is missing/],
     [['show', 'zzzz'], /"zzzz" does not exist/],
-    [['merge', 'x', '--method', 'octopus'], /--method is "octopus", not one of squash\|merge\|rebase/],
+    [['merge', 'x', '--method', 'octopus'], /--method is "octopus", not one of merge\|squash\|rebase/],
     [['logs', 'a', 'b'], /one argument more than the command takes/],
     [['daemon', '--once', '--until-idle'], /cannot be used together/],
   ];
