@@ -84,13 +84,8 @@ const check = (name: string, argv: string[], needs: string[] = [], cost: 0 | 1 |
 
 export const STAGES: readonly Stage[] = [
   check('setup', ['node', 'test/host/setup.ts'], [], 0),
-  check('types', ['node', 'scripts/types.ts']),
-  check('lint', ['oxlint', '--type-aware', '--deny-warnings']),
-  check('format', ['oxfmt', '--check']),
-  check('dead', ['knip', '--no-progress']),
   check('build', ['node', 'esbuild.mjs']),
-  suite('unit', [], 1),
-  // The longest. Its tests mostly wait for processes, so more files than cores run side by side.
+  // The longest, so it begins first. Its tests mostly wait for processes, so more files than cores run side by side.
   {
     ...suite('integration', ['build'], 1),
     argv: mocha(filesOf('integration', LONG), ['--parallel', '--jobs', '4']),
@@ -102,6 +97,11 @@ export const STAGES: readonly Stage[] = [
       NODE_COMPILE_CACHE: path.join(root, 'node_modules/.cache/ampa-tests'),
     },
   },
+  check('types', ['node', 'scripts/types.ts']),
+  check('lint', ['oxlint', '--type-aware', '--deny-warnings']),
+  check('format', ['oxfmt', '--check']),
+  check('dead', ['knip', '--no-progress']),
+  suite('unit', [], 1),
   check('package', ['node', 'scripts/package.ts', '--no-build'], ['build']),
   suite('bundle', ['package', 'setup'], 1),
   { ...suite('host', ['build', 'setup'], 1), argv: ['node', 'test/host/run.ts', 'source'], files: undefined },
