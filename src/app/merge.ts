@@ -152,6 +152,8 @@ async function mergePullRequest(
     );
   }
   const forge = await forges.of(task);
+  const from = await repository.mergeBaseOf(task, pushed);
+  // From here on nothing may fail before `merge` is asked: it ends what is begun now.
   const patience = new AbortController();
   const late = setTimeout(() => patience.abort(tooLate(task)), MERGE_MS);
   const look = async (): Promise<void> => {
@@ -171,7 +173,7 @@ async function mergePullRequest(
       {
         method,
         sha: pushed,
-        from: await repository.mergeBaseOf(task, pushed),
+        from,
         title: task.title,
         onWait: (names) => say(`Waiting for required checks of ${task.pr_url}: ${names.join(', ')}`),
         beforeMerge,
@@ -200,8 +202,8 @@ async function mergePullRequest(
     case 'refused':
       throw new AmpaError(
         'merge',
-        `GitHub does not merge ${task.pr_url}: ${outcome.detail}`,
-        'See to what it wants, then merge again.',
+        `${task.pr_url} was not merged: ${outcome.detail}`,
+        outcome.hint ?? 'Settle that on GitHub, then merge again.',
       );
   }
 }

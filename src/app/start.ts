@@ -155,7 +155,8 @@ async function planForge(
   const repo = remoteUrl === null ? null : await deps.repoAt(remoteUrl);
   const signIn = 'Sign in with `gh auth login`, or set GITHUB_TOKEN; `ampa doctor` shows who is found.';
   if (wanted === null) {
-    if (repo)
+    const wants = values.pullRequest !== 'never' || values.checksProvider === 'auto';
+    if (repo && wants)
       notes.push(
         `Nobody is signed in to ${repo.host}, so ${repo.owner}/${repo.name} gets no pull request and its checks are not seen. ${signIn}`,
       );

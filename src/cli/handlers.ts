@@ -105,7 +105,7 @@ export const HANDLERS: Handlers<CommandName> = {
     if (args.attempt !== undefined && args.attempt > task.attempts)
       throw new AmpaError(
         'refused',
-        `task ${task.id} has had ${task.attempts} ${task.attempts === 1 ? 'attempt' : 'attempts'}, no attempt ${args.attempt}`,
+        `task ${task.id} has had ${task.attempts} ${task.attempts === 1 ? 'attempt' : 'attempts'}: there is no attempt ${args.attempt}`,
         '`ampa show` lists them.',
       );
     const attempt = args.attempt ?? task.attempts;

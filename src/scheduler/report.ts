@@ -278,9 +278,9 @@ export function foldReport({ range, now, timeZone, commands, keepRuns }: ReportO
   };
 }
 
-/** What failed last comes first, then by name. */
 const { compare } = new Intl.Collator('en', { numeric: true });
 
+/** What failed last comes first, then by name. */
 function byUrgency(a: Lane, b: Lane): number {
   const failedAt = (lane: Lane): number => lane.marks.findLast((it) => it.failed > 0)?.from ?? 0;
   return failedAt(b) - failedAt(a) || compare(a.title, b.title);

@@ -101,7 +101,7 @@ export type ForgeMergeOutcome =
   | { kind: 'merged_without'; head: string }
   | { kind: 'conflict'; detail: string }
   /** Required checks or reviews are missing, the method is not allowed, … */
-  | { kind: 'refused'; detail: string };
+  | { kind: 'refused'; detail: string; hint?: string };
 
 /**
  * One forge with one identity. Every call may reject with `AmpaError` (`external`) when the forge

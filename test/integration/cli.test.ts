@@ -155,7 +155,7 @@ describe('the command line', () => {
   it('says that an attempt was never made, and that a log is no more', async () => {
     const task = json((await project.ampa(['start', '--task', 'x', '--checks', CHECK, '--json'], agent)).stdout);
     const missing = await project.ampa(['logs', task.id, '--attempt', '2']);
-    assert.match(missing.stderr, /has had 0 attempts, no attempt 2/);
+    assert.match(missing.stderr, /has had 0 attempts: there is no attempt 2/);
     assert.equal(missing.code, 1);
     const empty = await project.ampa(['logs', task.id]);
     assert.match(empty.stderr, /There is no log of it/);
@@ -179,6 +179,9 @@ describe('the command line', () => {
     project.box.git(project.repo, 'remote', 'set-url', 'origin', 'https://github.com/acme/widget.git');
     const start = (...args: string[]) => project.ampa(['start', '--task', 'x', ...args, '--checks', CHECK], agent);
     assert.match((await start()).stderr, /^Nobody is signed in to github\.com, so acme\/widget gets no pull request/);
+    const without = { ...agent, AMPA_PULL_REQUEST: 'never', AMPA_CHECKS_PROVIDER: 'local' };
+    const wanted = await project.ampa(['start', '--task', 'x', '--checks', CHECK], without);
+    assert.doesNotMatch(wanted.stderr, /Nobody is signed in/, 'who wants neither misses nothing');
     assert.match((await start('--issue', '1')).stderr, /an issue was named, but nobody is signed in to github\.com/);
     const keyless = { ...agent, AMPA_GITHUB_APP_ID: '1', AMPA_GITHUB_APP_PRIVATE_KEY_PATH: '/nowhere/key.pem' };
     assert.match(
@@ -187,7 +190,7 @@ describe('the command line', () => {
     );
     const lost = { ...agent, GITHUB_TOKEN: 'x', AMPA_GITHUB_API_URL: 'github.example.org' };
     const { code, stderr } = await project.ampa(['start', '--task', 'x'], lost);
-    assert.match(stderr, /AMPA_GITHUB_API_URL is "github\.example\.org", no http or https address/);
+    assert.match(stderr, /AMPA_GITHUB_API_URL is "github\.example\.org", which is not an http or https address/);
     assert.equal(code, 1);
   });
 

@@ -129,6 +129,15 @@ describe('git: landing a branch on its base', () => {
       assert.deepEqual(await drop(task), [], 'what is gone is no trouble');
     });
 
+    it('a branch whose last push had failed is deleted at the remote, too: all of it has landed', async () => {
+      const older = box.git(repo, 'rev-parse', `${task.branch}^`);
+      box.git(repo, 'push', '-q', 'origin', `${older}:refs/heads/${task.branch}`);
+      await land(task);
+      await work.repository.removeWorktree(task, { force: false });
+      assert.deepEqual(await drop(task), []);
+      assert.equal(box.git(origin, 'branch', '--list', task.branch), '');
+    });
+
     it('a branch to which somebody has added is deleted neither here nor there', async () => {
       await work.tasks.push(task, work.processes, work.never);
       await land(task);
@@ -241,6 +250,22 @@ describe('git: landing a branch on its base', () => {
       await assert.rejects(land(merged, 'rebase'), { code: 'merge', message: /its merges hold changes of their own/ });
       await land(merged, 'squash');
       assert.equal(box.git(origin, 'show', 'main:a.txt'), 'mended in the merge');
+    });
+
+    it('a rebase that meets a conflict which a merge on the branch has solved names the other methods', async () => {
+      moveOrigin('a.txt', 'theirs');
+      assert.equal((await work.tasks.mergeBase(task, work.never)).kind, 'conflict');
+      box.write(join(task.worktree, 'a.txt'), 'both');
+      box.git(task.worktree, 'commit', '-q', '-a', '--no-edit');
+      const merged = { ...task, head_sha: box.git(task.worktree, 'rev-parse', 'HEAD') };
+      moveOrigin('more.txt', 'more');
+      await assert.rejects(land(merged, 'rebase'), {
+        code: 'merge',
+        message: /its commits one by one conflict in a\.txt/,
+        hint: /merge or squash/,
+      });
+      await land(merged);
+      assert.equal(box.git(origin, 'show', 'main:a.txt'), 'both');
     });
 
     it('a remote that is away is said', async () => {

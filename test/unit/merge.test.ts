@@ -64,6 +64,24 @@ describe('merging a task', () => {
     assert.equal(await merged(5), 5);
   });
 
+  it('leaves nothing behind where it is not even asked for', async () => {
+    let listeners = 0;
+    const deps = {
+      board: { detail: async () => ({ task, messages: [] }), releaseMerge: async () => undefined },
+      repository: { mergeBaseOf: () => Promise.reject(new Error('the repository is gone')) },
+      forges: { of: async () => ({}) },
+      clock: { now: Date.now },
+      newId: () => 'merger',
+      onChange() {
+        listeners++;
+        return () => listeners--;
+      },
+      say: () => undefined,
+    } as unknown as MergeDeps;
+    await assert.rejects(mergeTask(deps, task.id, { method: null, deleteBranch: false }), /the repository is gone/);
+    assert.equal(listeners, 0);
+  });
+
   it('says that words are left which its agent has not heard', async () => {
     messages = [{ delivered_in: 1 }];
     await merged(1);

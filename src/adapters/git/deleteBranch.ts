@@ -60,9 +60,10 @@ async function deleteThere(
   if (!listed.ok) return failed(listed.result.stderr);
   const tip = listed.result.stdout.split('\t')[0];
   if (!tip) return null;
-  if (tip !== landed) return MORE;
+  // A later push may have failed: what is there then is older. What others have landed may not be known here.
+  if (tip !== landed && !(await isAncestor(git, repo, tip, landed))) return MORE;
   // The server compares once more: what somebody pushes meanwhile stays.
-  const args = ['push', '--porcelain', '--no-verify', `--force-with-lease=${ref}:${landed}`, peer.target, `:${ref}`];
+  const args = ['push', '--porcelain', '--no-verify', `--force-with-lease=${ref}:${tip}`, peer.target, `:${ref}`];
   const deleted = await runNetwork(git, repo, args, { peer }, retrying);
   return deleted.ok ? null : failed([refusalOf(deleted.result.stdout), deleted.result.stderr].join('\n'));
 }

@@ -21,6 +21,8 @@ import { listWorktrees, removeWorktreeAt } from './worktree.ts';
 /** The temporary worktree has no dependencies installed: hooks could only fail in it. */
 const QUIET = ['core.hooksPath=/dev/null', 'rebase.autoStash=false', 'rebase.updateRefs=false', 'merge.ff=true'];
 
+const OTHER_METHOD = 'Merge it with the method merge or squash.';
+
 const cannot = (why: string, hint = ''): AmpaError => new AmpaError('merge', why, hint);
 
 /**
@@ -87,7 +89,8 @@ async function landRemotely(
       identity: identityOf(task),
     });
     if (fetched.kind === 'failed') throw cannot(`${base} could not be fetched from ${remote}: ${fetched.detail}`);
-    if (fetched.kind === 'absent') throw cannot(`${remote} has no branch ${base}`);
+    if (fetched.kind === 'absent')
+      throw cannot(`${remote} has no branch ${base}`, `Push it if it belongs there: git push ${remote} ${base}`);
     const from = (await readRefs(git, repo, [into])).get(into)!;
     if (await isAncestor(git, repo, tip, from)) return from;
     await refuseUnseen(git, task, base, from, tip);
@@ -189,6 +192,11 @@ async function combine(
         continue;
       }
       const files = await conflictedFiles(git, place);
+      if (files.length > 0 && merged !== '')
+        throw cannot(
+          `merged, ${branch} fits onto ${base}; its commits one by one conflict in ${files.join(', ')}`,
+          OTHER_METHOD,
+        );
       if (files.length > 0)
         throw cannot(
           `${branch} conflicts with ${base} in ${files.join(', ')}`,
@@ -201,7 +209,7 @@ async function combine(
     if (method === 'rebase' && (await git.text(place, ['rev-parse', 'HEAD^{tree}'])) !== merged)
       throw cannot(
         `rebased onto ${base}, ${branch} would not be what was checked: its merges hold changes of their own`,
-        'Merge it with the method merge or squash.',
+        OTHER_METHOD,
       );
     return await git.text(place, ['rev-parse', 'HEAD']);
   } finally {

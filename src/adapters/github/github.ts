@@ -74,7 +74,7 @@ export async function createGitHub(options: GitHubOptions): Promise<GitHub> {
   if (apiUrl !== undefined && !/^https?:$/.test(URL.parse(apiUrl)?.protocol ?? ''))
     throw new AmpaError(
       'external',
-      `AMPA_GITHUB_API_URL is ${JSON.stringify(apiUrl)}, no http or https address`,
+      `AMPA_GITHUB_API_URL is ${JSON.stringify(apiUrl)}, which is not an http or https address`,
       'Give it as https://HOST/api/v3, or leave it out.',
     );
   const fetch = options.fetch ?? (await fetchOf(env));

@@ -52,12 +52,20 @@ export async function mergePullRequest(
   if (before.merged) return merged(before);
   if (before.state === 'closed') return { kind: 'refused', detail: `Pull request #${number} is closed.` };
   if (before.head.sha !== how.sha) {
-    return { kind: 'refused', detail: `Its commit ${before.head.sha.slice(0, 10)} was not checked here.` };
+    return {
+      kind: 'refused',
+      detail: `Its commit ${before.head.sha.slice(0, 10)} was not checked here.`,
+      hint: 'Somebody else has pushed to it: look at that, and merge it on GitHub.',
+    };
   }
   const base = before.base.ref;
   if (how.from !== null && !(await contains(client, repo, base, how.from, signal))) {
     const begun = `It began at ${how.from.slice(0, 10)}, which ${base} does not have`;
-    return { kind: 'refused', detail: `${begun}: what lies before that would land without being in the diff here.` };
+    return {
+      kind: 'refused',
+      detail: `${begun}: what lies before that would land without being in the diff here.`,
+      hint: `Push those commits to ${base} if they belong there, then merge again; else look at them, and merge it on GitHub.`,
+    };
   }
   // A person who wants it merged wants it ready.
   if (before.draft) await markReady(client, repo, number, signal);
