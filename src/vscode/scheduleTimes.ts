@@ -1,5 +1,6 @@
 /** How people say when a command runs. Pure. */
 import type { Timing } from '../scheduler/preview.ts';
+import { dateTime } from '../webview/clock.ts';
 
 export interface Preset {
   label: string;
@@ -62,11 +63,8 @@ export function dueRow(iso: string, now: number, timezone: string | null): { lab
   const zone = timezone ?? here;
   const time = (timeZone: string): string =>
     new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(at);
-  const day = new Intl.DateTimeFormat('en-GB', { timeZone: zone, weekday: 'short', day: 'numeric', month: 'short' })
-    .format(at)
-    .replace(',', '');
   const local = time(here) === time(zone) ? '' : ` · ${time(here)} here`;
-  return { label: `${day}, ${time(zone)}`, description: `${untilWords(at - now)}${local}` };
+  return { label: dateTime(at, zone), description: `${untilWords(at - now)}${local}` };
 }
 
 /** "now", "in 17 h 5 min" */

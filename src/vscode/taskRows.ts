@@ -4,6 +4,7 @@ import { waitingFor } from '../tasks/capabilities.ts';
 import { reasonText } from '../tasks/reasons.ts';
 import { isActive, type Attempt, type Check, type CheckState, type Phase, type Task } from '../tasks/task.ts';
 import { CHECK_STATES } from '../webview/attempts.ts';
+import { dateTime } from '../webview/clock.ts';
 import { duration } from '../webview/duration.ts';
 import { money } from '../webview/money.ts';
 import { tokensOf, type Group, type Token } from './abilities.ts';
@@ -159,19 +160,6 @@ export function taskRow(task: Task, question: string | null, folder: string | nu
   };
 }
 
-/** "Fri 20 Nov, 14:40", on this machine's clock. */
-const dateTime = (iso: string): string =>
-  new Intl.DateTimeFormat('en-GB', {
-    weekday: 'short',
-    day: 'numeric',
-    month: 'short',
-    hour: '2-digit',
-    minute: '2-digit',
-    hourCycle: 'h23',
-  })
-    .format(new Date(iso))
-    .replace(/^(\w+),/, '$1');
-
 function taskTooltip(task: Task, question: string | null): string {
   const facts: [string, string | null][] = [
     ['Agent', task.agent],
@@ -183,8 +171,8 @@ function taskTooltip(task: Task, question: string | null): string {
     ],
     ['Pull request', task.pr_number === null ? null : `#${task.pr_number}`],
     ['Cost', task.cost_usd === null ? null : money(task.cost_usd)],
-    ['Started', dateTime(task.created_at)],
-    ['Ended', isActive(task.status) ? null : dateTime(task.merged_at ?? task.updated_at)],
+    ['Started', dateTime(Date.parse(task.created_at))],
+    ['Ended', isActive(task.status) ? null : dateTime(Date.parse(task.merged_at ?? task.updated_at))],
     ['Look at', task.flags.length > 0 ? task.flags.join(', ') : null],
   ];
   return [
@@ -242,7 +230,7 @@ export function attemptRow(attempt: Attempt, task: Task, last: boolean, now: num
     icon: icons[outcome] ?? null,
     tokens: ['attempt', 'hasLog'],
     tooltip: [
-      `**Attempt ${attempt.number}**, started ${escapeMarkdown(dateTime(attempt.started_at))}` +
+      `**Attempt ${attempt.number}**, started ${escapeMarkdown(dateTime(Date.parse(attempt.started_at)))}` +
         (running ? `, running for ${duration(now - Date.parse(attempt.started_at))}` : ''),
       ...(attempt.error ? [escapeMarkdown(cut(attempt.error, 400))] : []),
       ...(attempt.summary ? [escapeMarkdown(cut(attempt.summary, 400))] : []),

@@ -1,4 +1,4 @@
-/** Moments in words, the same on all pages. Pure. */
+/** Moments in words, the same on all pages and in all trees. Pure. */
 
 /** A moment in words of the reader's time zone: "02:15", "yesterday at 02:15", "Mon 16 Nov at 02:15". */
 export type Clock = (at: number) => string;
@@ -21,3 +21,17 @@ export function whenWords(clock: Clock, at: number): string {
   if (/^\d/.test(words)) return `at ${words}`;
   return words.startsWith('yesterday') ? words : `on ${words}`;
 }
+
+/** "Fri 20 Nov, 14:40", in that time zone, else in this machine's. */
+export const dateTime = (at: number, timeZone?: string): string =>
+  new Intl.DateTimeFormat('en-GB', {
+    timeZone,
+    weekday: 'short',
+    day: 'numeric',
+    month: 'short',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  })
+    .format(at)
+    .replace(/^(\w+),/, '$1');
