@@ -47,9 +47,13 @@ function lineFor(stream: { isTTY?: boolean }, text: string): string {
   return stream.isTTY ? harmless(line) : line;
 }
 
-/** Ends the work when nobody reads any more what it says, as behind `| head`, or when that cannot be written. */
+/**
+ * Ends the work when nobody reads any more what it prints, as behind `| head`, or when that cannot be written. Notices
+ * are no reason: a task does not stop because the log of its carrier is full.
+ */
 export function watchOutput(stop: AbortController): void {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => stop.abort());
+  process.stdout.on('error', () => stop.abort());
+  process.stderr.on('error', () => undefined);
 }
 
 /** Why what a command printed is not where it was to go; a reader who has gone needs no more. */

@@ -134,6 +134,19 @@ describe('the command line', () => {
     assert.equal(full.status, 1);
   });
 
+  it('goes on with a task where its notices cannot be written', async () => {
+    if (process.platform !== 'linux') return;
+    const text = '"$0" "$1" start --task x --checks "$2" --wait --verbose --workspace "$3" 2> /dev/full';
+    const started = spawnSync('/bin/bash', ['-c', text, process.execPath, CLI, CHECK, project.repo], {
+      env: { ...project.env, ...agent },
+      encoding: 'utf8',
+    });
+    assert.deepEqual([started.status, started.signal], [0, null]);
+    const id = /^Task (\w+)/.exec(started.stdout)![1]!;
+    const { task } = JSON.parse((await project.ampa(['show', id, '--json'])).stdout) as { task: { status: string } };
+    assert.equal(task.status, 'success');
+  });
+
   it('takes no task that is no text', async () => {
     const file = path.join(project.box.dir, 'binary');
     for (const [content, message] of [
